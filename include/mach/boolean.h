@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Truth values of the Mach interface.  A boolean_t is a 32-bit int in every message; any value but
+ * zero counts as true.  Source: OSF mach/i386/boolean.h.
+ */
+#ifndef _MACH_BOOLEAN_H_
+#define _MACH_BOOLEAN_H_
+
+typedef int boolean_t;
+
+#ifndef TRUE
+#define TRUE 1
+#endif
+#ifndef FALSE
+#define FALSE 0
+#endif
+
+#endif
