@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The kernel: all of kernel/*/, the assembly of boot/, and the server stubs that MIG makes for the
+# kernel's own objects. Linked twice, because the kernel carries its own symbol table for back
+# traces: the first link, with an empty table, fixes the addresses; the second puts the table
+# where nothing moves, and tools/ksyms checks that nothing did.
+
+KERNEL_SRC := $(sort $(wildcard kernel/*/*.c))
+KERNEL_ASM := $(sort $(wildcard kernel/*/*.asm boot/*.asm))
+KERNEL_OBJ := $(KERNEL_SRC:%.c=build/%.o) $(KERNEL_ASM:%.asm=build/%.asm.o) \
+              $(KERNEL_MIG_SRC:.c=.o)
+
+GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GCC_INCLUDE)
+
+KERNEL_CFLAGS = $(GUEST_FLAGS) $(WARN) -mno-80387 -mpreferred-stack-boundary=2 \
+    -fno-omit-frame-pointer -nostdinc -isystem $(GCC_INCLUDE) \
+    -Iinclude -Ikernel -Ibuild/kernel/mig -DKERNEL=1 $(if $(DEBUG),-DDEBUG=1)
+KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--build-id=none \
+    -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
+# An older linker does not know the last option, and does not need it.
+KERNEL_LINK = $(CC) $(GUEST_FLAGS) $(filter-out $(if $(LD_OLD),%rwx-segments),$(KERNEL_LDFLAGS))
+LD_OLD = $(eval LD_OLD := $(shell $(CC) -Wl,--help | grep -q rwx-segments || echo 1))$(LD_OLD)
+
+build/kernel/%.o: kernel/%.c build/flags | deps-build $(KERNEL_MIG_HEADERS)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(DEPGEN) -c -o $@ $<
+
+# Generated code is not ours to warn about.
+build/kernel/mig/%.o: build/kernel/mig/%.c build/flags | deps-build $(KERNEL_MIG_HEADERS)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(KERNEL_CFLAGS) -w $(DEPGEN) -c -o $@ $<
+
+build/kernel/%.asm.o: kernel/%.asm | deps-build
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)nasm -f elf32 -g -F dwarf -Iinclude/ -Ikernel/ -I$(<D)/ -MD $@.d -MP -o $@ $<
+build/boot/%.asm.o: boot/%.asm | deps-build
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)nasm -f elf32 -g -F dwarf -Iinclude/ -Ikernel/ -I$(<D)/ -MD $@.d -MP -o $@ $<
+
+build/kernel/ksyms0.asm: tools/ksyms
+	@mkdir -p $(@D)
+	$(Q)tools/ksyms empty > $@
+build/kernel/ksyms.asm: build/kernel/minato0.elf tools/ksyms
+	$(call say,KSYMS,$@)
+	$(Q)$(CROSS)nm -n $< | tools/ksyms table > $@
+build/kernel/%.asm.o: build/kernel/%.asm
+	$(Q)nasm -f elf32 -o $@ $<
+
+build/kernel/minato0.elf: $(KERNEL_OBJ) build/kernel/ksyms0.asm.o linker.ld
+	$(call say,LD,$@)
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
+build/minato.elf: $(KERNEL_OBJ) build/kernel/ksyms.asm.o linker.ld build/kernel/minato0.elf
+	$(call say,LD,$@)
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
+	$(Q)$(CROSS)nm -n $@ | tools/ksyms check build/kernel/ksyms.asm

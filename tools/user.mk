@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Everything that runs in user mode: libmach (user/lib and the MIG stubs), the servers and the
+# native programs, and the boot archive that carries them.
+#
+#   user/lib/**/*.c .asm   build/user/libmach.a
+#   servers/NAME/*.c       build/servers/NAME.elf     in the archive: NAME of servers/NAME
+#   user/bin/NAME/*.c      build/user/bin/NAME.elf    in the archive: bin/NAME
+#
+# The .elf keeps its symbols for gdb; the archive gets a stripped copy. Each program has an address
+# of its own, 4 MiB after the one before, so that gdb can know all their symbols at once.
+
+USER_CFLAGS = $(GUEST_FLAGS) $(WARN) $(LIBC_FLAGS) -ffunction-sections -fdata-sections \
+    -Iinclude -Ibuild/include -Iuser/lib -Iuser/lib/include $(if $(DEBUG),-DDEBUG=1)
+USER_BASE   := 0x08048000
+
+# What a program needs beyond libmach and the C library.
+LIBS_lua    := $(LIBLUA)
+CFLAGS_lua  = -isystem build/lua -isystem $(LUA_SRC)/src
+
+# ---- libmach --------------------------------------------------------------------------------
+sources      = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c $(d)/*.asm)))
+objects      = $(patsubst %.asm,build/%.asm.o,$(patsubst %.c,build/%.o,$(1)))
+LIBMACH_DIRS := $(shell find user/lib -type d 2>/dev/null)
+LIBMACH_OBJ  := $(call objects,$(call sources,$(LIBMACH_DIRS))) $(USER_MIG_SRC:.c=.o)
+
+build/user/libmach.a: $(LIBMACH_OBJ)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(CROSS)ar rcsD $@ $(LIBMACH_OBJ)
+
+# What must be there before anything of the user side is compiled.
+USER_READY := $(LIBC) $(USER_MIG_HEADERS)
+
+build/user/mig/%.o: build/user/mig/%.c build/flags | $(USER_READY)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(USER_CFLAGS) -w $(DEPGEN) -c -o $@ $<
+build/user/%.o: user/%.c build/flags | $(USER_READY)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $(PROGRAM_CFLAGS) $(DEPGEN) -c -o $@ $<
+build/servers/%.o: servers/%.c build/flags | $(USER_READY)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) $(PROGRAM_CFLAGS) $(DEPGEN) -c -o $@ $<
+build/user/%.asm.o: user/%.asm | deps-build
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)nasm -f elf32 -g -F dwarf -Iinclude/ -I$(<D)/ -MD $@.d -MP -o $@ $<
+
+# ---- programs -------------------------------------------------------------------------------
+with_source = $(foreach d,$(wildcard $(1)/*/),$(if $(wildcard $(d)*.c),$(d:/=)))
+PROGRAMS    := $(sort $(call with_source,servers)) $(sort $(call with_source,user/bin))
+PROGRAM_ELF := $(PROGRAMS:%=build/%.elf)
+
+# $(1): directory, $(2): how many programs lie below it in the address space.
+define program_rule
+build/$(1)/%.o: PROGRAM_CFLAGS = $$(CFLAGS_$(notdir $(1)))
+build/$(1).elf: $(call objects,$(call sources,$(1) $(wildcard $(1)/*/))) \
+    $(LIBS_$(notdir $(1))) build/user/libmach.a user/lib/program.ld build/program-list
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,user/lib/program.ld \
+	    -Wl,--defsym=PROGRAM_BASE=$$$$(($$(USER_BASE) + $(2) * 0x400000)) \
+	    -Wl,-z,noexecstack,-z,separate-code,-z,max-page-size=4096,--build-id=none,--gc-sections \
+	    -o $$@ $$(filter %.o,$$^) $(LIBS_$(notdir $(1))) \
+	    -Wl,--start-group build/user/libmach.a $$(NEWLIB)/lib/libc.a $$(NEWLIB)/lib/libm.a -lgcc \
+	    -Wl,--end-group
+endef
+PROGRAM_INDEX := 0
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p),$(words $(PROGRAM_INDEX))))\
+$(eval PROGRAM_INDEX += $(p)))
+
+# A program's address follows from its place in the list, so a longer list links all again.
+build/program-list: FORCE
+	@mkdir -p build
+	@echo '$(PROGRAMS)' | cmp -s - $@ || echo '$(PROGRAMS)' > $@
+
+# ---- the boot archive -----------------------------------------------------------------------
+# A ustar file in which nothing depends on when, where or by whom it was made. First entry:
+# bootstrap, which the kernel starts; then the other servers, then the programs and their files.
+archive_name = $(patsubst user/bin/%,bin/%,$(patsubst servers/bootstrap,bootstrap,$(1)))
+ARCHIVE_ORDER := $(filter servers/bootstrap,$(PROGRAMS)) \
+                 $(filter-out servers/bootstrap,$(PROGRAMS))
+ARCHIVE_FILES := $(foreach p,$(PROGRAMS),$(wildcard $(p)/*.lua))
+
+build/boot.tar: $(PROGRAM_ELF) $(ARCHIVE_FILES) build/program-list tools/user.mk
+	$(call say,TAR,$@)
+	@rm -rf build/archive && mkdir -p build/archive
+	$(Q)set -e; for p in $(foreach p,$(ARCHIVE_ORDER),$(p):$(call archive_name,$(p))); do \
+	    mkdir -p build/archive/$$(dirname $${p#*:}); \
+	    $(CROSS)strip -o build/archive/$${p#*:} build/$${p%%:*}.elf; done
+	$(Q)set -e; for f in $(ARCHIVE_FILES); do mkdir -p build/archive/lua; \
+	    install -m 644 $$f build/archive/lua/; done
+	$(Q)tar -C build/archive --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 \
+	    --mode=u=rwX,go=rX -cf $@ $(foreach p,$(ARCHIVE_ORDER),$(call archive_name,$(p))) \
+	    $(sort $(foreach f,$(ARCHIVE_FILES),lua/$(notdir $(f))))
