@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What MIG-generated stubs are built on: the subsystem description that a server's dispatcher reads,
+ * the reply-port calls that libmach provides, and a few inline helpers that keep the generated code
+ * short.  Read docs/mig.md first.  Used by user programs and by the kernel alike.
+ */
+#ifndef _MACH_MIG_H_
+#define _MACH_MIG_H_
+
+#include <mach/boolean.h>
+#include <mach/kern_return.h>
+#include <mach/message.h>
+#include <mach/mig_errors.h>
+#include <mach/ndr.h>
+#include <mach/port.h>
+#include <mach/vm_types.h>
+
+/* ---- a subsystem, as its server sees it ----------------------------------------------------- */
+
+/* A generated function that unpacks a request, calls the server function, packs the reply. */
+typedef void (*mig_stub_routine_t)(mach_msg_header_t *InHeadP, mach_msg_header_t *OutHeadP);
+typedef mig_stub_routine_t mig_routine_t;
+
+/* Finds the stub for a request; null if the id is none of the subsystem's. */
+typedef mig_routine_t (*mig_server_routine_t)(mach_msg_header_t *InHeadP);
+
+/* The server function itself, its true type forgotten; nobody calls through this. */
+typedef kern_return_t (*mig_impl_routine_t)(void);
+
+/* One argument as OSF's in-kernel RPC described it.  Not used here: arg_descr is always null. */
+typedef struct rpc_routine_arg_descriptor *mig_routine_arg_descriptor_t;
+
+typedef struct routine_descriptor {
+    mig_impl_routine_t impl_routine;        /* server function; null where the .defs says skip */
+    mig_stub_routine_t stub_routine;        /* its stub; null likewise */
+    unsigned int argc;                      /* parameters of the server function */
+    unsigned int descr_count;               /* descriptors in the request */
+    mig_routine_arg_descriptor_t arg_descr; /* null */
+    unsigned int max_reply_msg;             /* bytes of the largest reply, without trailer */
+} routine_descriptor_t, *mig_routine_descriptor_t;
+
+/* A generated SUBSYSTEM_subsystem has this shape, with routine[] as long as end - start. */
+typedef struct mig_subsystem {
+    mig_server_routine_t server;    /* id → stub */
+    mach_msg_id_t start;            /* first id */
+    mach_msg_id_t end;              /* last id + 1 */
+    vm_size_t maxsize;              /* bytes of the largest reply, trailer included */
+    vm_address_t reserved;          /* 0 */
+    routine_descriptor_t routine[]; /* routine[id - start] */
+} *mig_subsystem_t;
+
+/* One line of the macros subsystem_to_name_map_SUBSYSTEM in generated headers. */
+typedef struct mig_symtab {
+    char *ms_routine_name;
+    int ms_routine_number;
+    void (*ms_routine)(void); /* as the C type of the pointer, it has no meaning here */
+} mig_symtab_t;
+
+#define MIG_ROUTINE_NULL ((mig_routine_t)0)
+#define MIG_ROUTINE_ARG_DESCRIPTOR_NULL ((mig_routine_arg_descriptor_t)0)
+
+/* ---- arithmetic of messages ----------------------------------------------------------------- */
+
+/* Bytes that n bytes of data take in a message. */
+#define MIG_PAD(n) (((mach_msg_size_t)(n) + 3u) & ~3u)
+
+/*
+ * A message struct is declared with every array at its largest; on the wire an array takes only what
+ * it uses, and what follows moves up.  This is the struct moved with it: the fields behind an array
+ * of at most max bytes, of which used are used, are found through the result.
+ */
+#define MIG_BEHIND(type, msg, used, max) ((type *)(void *)((char *)(msg) + (used) - (max)))
+
+/* Copies at most max bytes of a string including its end, which is always there, and fills the rest
+ * of the last word with 0.  Returns the bytes used, the terminating 0 included. */
+static inline mach_msg_type_number_t mig_put_string(char *to, const char *from, unsigned int max)
+{
+    unsigned int n = 0, used;
+
+    while (n + 1 < max && from[n] != '\0') {
+        to[n] = from[n];
+        n++;
+    }
+    to[n++] = '\0';
+    for (used = n; n % 4 != 0 && n < max; n++)
+        to[n] = '\0';
+    return used;
+}
+
+/* Whether a string of at most size bytes ends within them. */
+static inline boolean_t mig_string_ends(const char *string, unsigned int size)
+{
+    for (unsigned int i = 0; i < size; i++)
+        if (string[i] == '\0')
+            return 1;
+    return 0;
+}
+
+/* Whether count elements of element bytes are exactly size bytes. */
+static inline boolean_t mig_size_is(mach_msg_size_t size, mach_msg_type_number_t count,
+                                    unsigned int element)
+{
+    return size % element == 0 && size / element == count;
+}
+
+/* What is left of a stub when the answer is an error: a reply with nothing but the code. */
+static inline void mig_reply_error(mach_msg_header_t *OutHeadP, kern_return_t code)
+{
+    mig_reply_error_t *reply = (mig_reply_error_t *)(void *)OutHeadP;
+
+    reply->Head.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
+    reply->Head.msgh_size = sizeof(*reply);
+    reply->NDR = NDR_record;
+    reply->RetCode = code;
+}
+
+#ifndef MACH_KERNEL
+
+/* ---- what libmach provides for user stubs --------------------------------------------------- */
+
+/* This thread's reply port: made on first use, kept between calls. */
+extern mach_port_t mig_get_reply_port(void);
+/* The call is over and the reply port can be used again. */
+extern void mig_put_reply_port(mach_port_t reply_port);
+/* Something may still arrive on the reply port: destroy it. */
+extern void mig_dealloc_reply_port(mach_port_t reply_port);
+/* Copies a string of at most len bytes, always terminated; returns its length with the end. */
+extern vm_size_t mig_strncpy(char *dest, const char *src, vm_size_t len);
+
+extern void mach_msg_destroy(mach_msg_header_t *msg);
+extern kern_return_t mach_port_deallocate(mach_port_t task, mach_port_t name);
+#ifndef mach_task_self
+extern mach_port_t mach_task_self(void);
+#endif
+
+/* Whether mach_msg() failed before the message was queued. */
+static inline boolean_t mig_send_failed(mach_msg_return_t result)
+{
+    return ((unsigned int)result & ~(unsigned int)MACH_MSG_MASK) >= MACH_SEND_INVALID_DATA &&
+           ((unsigned int)result & ~(unsigned int)MACH_MSG_MASK) <= MACH_SEND_INVALID_RT_OOL_SIZE;
+}
+
+/*
+ * Releases what an unsent message carries.  A send that timed out or was interrupted gives the
+ * message back with its rights copied or made already; every other failure leaves it untouched.
+ */
+static inline void mig_send_undo(mach_msg_header_t *msg, mach_msg_return_t result)
+{
+    if (result != MACH_SEND_TIMED_OUT && result != MACH_SEND_INTERRUPTED)
+        return;
+    if (MACH_MSGH_BITS_LOCAL(msg->msgh_bits) != 0 && MACH_PORT_VALID(msg->msgh_local_port))
+        mach_port_deallocate(mach_task_self(), msg->msgh_local_port);
+    mach_msg_destroy(msg);
+}
+
+/*
+ * Ends a call whose mach_msg() failed: releases what came back, gives the reply port back if nothing
+ * can arrive on it any more and destroys it otherwise.
+ */
+static inline void mig_call_failed(mach_msg_header_t *msg, mach_port_t reply_port,
+                                   mach_msg_return_t result)
+{
+    mig_send_undo(msg, result);
+    if (mig_send_failed(result) && result != MACH_SEND_INVALID_REPLY)
+        mig_put_reply_port(reply_port);
+    else
+        mig_dealloc_reply_port(reply_port);
+}
+
+#endif /* MACH_KERNEL */
+
+#endif
