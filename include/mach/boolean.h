@@ -6,6 +6,14 @@
 #ifndef _MACH_BOOLEAN_H_
 #define _MACH_BOOLEAN_H_
 
+/*
+ * The kernel is compiled with KERNEL defined.  These headers (and MIG's) ask for MACH_KERNEL, where
+ * types of user programs, such as a task_t that is a port name, would be in the kernel's way.
+ */
+#if defined(KERNEL) && !defined(MACH_KERNEL)
+#define MACH_KERNEL 1
+#endif
+
 typedef int boolean_t;
 
 #ifndef TRUE

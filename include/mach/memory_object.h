@@ -11,7 +11,7 @@
 #include <mach/port.h>
 #include <mach/vm_types.h>
 
-#ifndef KERNEL
+#ifndef MACH_KERNEL
 typedef mach_port_t memory_object_t;         /* the pager's port: names the object */
 typedef mach_port_t memory_object_control_t; /* the kernel's port for it, given to the pager */
 typedef mach_port_t memory_object_name_t;    /* identifies the object, gives no power (vm_region) */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Types of device_io.defs: how user-mode drivers get interrupts.  The device master port gives power
+ * over the ranges of I/O ports and the interrupts it was made for; bootstrap splits it so that each
+ * driver gets just its own (device_io_subset).  Ours; no Mach had this form of it.
+ */
+#ifndef _MACH_DEVICE_IO_H_
+#define _MACH_DEVICE_IO_H_
+
+#include <mach/message.h>
+#include <mach/port.h>
+#include <mach/vm_types.h>
+
+#define DEVICE_IO_PORT_COUNT 0x10000u /* I/O ports are 0 … 0xffff */
+#define DEVICE_IO_IRQ_COUNT 16u       /* interrupt lines are 0 … 15 */
+
+/*
+ * What the kernel sends to the port given to device_interrupt_attach.  The line stays masked from
+ * the interrupt until device_interrupt_ack; interrupts that come while the message waits in the
+ * queue are counted in it, so there is at most one message per line.
+ */
+#define DEVICE_INTERRUPT_MSG_ID 2990
+
+typedef struct device_interrupt_msg {
+    mach_msg_header_t header; /* msgh_id DEVICE_INTERRUPT_MSG_ID; no reply wanted */
+    natural_t irq;            /* interrupt line, 0 … DEVICE_IO_IRQ_COUNT - 1 */
+    natural_t count;          /* interrupts since the last message, at least 1 */
+} device_interrupt_msg_t;
+
+/* The same with room for the trailer, for receiving. */
+typedef struct device_interrupt_rcv_msg {
+    mach_msg_header_t header;
+    natural_t irq;
+    natural_t count;
+    mach_msg_max_trailer_t trailer;
+} device_interrupt_rcv_msg_t;
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Types of minato.defs: what the kernel tells about itself beyond OSF's information calls, for
+ * tests that look for leaks and for tools.  All words are 32 bits; structures travel as they are.
+ */
+#ifndef _MACH_MINATO_TYPES_H_
+#define _MACH_MINATO_TYPES_H_
+
+#include <mach/port.h>
+#include <mach/vm_types.h>
+
+/* Per task: minato_task_counts. */
+typedef struct minato_task_counts {
+    natural_t names_send;      /* names that denote a send right (with receive too or not) */
+    natural_t names_receive;   /* names that denote a receive right */
+    natural_t names_send_once;
+    natural_t names_port_set;
+    natural_t names_dead;
+    natural_t names_total;     /* names in use; send and receive under one name count once */
+    natural_t urefs_total;     /* sum of all user references */
+    natural_t messages_queued; /* messages waiting in the ports it holds receive rights of */
+    natural_t threads;
+    natural_t semaphores;      /* created in it and not destroyed */
+    natural_t map_entries;
+    natural_t virtual_pages;
+    natural_t resident_pages;
+    natural_t kernel_objects;  /* semaphores, lock sets, device ports that end with the task */
+} minato_task_counts_t;
+
+/* For the host: minato_host_counts. */
+typedef struct minato_host_counts {
+    natural_t tasks;           /* alive */
+    natural_t threads;         /* alive */
+    natural_t ports;           /* alive, kernel objects' included */
+    natural_t port_sets;
+    natural_t messages_queued;
+    natural_t semaphores;
+    natural_t vm_objects;
+    natural_t map_entries;     /* of all user maps */
+    natural_t pages_total;     /* physical pages the kernel manages */
+    natural_t pages_free;
+    natural_t pages_used;      /* pages_total - pages_free */
+    natural_t kernel_heap;     /* bytes allocated in the kernel's heap */
+} minato_host_counts_t;
+
+/* One name: minato_port_info. */
+typedef struct minato_port_info {
+    natural_t type;         /* MACH_PORT_TYPE_* bits of the name, as mach_port_type gives them */
+    natural_t urefs;        /* user references of its send, send-once or dead-name right */
+    natural_t object;       /* MINATO_OBJECT_*: what the port stands for */
+    natural_t object_id;    /* number of that object, never used twice; 0 if none */
+    natural_t port_id;      /* number of the port or set, never used twice; 0: dead name */
+    natural_t receiver;     /* 1 if a task holds the receive right, 0 for kernel and in transit */
+    natural_t queue_length; /* messages in the queue; set: sum over its members */
+    natural_t queue_limit;  /* 0 for a set */
+    natural_t seqno;        /* of the next message */
+    natural_t mscount;      /* make-send count */
+    natural_t srights;      /* send rights in existence, in transit included */
+    natural_t sorights;     /* send-once rights in existence, in transit included */
+    natural_t members;      /* of a set */
+    natural_t pset_id;      /* port_id of the set it is a member of, 0 if none */
+    natural_t waiters;      /* threads waiting to receive */
+    natural_t senders;      /* threads waiting for room */
+    natural_t flags;        /* MINATO_PORT_* */
+} minato_port_info_t;
+
+#define MINATO_PORT_DNREQUEST 1 /* a dead-name notification is asked for, for this name */
+#define MINATO_PORT_PDREQUEST 2 /* a port-destroyed notification */
+#define MINATO_PORT_NSREQUEST 4 /* a no-senders notification */
+
+enum minato_object {
+    MINATO_OBJECT_NONE = 0,  /* an ordinary port */
+    MINATO_OBJECT_PORT_SET = 1,
+    MINATO_OBJECT_TASK = 2,
+    MINATO_OBJECT_THREAD = 3,
+    MINATO_OBJECT_HOST = 4,
+    MINATO_OBJECT_HOST_PRIV = 5,
+    MINATO_OBJECT_SEMAPHORE = 6,
+    MINATO_OBJECT_LOCK_SET = 7,
+    MINATO_OBJECT_CLOCK = 8,
+    MINATO_OBJECT_CLOCK_CTRL = 9,
+    MINATO_OBJECT_DEVICE = 10,
+    MINATO_OBJECT_MEMORY_OBJECT = 11, /* the kernel's own, such as vm_region's object names */
+    MINATO_OBJECT_MEMORY_CONTROL = 12,
+    MINATO_OBJECT_BOOTSTRAP = 13,     /* bootstrap's bootstrap port */
+};
+
+#endif
