@@ -66,7 +66,7 @@ build/flags: FORCE
 	    echo '$(CC) $(GUEST_FLAGS) $(WARN) DEBUG=$(DEBUG)' > $@
 
 help:
-	@sed -n 's/^  //p' tools/help.txt
+	@tail -n +2 tools/help.txt
 
 clean:
 	rm -rf $(filter-out build/newlib% build/apt build/lua-src build/lua,$(wildcard build/*))

@@ -6,7 +6,8 @@ consists of and turns it into QEMU's command line; `run_batch` boots it with the
 stream of text lines and a wall-clock limit; `run_interactive` puts the serial line into the
 terminal. Everything a user can get wrong is refused by `LaunchError` with one sentence.
 
-The environment may say: QEMU (the program), MEM (MiB, default 128), CPU (model), ACCEL (tcg, kvm).
+The environment may say: QEMU (the program), MEM (MiB, default 128), CPU (model), ACCEL (tcg, kvm),
+MINATO_KERNEL and MINATO_ARCHIVE (other files than those in build/).
 """
 
 import ctypes
@@ -21,8 +22,8 @@ import sys
 import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-KERNEL = os.path.join(TREE, "build", "minato.elf")
-ARCHIVE = os.path.join(TREE, "build", "boot.tar")
+KERNEL = os.environ.get("MINATO_KERNEL") or os.path.join(TREE, "build", "minato.elf")
+ARCHIVE = os.environ.get("MINATO_ARCHIVE") or os.path.join(TREE, "build", "boot.tar")
 PROBE = os.path.join(TREE, "build", "tools", "kvm-probe.elf")
 
 # The least model with everything the kernel asks for: sysenter, pse, pge, fxsr, cmov, tsc.
@@ -37,8 +38,10 @@ class LaunchError(Exception):
 
 def readable(path, what):
     """Returns `path` if it is a file that can be read."""
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise LaunchError(f"{what} {path} does not exist")
+    if not os.path.isfile(path):
+        raise LaunchError(f"{what} {path} is not a file")
     if not os.access(path, os.R_OK):
         raise LaunchError(f"{what} {path} cannot be read: check its permissions")
     return path

@@ -12,10 +12,10 @@ deps-gdb: deps-run
 
 # Only who asks for KVM needs the program that tries it.
 RUN_NEEDS := $(SYSTEM) $(if $(filter kvm,$(ACCEL)),build/tools/kvm-probe.elf) | deps-run
-build/tools/kvm-probe.elf: tools/qemu-kvm-probe.asm tools/qemu-kvm-probe.ld | deps-build
+build/tools/kvm-probe.elf: tools/qemu-kvm-probe.asm tools/qemu-probe.ld | deps-build
 	@mkdir -p $(@D)
 	$(Q)nasm -f elf32 -o $@.o $<
-	$(Q)$(CROSS)ld -m elf_i386 -T tools/qemu-kvm-probe.ld -o $@ $@.o
+	$(Q)$(CROSS)ld -m elf_i386 -T tools/qemu-probe.ld -o $@ $@.o
 
 export ACCEL CPU MEM SEED RUN TIMEOUT GDBPORT GDBFLAGS S
 

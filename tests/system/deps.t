@@ -1,0 +1,53 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Rule: a tool that is missing or too old is named with its purpose and its cure, before anything is
+# built; with everything there, tools/deps says nothing and takes no noticeable time.
+use strict;
+use warnings;
+use lib 'tests/system';
+use Run;
+use Test::More;
+use Time::HiRes 'time';
+
+# A folder with links to every tool of this computer except `without`.
+sub path_without {
+    my ($without) = @_;
+    my $place = folder();
+    my %seen;
+    for my $file (map { glob("$_/*") } split /:/, $ENV{PATH}) {
+        my ($name) = $file =~ m{([^/]+)$};
+        next if $name eq $without || $seen{$name}++;
+        symlink $file, "$place/$name";
+    }
+    return $place;
+}
+
+my $r = run('tools/deps', 'build', 'run', 'test');
+is($r->{status}, 0, 'everything is here');
+is($r->{out} . $r->{err}, '', 'then it is silent');
+my $start = time;
+run('tools/deps', 'build', 'run', 'test') for 1 .. 5;
+cmp_ok((time() - $start) / 5, '<', 0.5, 'and quick (five calls on average)');
+
+my $path = path_without('nasm');
+$r = run('tools/deps', 'build', {env => {PATH => $path, DEPS => 'no'}});
+isnt($r->{status}, 0, 'nasm missing: not ready');
+like($r->{err}, qr/^deps: nasm is missing; it assembles .*\(package nasm\)$/m, 'says what and why');
+like($r->{err}, qr/^deps: as root, run: apt-get install --no-remove nasm$/m, 'says what to do');
+is($r->{out}, '', 'nothing on standard output');
+
+$r = run('make', '-s', 'kernel', {env => {PATH => $path, DEPS => 'no', MAKEFLAGS => ''}});
+isnt($r->{status}, 0, 'make without nasm fails');
+like($r->{err}, qr/^deps: nasm is missing/m, 'with the same words');
+unlike($r->{err}, qr/^  (CC|LD|NASM)/m, 'before it builds anything');
+
+# A QEMU of another age.
+$path = path_without('qemu-system-i386');
+write_file("$path/qemu-system-i386", "#!/bin/sh\necho 'QEMU emulator version 5.2.0'\n");
+chmod 0755, "$path/qemu-system-i386";
+$r = run('tools/deps', 'run', {env => {PATH => $path, DEPS => 'no'}});
+isnt($r->{status}, 0, 'QEMU too old: not ready');
+like($r->{err}, qr/qemu-system-i386 is version 5\.2\.0, too old: use QEMU 6/, 'with the cure');
+
+done_testing();
