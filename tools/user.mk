@@ -43,10 +43,14 @@ build/servers/%.o: servers/%.c build/flags | $(USER_READY)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) $(PROGRAM_CFLAGS) $(DEPGEN) -c -o $@ $<
-build/user/%.asm.o: user/%.asm | deps-build
+build/user/%.asm.o: user/%.asm build/include/mach/syscall_sw.inc | deps-build
 	$(call say,NASM,$<)
 	@mkdir -p $(@D)
-	$(Q)nasm -f elf32 -g -F dwarf -Iinclude/ -I$(<D)/ -MD $@.d -MP -o $@ $<
+	$(Q)nasm -f elf32 -g -F dwarf -Ibuild/include/ -I$(<D)/ -MD $@.d -MP -o $@ $<
+# The trap numbers for NASM, from the C header.
+build/include/mach/syscall_sw.inc: include/mach/syscall_sw.h
+	@mkdir -p $(@D)
+	$(Q)sed -n 's/^#define \(MACH_TRAP_[A-Za-z_]*\) \([0-9]*\).*$$/%define \1 \2/p' $< > $@
 
 # ---- programs -------------------------------------------------------------------------------
 with_source = $(foreach d,$(wildcard $(1)/*/),$(if $(wildcard $(d)*.c),$(d:/=)))
