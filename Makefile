@@ -16,6 +16,7 @@
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 
 # ---- what a user may set -------------------------------------------------------------------

@@ -15,11 +15,8 @@ GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GC
 KERNEL_CFLAGS = $(GUEST_FLAGS) $(WARN) -mno-80387 -mpreferred-stack-boundary=2 \
     -fno-omit-frame-pointer -nostdinc -isystem $(GCC_INCLUDE) \
     -Iinclude -Ikernel -Ibuild/kernel/mig -DKERNEL=1 $(if $(DEBUG),-DDEBUG=1)
-KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--build-id=none \
-    -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
-# An older linker does not know the last option, and does not need it.
-KERNEL_LINK = $(CC) $(GUEST_FLAGS) $(filter-out $(if $(LD_OLD),%rwx-segments),$(KERNEL_LDFLAGS))
-LD_OLD = $(eval LD_OLD := $(shell $(CC) -Wl,--help | grep -q rwx-segments || echo 1))$(LD_OLD)
+KERNEL_LINK := $(CC) $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,linker.ld \
+    -Wl,--build-id=none -Wl,-z,noexecstack
 
 build/kernel/%.o: kernel/%.c build/flags | deps-build $(KERNEL_MIG_HEADERS)
 	$(call say,CC,$<)

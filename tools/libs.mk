@@ -46,8 +46,8 @@ build/lua-src/src/lua.h: | deps-build
 	$(call say,FETCH,lua5.4 (Debian source package))
 	@rm -rf build/lua-src build/apt/source && mkdir -p build/apt/source
 	@tools/apt-root source lua5.4 build/apt/source >&2
-	@dpkg-source --no-check -x build/apt/source/lua5.4_*.dsc build/lua-src > build/apt/lua.log 2>&1 \
-	    || { cat build/apt/lua.log >&2; exit 1; }
+	@cd build/apt/source && { dpkg-source --no-check -x lua5.4_*.dsc tree > ../lua.log 2>&1 \
+	    || { cat ../lua.log >&2; exit 1; }; } && mv tree ../../lua-src
 	@sed -n 's/^Version: /  LUA    version /p' build/apt/source/lua5.4_*.dsc | tail -n 1 >&2
 	@touch $@
 
