@@ -34,7 +34,7 @@ $(LIBC): | deps-build
 	    NM_FOR_TARGET='$(CROSS)nm' OBJDUMP_FOR_TARGET='$(CROSS)objdump' \
 	    OBJCOPY_FOR_TARGET='$(CROSS)objcopy' READELF_FOR_TARGET='$(CROSS)readelf' \
 	    STRIP_FOR_TARGET='$(CROSS)strip' CFLAGS_FOR_TARGET='$(NEWLIB_CFLAGS)' && \
-	    MAKEFLAGS='$(filter-out s --no-builtin%,$(MAKEFLAGS))' \
+	    MAKEFLAGS='$(filter-out --no-builtin%,$(filter -%,$(MAKEFLAGS)))' \
 	        $(MAKE) MAKEINFO=true all-target-newlib && \
 	    $(MAKE) MAKEINFO=true install-target-newlib; \
 	    } > ../log 2>&1 || { tail -n 20 ../log >&2; \

@@ -23,7 +23,7 @@ MIG_YACC := $(sort $(wildcard tools/mig/*.y))
 MIG_OBJ  := $(MIG_SRC:tools/mig/%.c=build/tools/mig.d/%.o) \
             $(MIG_LEX:tools/mig/%.l=build/tools/mig.d/%.lex.o) \
             $(MIG_YACC:tools/mig/%.y=build/tools/mig.d/%.tab.o)
-MIG_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Itools/mig -Ibuild/tools/mig.d
+MIG_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Itools/mig -Ibuild/tools/mig.d
 MIG_PARSER := $(MIG_YACC:tools/mig/%.y=build/tools/mig.d/%.tab.h)
 
 build/tools/mig.d/%.tab.c build/tools/mig.d/%.tab.h &: tools/mig/%.y | deps-build

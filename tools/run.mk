@@ -17,8 +17,6 @@ build/tools/kvm-probe.elf: tools/qemu-kvm-probe.asm tools/qemu-probe.ld | deps-b
 	$(Q)nasm -f elf32 -o $@.o $<
 	$(Q)$(CROSS)ld -m elf_i386 -T tools/qemu-probe.ld -o $@ $@.o
 
-export ACCEL CPU MEM SEED RUN TIMEOUT GDBPORT GDBFLAGS S
-
 run: $(RUN_NEEDS)
 	@tools/run
 scenario: $(RUN_NEEDS)
