@@ -11,6 +11,7 @@
 # stands in front of include/mach/NAME.defs and renames the routine's stub with cpp.
 # The header of the user stubs is build/include/mach/NAME.h, or NAME_rpc.h where a header
 # include/mach/NAME.h has been written by hand; the server's is NAME_server.h beside it.
+# build/user/mig/*/NAME.json describes the messages, for tools that show them.
 
 KERNEL_SERVES := mach mach_port mach_host sync clock minato device_io bootstrap
 KERNEL_CALLS  := notify exc memory_object memory_object_default clock_reply
@@ -50,7 +51,7 @@ MACH_DEFS   := $(sort $(wildcard include/mach/*.defs))
 SERVER_DEFS := $(sort $(wildcard include/servers/*.defs))
 # A change in any .defs runs MIG again on all of them: they include each other, and it is quick.
 ALL_DEFS    := $(MACH_DEFS) $(SERVER_DEFS) $(wildcard user/lib/mach/*.defs)
-MIG_RUN     = $(MIG) -cc '$(CC) -E -x c' -Iinclude
+MIG_RUN     := $(MIG) -cc '$(CC)' -Iinclude
 
 have_defs = $(foreach n,$(1),$(if $(wildcard include/mach/$(n).defs),$(n)))
 KERNEL_SERVED := $(call have_defs,$(KERNEL_SERVES))
@@ -62,12 +63,12 @@ KERNEL_MIG_HEADERS := $(KERNEL_MIG_SRC:.c=.h)
 build/kernel/mig/%_server.c build/kernel/mig/%_server.h &: include/mach/%.defs $(MIG) $(ALL_DEFS)
 	$(call say,MIG,$< (kernel server))
 	@mkdir -p $(@D)
-	$(Q)$(MIG_RUN) -DKERNEL_SERVER=1 -kernel-server -user /dev/null -header /dev/null \
+	$(Q)$(MIG_RUN) -kernel-server \
 	    -server build/kernel/mig/$*_server.c -sheader build/kernel/mig/$*_server.h $<
 build/kernel/mig/%_user.c build/kernel/mig/%_user.h &: include/mach/%.defs $(MIG) $(ALL_DEFS)
 	$(call say,MIG,$< (kernel user))
 	@mkdir -p $(@D)
-	$(Q)$(MIG_RUN) -DKERNEL_USER=1 -kernel-user -server /dev/null \
+	$(Q)$(MIG_RUN) -kernel-user \
 	    -user build/kernel/mig/$*_user.c -header build/kernel/mig/$*_user.h $<
 
 # User side, one rule per .defs: $(1) is mach/NAME or servers/NAME.
@@ -75,11 +76,12 @@ mig_source = $(firstword $(wildcard user/lib/$(1).defs) include/$(1).defs)
 mig_header = build/include/$(1)$(if $(wildcard include/$(1).h),_rpc).h
 define user_mig_rule
 build/user/mig/$(1)_user.c build/user/mig/$(1)_server.c $(call mig_header,$(1)) \
-build/include/$(1)_server.h &: $(call mig_source,$(1)) $$(MIG) $$(ALL_DEFS)
+build/include/$(1)_server.h build/user/mig/$(1).json &: $(call mig_source,$(1)) $$(MIG) $$(ALL_DEFS)
 	$$(call say,MIG,$$<)
 	@mkdir -p build/user/mig/$(dir $(1)) build/include/$(dir $(1))
 	$$(Q)$$(MIG_RUN) -user build/user/mig/$(1)_user.c -header $(call mig_header,$(1)) \
-	    -server build/user/mig/$(1)_server.c -sheader build/include/$(1)_server.h $$<
+	    -server build/user/mig/$(1)_server.c -sheader build/include/$(1)_server.h \
+	    -json build/user/mig/$(1).json $$<
 endef
 
 USER_MIG     := $(patsubst include/%.defs,%,$(foreach d,$(MACH_DEFS) $(SERVER_DEFS),$(if \

@@ -1,0 +1,106 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rule: `make run` with a terminal gives a Lua prompt inside the machine, with line editing, history
+and help(); Ctrl-A X leaves, and the terminal is as it was before."""
+
+import os
+import pty
+import re
+import select
+import signal
+import sys
+import termios
+import time
+
+PATIENCE = 20       # seconds of wall-clock time for any one answer
+points = 0
+failed = 0
+
+
+def point(passed, text, seen=b""):
+    global points, failed
+    points += 1
+    failed += not passed
+    print(f"{'ok' if passed else 'not ok'} {points} - {text}")
+    if not passed:
+        for line in seen.decode("utf-8", "replace").splitlines():
+            print(f"# {line!r}")
+    sys.stdout.flush()
+
+
+class Terminal:
+    """A program that runs in a terminal of its own."""
+
+    def __init__(self, *command):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvp(command[0], command)
+        self.before = None
+
+    def expect(self, pattern):
+        """What came up to the pattern's match; None, with what came in `seen`, when it never does."""
+        self.seen = b""
+        end = time.monotonic() + PATIENCE
+        while True:
+            if re.search(pattern, self.seen):
+                return self.seen
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                return None
+            try:
+                self.seen += os.read(self.fd, 4096)
+            except OSError:
+                return None
+
+    def type(self, keys):
+        os.write(self.fd, keys)
+
+    def end(self):
+        """Waits for the program's end; its status, or None when it does not end."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            if select.select([self.fd], [], [], 0.05)[0]:
+                try:
+                    os.read(self.fd, 4096)
+                except OSError:
+                    time.sleep(0.05)
+        os.kill(self.pid, signal.SIGTERM)
+        os.waitpid(self.pid, 0)
+        return None
+
+
+PROMPT = rb"(^|[\r\n]|\x1b\[[0-9;]*[A-Za-z])> "
+
+
+def main():
+    terminal = Terminal("tools/run")
+    modes = termios.tcgetattr(terminal.fd)
+    point(terminal.expect(PROMPT) is not None, "a prompt appears", terminal.seen)
+    terminal.type(b"print(6 * 7)\r")
+    point(terminal.expect(rb"\n42\r?\n") is not None, "a line is run", terminal.seen)
+    terminal.expect(PROMPT)
+    terminal.type(b"\x1b[A\x1b[D + 1\r")
+    point(terminal.expect(rb"\n43\r?\n") is not None,
+          "the line before comes back, and can be edited in the middle", terminal.seen)
+    terminal.expect(PROMPT)
+    terminal.type(b"prinx(1)\x1b[D\x1b[D\x1b[D\x7ft\r")
+    point(terminal.expect(rb"\n1\r?\n") is not None, "backspace works in the middle", terminal.seen)
+    terminal.expect(PROMPT)
+    terminal.type(b"error('my mistake')\r")
+    point(terminal.expect(rb"my mistake") is not None, "an error is told", terminal.seen)
+    terminal.expect(PROMPT)
+    terminal.type(b"help()\r")
+    point(terminal.expect(rb"mach_port_allocate") is not None, "help() lists the calls",
+          terminal.seen)
+    terminal.expect(PROMPT)
+    terminal.type(b"\x01x")
+    point(terminal.end() == 0, "Ctrl-A X leaves with status 0")
+    point(termios.tcgetattr(terminal.fd)[:4] == modes[:4], "the terminal is as before")
+    print(f"1..{points}")
+    return 1 if failed else 0
+
+
+sys.exit(main())
