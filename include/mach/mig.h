@@ -87,6 +87,34 @@ static inline mach_msg_type_number_t mig_put_string(char *to, const char *from, 
     return used;
 }
 
+/* Ends a string that somebody wrote into max bytes of a message and fills the rest of the last word.
+ * Returns the bytes used. */
+static inline mach_msg_type_number_t mig_end_string(char *string, unsigned int max)
+{
+    unsigned int n = 0, used;
+
+    while (n + 1 < max && string[n] != '\0')
+        n++;
+    string[n++] = '\0';
+    for (used = n; n % 4 != 0 && n < max; n++)
+        string[n] = '\0';
+    return used;
+}
+
+/* The same for a string whose whole max bytes travel: nothing of the buffer's past goes with it. */
+static inline void mig_fill_string(char *string, unsigned int max)
+{
+    for (unsigned int n = mig_end_string(string, max); n < max; n++)
+        string[n] = '\0';
+}
+
+/* Clears what size bytes of data leave of their last word. */
+static inline void mig_clear_pad(void *data, mach_msg_size_t size)
+{
+    for (; size % 4 != 0; size++)
+        ((char *)data)[size] = '\0';
+}
+
 /* Whether a string of at most size bytes ends within them. */
 static inline boolean_t mig_string_ends(const char *string, unsigned int size)
 {
@@ -101,6 +129,17 @@ static inline boolean_t mig_size_is(mach_msg_size_t size, mach_msg_type_number_t
                                     unsigned int element)
 {
     return size % element == 0 && size / element == count;
+}
+
+/* What a reply says that carries nothing but a code. */
+static inline kern_return_t mig_error_in_reply(const mach_msg_header_t *OutHeadP)
+{
+    const mig_reply_error_t *reply = (const mig_reply_error_t *)(const void *)OutHeadP;
+
+    if ((OutHeadP->msgh_bits & MACH_MSGH_BITS_COMPLEX) || OutHeadP->msgh_size != sizeof(*reply) ||
+        reply->RetCode == KERN_SUCCESS)
+        return MIG_TYPE_ERROR;
+    return reply->RetCode;
 }
 
 /* What is left of a stub when the answer is an error: a reply with nothing but the code. */
@@ -129,27 +168,30 @@ extern vm_size_t mig_strncpy(char *dest, const char *src, vm_size_t len);
 
 extern void mach_msg_destroy(mach_msg_header_t *msg);
 extern kern_return_t mach_port_deallocate(mach_port_t task, mach_port_t name);
-#ifndef mach_task_self
-extern mach_port_t mach_task_self(void);
-#endif
+extern mach_port_t mach_task_self_;
 
 /* Whether mach_msg() failed before the message was queued. */
 static inline boolean_t mig_send_failed(mach_msg_return_t result)
 {
-    return ((unsigned int)result & ~(unsigned int)MACH_MSG_MASK) >= MACH_SEND_INVALID_DATA &&
-           ((unsigned int)result & ~(unsigned int)MACH_MSG_MASK) <= MACH_SEND_INVALID_RT_OOL_SIZE;
+    unsigned int reason = (unsigned int)result & ~(unsigned int)MACH_MSG_MASK;
+
+    return reason >= MACH_SEND_INVALID_DATA && reason <= MACH_SEND_INVALID_RT_OOL_SIZE;
 }
 
 /*
- * Releases what an unsent message carries.  A send that timed out or was interrupted gives the
- * message back with its rights copied or made already; every other failure leaves it untouched.
+ * Releases what an unsent message carries.  A send that timed out, was interrupted or found no memory
+ * gives the message back with its rights copied or made already; every other failure leaves it
+ * untouched.
  */
 static inline void mig_send_undo(mach_msg_header_t *msg, mach_msg_return_t result)
 {
-    if (result != MACH_SEND_TIMED_OUT && result != MACH_SEND_INTERRUPTED)
+    unsigned int reason = (unsigned int)result & ~(unsigned int)MACH_MSG_MASK;
+
+    if (reason != MACH_SEND_TIMED_OUT && reason != MACH_SEND_INTERRUPTED &&
+        reason != MACH_SEND_NO_BUFFER)
         return;
     if (MACH_MSGH_BITS_LOCAL(msg->msgh_bits) != 0 && MACH_PORT_VALID(msg->msgh_local_port))
-        mach_port_deallocate(mach_task_self(), msg->msgh_local_port);
+        mach_port_deallocate(mach_task_self_, msg->msgh_local_port);
     mach_msg_destroy(msg);
 }
 
@@ -165,6 +207,21 @@ static inline void mig_call_failed(mach_msg_header_t *msg, mach_port_t reply_por
         mig_put_reply_port(reply_port);
     else
         mig_dealloc_reply_port(reply_port);
+}
+
+/*
+ * Ends a call whose reply has been looked at: releases what an unwanted reply carries, and destroys
+ * a reply port on which the true reply may still arrive.
+ */
+static inline void mig_call_ended(mach_msg_header_t *reply, mach_port_t reply_port,
+                                  kern_return_t result)
+{
+    if (result != KERN_SUCCESS)
+        mach_msg_destroy(reply);
+    if (result == MIG_REPLY_MISMATCH)
+        mig_dealloc_reply_port(reply_port);
+    else
+        mig_put_reply_port(reply_port);
 }
 
 #endif /* MACH_KERNEL */
