@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Clocks: identifiers, time values, attributes.  host_get_clock_service() gives the port of a clock;
- * clock_get_time, clock_get_attributes are in clock.defs, clock_sleep is a trap (mach_traps.h).
- * Source: OSF mach/clock_types.h; names SYSTEM_CLOCK, CALENDAR_CLOCK, mach_timespec_t: macOS.
+ * Clocks: identifiers, time values, attributes. host_get_clock_service() gives the port of a
+ * clock; clock_get_time, clock_get_attributes are in clock.defs, clock_sleep is a trap
+ * (mach_traps.h). Source: OSF mach/clock_types.h; names SYSTEM_CLOCK, CALENDAR_CLOCK,
+ * mach_timespec_t: macOS.
  */
 #ifndef _MACH_CLOCK_TYPES_H_
 #define _MACH_CLOCK_TYPES_H_

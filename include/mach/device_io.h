@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Types of device_io.defs: how user-mode drivers get interrupts.  The device master port gives power
- * over the ranges of I/O ports and the interrupts it was made for; bootstrap splits it so that each
- * driver gets just its own (device_io_subset).  Ours; no Mach had this form of it.
+ * Types of device_io.defs: how user-mode drivers get interrupts. The device master port gives
+ * power over the ranges of I/O ports and the interrupts it was made for; bootstrap splits it so
+ * that each driver gets just its own (device_io_subset). Ours; no Mach had this form of it.
  */
 #ifndef _MACH_DEVICE_IO_H_
 #define _MACH_DEVICE_IO_H_

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Return codes of kernel calls.  Zero is success; 1..49 are OSF Mach's codes with OSF's numbers,
- * 50..56 are macOS's (OSF has none there).  Codes of mach_msg() are in message.h (0x10000000 and up),
- * those of MIG stubs in mig_errors.h (negative), those of bootstrap in bootstrap.h.
- * mach_error_string() (mach_error.h) has a sentence for each of them.
- * Source: OSF mach/kern_return.h; 50..56: macOS mach/kern_return.h.
+ * Return codes of kernel calls. Zero is success; 1..49 are OSF Mach's codes with OSF's numbers,
+ * 50..56 are macOS's (OSF has none there). Codes of mach_msg() are in message.h (0x10000000 and
+ * up), those of MIG stubs in mig_errors.h (negative), those of bootstrap in bootstrap_types.h.
+ * mach_error_string() (mach_error.h) has a sentence for each of them. Source: OSF
+ * mach/kern_return.h; 50..56: macOS mach/kern_return.h.
  */
 #ifndef _MACH_KERN_RETURN_H_
 #define _MACH_KERN_RETURN_H_

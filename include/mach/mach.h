@@ -18,11 +18,12 @@
 #include <mach/thread_switch.h>
 
 /*
- * mach_msg_server: receives requests of at most max_size bytes from rcv_name, which may be a port set,
- * has each answered by demux, sends the reply; returns only with an error of mach_msg().  options are
- * or-ed into the receive.  _once serves one request.  demux (MIG makes it: NAME_server) fills the
- * reply, or in it mig_reply_error_t with MIG_BAD_ID, and then returns FALSE.  What a request carried
- * belongs to the routine if that returned KERN_SUCCESS, otherwise it is destroyed here.
+ * mach_msg_server: receives requests of at most max_size bytes from rcv_name, which may be a port
+ * set, has each answered by demux, sends the reply; returns only with an error of mach_msg().
+ * options are or-ed into the receive. _once serves one request. demux (MIG makes it: NAME_server)
+ * fills the reply, or in it mig_reply_error_t with MIG_BAD_ID, and then returns FALSE. What a
+ * request carried belongs to the routine if that returned KERN_SUCCESS, otherwise it is destroyed
+ * here.
  */
 extern mach_msg_return_t mach_msg_server(boolean_t (*demux)(mach_msg_header_t *,
                                                             mach_msg_header_t *),

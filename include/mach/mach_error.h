@@ -7,17 +7,17 @@
 
 #include <mach/error.h>
 
-/* A sentence for the code of a kernel call, of mach_msg() (what was short is named when the special
- * bits say so), of MIG, of bootstrap.  Never null.  A code that nobody knows gives a sentence with its
- * number, in a buffer of the calling program that the next unknown code overwrites; all else is
- * constant. */
+/* A sentence for the code of a kernel call, of mach_msg(), of MIG, of bootstrap.  Never null.  A
+ * code of mach_msg() with special bits (MACH_MSG_IPC_SPACE, …) says what was short, a code that
+ * nobody knows gives a sentence with its number: both in one static buffer, which the next such call
+ * overwrites; all other sentences are constants. */
 extern char *mach_error_string(mach_error_t error_value);
 
 /* Who the code comes from: "(os/kern)", "(ipc/send)", "(ipc/rcv)", "(ipc/mig)", "(bootstrap)", …
  * Never null, constant. */
 extern char *mach_error_type(mach_error_t error_value);
 
-/* Writes "str: sentence (code)" as a line to standard error. */
+/* Writes "str type sentence (code)" as a line to standard error. */
 extern void mach_error(const char *str, mach_error_t error_value);
 
 #endif

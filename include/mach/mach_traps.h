@@ -4,9 +4,9 @@
  *   - mach_msg() and the traps under it;
  *   - names of one's own things (mach_task_self, …);
  *   - giving up the processor, sleeping: local only, no message does the same;
- *   - short cuts for a message (semaphore_*, vm_*, mach_port_*): the library tries the trap, and when
- *     that answers MACH_SEND_INVALID_DEST (the name denotes no local kernel object of the kind) it
- *     sends the message of sync.defs, mach.defs, mach_port.defs instead, so that a proxy works too.
+ *   - short cuts for a message (semaphore_*, vm_*, mach_port_*): the library tries the trap, and
+ *     when that answers MACH_SEND_INVALID_DEST (the name denotes no local kernel object of the kind)
+ *     it sends the message of sync.defs, mach.defs, mach_port.defs instead, so that a proxy works too.
  *     A caller sees no difference but speed; the contract is in those .defs.
  * Trap numbers: syscall_sw.h.  Source: OSF mach/mach_traps.h and the Kernel Interface manual.
  */
@@ -26,22 +26,25 @@
  *   rcv_name       receive right or port set to receive from
  *   timeout        milliseconds, for a half with its TIMEOUT option
  *   notify         for MACH_RCV_NOTIFY, otherwise MACH_PORT_NULL
- * Rights and memory that the message names belong to the receiver once the send half succeeded.  A
- * failed send leaves them with the sender untouched, except MACH_SEND_TIMED_OUT, MACH_SEND_INTERRUPTED
- * (and MACH_SEND_NO_BUFFER): then the message comes back into msg as if it had been received
- * ("pseudo-receive"), the caller owns what is in it and may send it again.  If the send half fails
- * there is no receive half.
- * Send errors: MACH_SEND_INVALID_DATA, INVALID_HEADER, MSG_TOO_SMALL (also: size no multiple of 4),
- * TOO_LARGE, INVALID_DEST, INVALID_REPLY, INVALID_NOTIFY, INVALID_TYPE, INVALID_RIGHT, INVALID_MEMORY,
- * INVALID_TRAILER, TIMED_OUT, INTERRUPTED, NO_BUFFER.
+ * Rights and memory that the message names belong to the receiver once the send half succeeded. A
+ * failed send leaves them with the sender untouched, except MACH_SEND_TIMED_OUT and
+ * MACH_SEND_INTERRUPTED: then the message comes back into msg as if it had been received
+ * ("pseudo-receive", with remote and local not swapped and no trailer), the caller owns what is in
+ * it and may send it again; MACH_MSG_IPC_SPACE, _VM_SPACE, _IPC_KERNEL, _VM_KERNEL are or-ed into
+ * the code if part of it was lost. If the send half fails there is no receive half. A message to a
+ * send-once right ignores the queue limit. Send errors: MACH_SEND_INVALID_DATA, INVALID_HEADER,
+ * MSG_TOO_SMALL (also: size no multiple of 4), TOO_LARGE, INVALID_DEST, INVALID_REPLY,
+ * INVALID_TYPE, INVALID_RIGHT, INVALID_MEMORY, INVALID_TRAILER, NO_BUFFER, TIMED_OUT, INTERRUPTED.
  * Receive errors that leave the queue alone: MACH_RCV_INVALID_NAME, IN_SET, TIMED_OUT, INTERRUPTED,
- * PORT_DIED, PORT_CHANGED, INVALID_NOTIFY, INVALID_TRAILER, TOO_LARGE with MACH_RCV_LARGE (the header
- * with the message's size is given).  Those that consume the message: MACH_RCV_TOO_LARGE without
- * MACH_RCV_LARGE, INVALID_DATA, HEADER_ERROR, BODY_ERROR, SCATTER_SMALL, INVALID_TYPE; after
- * HEADER_ERROR and BODY_ERROR (with MACH_MSG_IPC_SPACE, VM_SPACE, … or-ed in) the message is in the
- * buffer, what could not be given is MACH_PORT_NULL or absent.
- * The library repeats an interrupted half unless MACH_SEND_INTERRUPT / MACH_RCV_INTERRUPT is set.
- * Source: Kernel Interface manual, mach_msg.
+ * PORT_DIED, PORT_CHANGED, INVALID_TRAILER; with MACH_RCV_LARGE also TOO_LARGE (header, with the
+ * true msgh_size, and the first 8 bytes of the trailer come) and SCATTER_SMALL. Receive errors that
+ * destroy the message: MACH_RCV_HEADER_ERROR (the header comes, without reply right),
+ * INVALID_NOTIFY, INVALID_DATA, INVALID_TYPE, and without MACH_RCV_LARGE TOO_LARGE (the header
+ * comes, without reply right, and an empty trailer) and SCATTER_SMALL. MACH_RCV_BODY_ERROR: the
+ * message was received, except what could not be given: those names are MACH_PORT_NULL, those
+ * addresses and sizes 0. HEADER_ERROR and BODY_ERROR always carry special bits. The library
+ * repeats an interrupted half unless MACH_SEND_INTERRUPT / MACH_RCV_INTERRUPT is set. Source:
+ * Kernel Interface manual, mach_msg.
  */
 extern mach_msg_return_t mach_msg(mach_msg_header_t *msg, mach_msg_option_t option,
                                   mach_msg_size_t send_size, mach_msg_size_t rcv_size,
@@ -71,15 +74,16 @@ extern mach_msg_return_t mach_msg_overwrite_trap(mach_msg_header_t *msg, mach_ms
 /* A new port: its receive right, one user reference.  MACH_PORT_NULL when the space is full. */
 extern mach_port_name_t mach_reply_port(void);
 
-/* A send right for the calling thread, task, host; each call adds a user reference, which the caller
- * has to mach_port_deallocate.  MACH_PORT_NULL when there is no room.  mach_init.h makes
+/* A send right for the calling thread, task, host; each call adds a user reference, which the
+ * caller has to mach_port_deallocate.  MACH_PORT_NULL when there is no room.  mach_init.h makes
  * mach_task_self() a macro for a name kept by the library, without a new reference. */
 extern mach_port_t mach_thread_self(void);
 extern mach_port_t(mach_task_self)(void);
 extern mach_port_t mach_host_self(void);
 
-/* Runs another thread if there is one as urgent: TRUE if other threads are ready, else FALSE at once.
- * swtch_pri also lowers the caller to the least urgent level for a moment; pri is ignored. */
+/* Runs another thread if there is one as urgent: TRUE if other threads are ready, else FALSE at
+ * once.  swtch_pri also lowers the caller to the least urgent level for a moment; pri is ignored.
+ */
 extern boolean_t swtch_pri(int pri);
 extern boolean_t swtch(void);
 
@@ -93,10 +97,10 @@ extern kern_return_t thread_switch(mach_port_name_t new_thread, int option,
 
 /*
  * clock_sleep: sleeps until (TIME_ABSOLUTE) or for (TIME_RELATIVE) a time of that clock; clock_name
- * MACH_PORT_NULL is the real-time clock.  wakeup_time, if not null, receives the clock's time at
- * waking, also when aborted.  KERN_SUCCESS; KERN_INVALID_ARGUMENT: no such clock; KERN_INVALID_VALUE:
- * bad sleep_type or nanoseconds; KERN_FAILURE: that clock cannot wake; KERN_ABORTED: thread_abort;
- * KERN_INVALID_ADDRESS: wakeup_time cannot be written.
+ * MACH_PORT_NULL is the real-time clock. wakeup_time, if not null, receives the clock's time at
+ * waking, also when aborted. KERN_SUCCESS; KERN_INVALID_ARGUMENT: no such clock;
+ * KERN_INVALID_VALUE: bad sleep_type or nanoseconds; KERN_FAILURE: that clock cannot wake;
+ * KERN_ABORTED: thread_abort; KERN_INVALID_ADDRESS: wakeup_time cannot be written.
  */
 extern kern_return_t clock_sleep(mach_port_name_t clock_name, sleep_type_t sleep_type,
                                  tvalspec_t sleep_time, tvalspec_t *wakeup_time);

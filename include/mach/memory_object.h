@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * External pagers: the types and constants that pager and kernel exchange (issue B has the calls, in
- * memory_object.defs and mach.defs).  Source: OSF mach/memory_object.h.
+ * External pagers: the types and constants that pager and kernel exchange (issue B has the calls,
+ * in memory_object.defs and mach.defs). Source: OSF mach/memory_object.h.
  */
 #ifndef _MACH_MEMORY_OBJECT_H_
 #define _MACH_MEMORY_OBJECT_H_
@@ -22,7 +22,7 @@ typedef int memory_object_copy_strategy_t;
 #define MEMORY_OBJECT_COPY_INVALID (-1)
 #define MEMORY_OBJECT_COPY_NONE 0      /* copy at once, page by page */
 #define MEMORY_OBJECT_COPY_CALL 1      /* ask the pager */
-#define MEMORY_OBJECT_COPY_DELAY 2     /* copy on write; the pager does not change the data itself */
+#define MEMORY_OBJECT_COPY_DELAY 2     /* copy on write; the pager itself changes nothing */
 #define MEMORY_OBJECT_COPY_TEMPORARY 3 /* likewise, and changes need not reach the pager */
 #define MEMORY_OBJECT_COPY_SYMMETRIC 4 /* kernel internal: object mapped once */
 

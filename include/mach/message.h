@@ -23,7 +23,7 @@ typedef unsigned int mach_msg_bits_t;
 typedef natural_t mach_msg_size_t; /* bytes */
 typedef integer_t mach_msg_id_t;
 
-#define MACH_MSG_SIZE_MAX ((mach_msg_size_t)0x10000) /* largest msgh_size: 64 KiB, header included */
+#define MACH_MSG_SIZE_MAX ((mach_msg_size_t)0x10000) /* largest msgh_size: 64 KiB with header */
 #define MACH_MSG_SIZE_RELIABLE MACH_MSG_SIZE_MAX
 
 /* ---- dispositions: what happens to a right on its way -------------------------------------- */
@@ -239,8 +239,8 @@ typedef integer_t mach_msg_options_t;
 #define MACH_SEND_INTERRUPT 0x00000040 /* library: do not retry an interrupted send */
 #define MACH_SEND_CANCEL 0x00000080    /* OSF: notify argument; ignored here */
 #define MACH_RCV_TIMEOUT 0x00000100    /* timeout bounds the wait for a message */
-#define MACH_RCV_NOTIFY 0x00000200     /* the kernel makes a send-once right out of the reply right
-                                          and asks for its dead-name notification to notify */
+#define MACH_RCV_NOTIFY 0x00000200     /* if the reply right gets a new name, ask for its dead-name
+                                          notification, to the receive right notify */
 #define MACH_RCV_INTERRUPT 0x00000400  /* library: do not retry an interrupted receive */
 #define MACH_RCV_OVERWRITE 0x00001000  /* the buffer holds scatter descriptors */
 #define MACH_SEND_ALWAYS 0x00010000    /* kernel internal: ignore queue limits */
@@ -268,7 +268,8 @@ typedef kern_return_t mach_msg_return_t;
 #define MACH_MSG_SUCCESS 0x00000000
 
 /*
- * Or-ed into MACH_RCV_HEADER_ERROR, MACH_RCV_BODY_ERROR, MACH_SEND_INVALID_MEMORY, … : what was short.
+ * Or-ed into MACH_RCV_HEADER_ERROR, MACH_RCV_BODY_ERROR, MACH_SEND_INVALID_MEMORY, … : what was
+ * short.
  */
 #define MACH_MSG_MASK 0x00003e00
 #define MACH_MSG_IPC_SPACE 0x00002000 /* no room in the name table of the space */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The five notifications: messages that the kernel sends, to a send-once right that a task supplied,
- * about a port's or name's fate.  As received (layout below) local is the port they came to and
- * remote is MACH_PORT_NULL.  Requests: mach_port_request_notification (mach_port.defs).  A server
- * may use the demultiplexer of notify.defs instead of the structures.
+ * The five notifications: messages that the kernel sends, to a send-once right that a task
+ * supplied, about a port's or name's fate. As received (layout below) local is the port they came
+ * to and remote is MACH_PORT_NULL. Requests: mach_port_request_notification (mach_port.defs). A
+ * server may use the demultiplexer of notify.defs instead of the structures.
  *
  *   PORT_DELETED    a name with a pending dead-name request was deleted: not_port is that name
  *   PORT_DESTROYED  a receive right was destroyed; it comes here instead, alive: not_port

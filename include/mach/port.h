@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ports, port names, rights, and what can be asked about them.  A mach_port_t (mach_port_name_t says
- * the same with another emphasis) is a name in the caller's own space: a number that means nothing
- * in another task.  The calls on names are in mach_port.defs.
- * Source: OSF mach/port.h; MACH_PORT_QLIMIT_* beyond OSF's from macOS.
+ * Ports, port names, rights, and what can be asked about them. A mach_port_t (mach_port_name_t
+ * says the same with another emphasis) is a name in the caller's own space: a number that means
+ * nothing in another task. The calls on names are in mach_port.defs. Source: OSF mach/port.h;
+ * MACH_PORT_QLIMIT_* beyond OSF's from macOS.
  */
 #ifndef _MACH_PORT_H_
 #define _MACH_PORT_H_

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The C side of std_types.defs: the types every interface may use.  Source: OSF mach/std_types.h. */
+/* C side of std_types.defs: the types every interface may use.  Source: OSF mach/std_types.h. */
 #ifndef _MACH_STD_TYPES_H_
 #define _MACH_STD_TYPES_H_
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What thread_info() tells about a thread.  The THREAD_SCHED_* flavors give a policy_*_info structure
- * (policy.h) and KERN_INVALID_POLICY if the thread has another policy.
- * Source: OSF mach/thread_info.h, Kernel Interface manual, thread_info, thread_basic_info.
+ * What thread_info() tells about a thread. The THREAD_SCHED_* flavors give a policy_*_info
+ * structure (policy.h) and KERN_INVALID_POLICY if the thread has another policy. Source: OSF
+ * mach/thread_info.h, Kernel Interface manual, thread_info, thread_basic_info.
  */
 #ifndef _MACH_THREAD_INFO_H_
 #define _MACH_THREAD_INFO_H_

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Register state of an i386 thread: flavors of thread_get_state, thread_set_state,
- * thread_create_running and of exception messages.  Each travels as an array of natural_t whose
- * length is the flavor's _COUNT; a shorter buffer gives KERN_INVALID_ARGUMENT.
- * Source: OSF mach/i386/thread_status.h for the general registers; float, TLS and debug are Minato's
+ * thread_create_running and of exception messages. Each travels as an array of natural_t whose
+ * length is the flavor's _COUNT; a shorter buffer gives KERN_INVALID_ARGUMENT. Source: OSF
+ * mach/i386/thread_status.h for the general registers; float, TLS and debug are Minato's
  * (docs/differences.md says why).
  */
 #ifndef _MACH_THREAD_STATUS_H_

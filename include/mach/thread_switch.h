@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Options of thread_switch(), which is documented in mach_traps.h.  Source: OSF mach/thread_switch.h. */
+/* Options of thread_switch(), documented in mach_traps.h.  Source: OSF mach/thread_switch.h. */
 #ifndef _MACH_THREAD_SWITCH_H_
 #define _MACH_THREAD_SWITCH_H_
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sizes and bounds of a user address space on i386: pages of 4096 bytes, addresses 0x1000 up to but
- * not including 0xC0000000 (the kernel lives above).  Page 0 is never mapped, so that a null pointer
- * faults.  Source: OSF mach/vm_param.h (the macros); the bounds are Minato's.
+ * not including 0xC0000000 (the kernel lives above). Page 0 is never mapped, so that a null
+ * pointer faults. Source: OSF mach/vm_param.h (the macros); the bounds are Minato's.
  */
 #ifndef _MACH_VM_PARAM_H_
 #define _MACH_VM_PARAM_H_
@@ -25,10 +25,5 @@
 #define page_aligned(x) ((((vm_offset_t)(x)) & PAGE_MASK) == 0)
 #define atop(x) ((vm_size_t)(x) >> PAGE_SHIFT) /* address or bytes to pages */
 #define ptoa(x) ((vm_size_t)(x) << PAGE_SHIFT) /* pages to bytes */
-
-/* User C sees the page size also under its variable's name (constant here). */
-#define vm_page_size PAGE_SIZE
-#define vm_page_mask PAGE_MASK
-#define vm_page_shift PAGE_SHIFT
 
 #endif
