@@ -30,6 +30,9 @@ PROBE = os.path.join(TREE, "build", "tools", "kvm-probe.elf")
 DEFAULT_CPU = "pentium3"
 TIMED_OUT = 124
 NO_STATUS = 125
+# Statuses of the kernel itself (kernel/x86/boot.h).
+KERNEL_SAYS = {126: "the kernel refused to run on this processor or from this loader",
+               127: "the kernel panicked"}
 
 
 class LaunchError(Exception):
@@ -168,7 +171,7 @@ def judge(code, complaints):
     if code == 1 and errors:
         return Ending(NO_STATUS, "QEMU refused to start: " + errors[-1])
     if code > 0 and code & 1:
-        return Ending(code >> 1)
+        return Ending(code >> 1, KERNEL_SAYS.get(code >> 1))
     if code == 0:
         return Ending(NO_STATUS, "the machine was reset or powered off without giving a status")
     return Ending(NO_STATUS, f"QEMU ended with code {code}: " + (errors or ["no reason given"])[-1])

@@ -2,8 +2,8 @@
 ;
 ; A stand-in for the kernel, to test the launchers with (tests/system/scenario.t): a Multiboot
 ; program that says the script handed in as opt/minato/script on the serial line, until it meets
-;   @S   leave through isa-debug-exit with status S (a digit)      ^   reset the machine
-;   &    hang                                                      the end: leave with status 0
+;   @S   leave through isa-debug-exit with status S: a character, less '0'
+;   ^    reset the machine          &    hang          the end: leave with status 0
 bits 32
 
 CONFIG_SELECT equ 0x510         ; fw_cfg: write a selector, then read bytes

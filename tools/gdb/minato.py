@@ -7,7 +7,6 @@ information, so they need no copy of any layout. They work once the kernel has s
 
 import gdb
 
-ENTRIES_PER_CHUNK_DEFAULT = 256
 RIGHTS = [(0x10000, "send"), (0x20000, "receive"), (0x40000, "send-once"), (0x80000, "set"),
           (0x100000, "dead")]
 
@@ -120,20 +119,20 @@ class Ports(gdb.Command):
         super().__init__("minato ports", gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
-        space = task_numbered(argument)["space"]
-        for chunk in range(int(space["chunk_count"])):
-            entries = space["chunks"][chunk]
-            for index in range(self.entries_per_chunk()):
-                if int(entries[index]["type"]):
-                    self.show(entries[index])
+        for entry in self.entries(task_numbered(argument)["space"]):
+            if int(entry["type"]):
+                self.show(entry)
 
     @staticmethod
-    def entries_per_chunk():
-        """The kernel's constant, which gdb sees when it was compiled with -g3 or as an enum."""
-        try:
-            return int(evaluate("ENTRIES_PER_CHUNK"))
-        except gdb.error:
-            return ENTRIES_PER_CHUNK_DEFAULT
+    def entries(space):
+        """The table's entries. Each, used or free, has a name that says its own index, and so they
+        tell where a chunk ends."""
+        index = 0
+        for chunk in range(int(space["chunk_count"])):
+            entries, first = space["chunks"][chunk], index
+            while int(entries[index - first]["name"]) >> 8 == index:
+                yield entries[index - first]
+                index += 1
 
     @staticmethod
     def show(entry):
