@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Messages to the kernel's own ports: find the routine by the message id, run it on the sender's
+// thread, send the reply.
+#include "ipc/kobject.h"
+
+#include <mach/mig.h>
+#include "ipc/kmsg.h"
+#include "ipc/mig_kernel.h"
+#include "ipc/mqueue.h"
+#include "lib/assert.h"
+#include "lib/string.h"
+
+#include "bootstrap_server.h"
+#include "clock_server.h"
+#include "device_io_server.h"
+#include "mach_host_server.h"
+#include "mach_port_server.h"
+#include "mach_server.h"
+#include "minato_server.h"
+#include "sync_server.h"
+
+// ---- from message id to routine ----
+
+static const struct mig_subsystem *const subsystems[] = {
+    (const void *)&mach_subsystem,      (const void *)&mach_port_subsystem,
+    (const void *)&mach_host_subsystem, (const void *)&sync_subsystem,
+    (const void *)&clock_subsystem,     (const void *)&minato_subsystem,
+    (const void *)&device_io_subsystem, (const void *)&bootstrap_subsystem,
+};
+
+#define SUBSYSTEMS (sizeof subsystems / sizeof subsystems[0])
+
+// NULL: no such routine.
+static const routine_descriptor_t *find_routine(mach_msg_id_t id)
+{
+    for (unsigned i = 0; i < SUBSYSTEMS; i++) {
+        const struct mig_subsystem *subsystem = subsystems[i];
+
+        if (id >= subsystem->start && id < subsystem->end) {
+            const routine_descriptor_t *routine = &subsystem->routine[id - subsystem->start];
+
+            return routine->stub_routine ? routine : NULL;
+        }
+    }
+    return NULL;
+}
+
+// ---- serving ----
+
+// The reply's header as MIG's stubs expect to find it: addressed to the request's reply right.
+static void prepare_reply(const struct kmsg *request, struct kmsg *reply)
+{
+    const mach_msg_header_t *in = &request->header;
+    mig_reply_error_t *out = (mig_reply_error_t *)&reply->header;
+
+    out->Head.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(in->msgh_bits), 0);
+    out->Head.msgh_size = sizeof *out;
+    out->Head.msgh_remote_port = in->msgh_local_port;
+    out->Head.msgh_local_port = MACH_PORT_NULL;
+    out->Head.msgh_reserved = 0;
+    out->Head.msgh_id = in->msgh_id + 100;
+    out->NDR = NDR_record;
+    out->RetCode = MIG_BAD_ID;
+    reply->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
+}
+
+static kern_return_t reply_code(const struct kmsg *reply)
+{
+    if (reply->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)
+        return KERN_SUCCESS;
+    return ((const mig_reply_error_t *)&reply->header)->RetCode;
+}
+
+// The request has been served: what its routine has not consumed goes. The reply right is in the reply
+// now.
+static void finish_request(struct kmsg *request, kern_return_t kr)
+{
+    request->header.msgh_local_port = MACH_PORT_NULL;
+    if (kr == KERN_SUCCESS || kr == MIG_NO_REPLY) {
+        port_release_right(kmsg_destination(request),
+                           MACH_MSGH_BITS_REMOTE(request->header.msgh_bits));
+        kmsg_free(request);
+    } else {
+        kmsg_destroy(request);
+    }
+}
+
+void kobject_serve(struct kmsg *request)
+{
+    const routine_descriptor_t *routine = find_routine(request->header.msgh_id);
+    mach_msg_size_t size = sizeof(mig_reply_error_t);
+    struct kmsg *reply;
+    kern_return_t kr;
+
+    if (routine && routine->max_reply_msg > size)
+        size = routine->max_reply_msg;
+    reply = kmsg_alloc(size);
+    if (!reply) {
+        kmsg_destroy(request);
+        return;
+    }
+    prepare_reply(request, reply);
+    if (routine)
+        routine->stub_routine(&request->header, &reply->header);
+    kr = reply_code(reply);
+    finish_request(request, kr);
+    if (kr == MIG_NO_REPLY || !port_valid(kmsg_destination(reply))) {
+        if (kr == MIG_NO_REPLY)
+            reply->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
+        kmsg_destroy(reply);
+        return;
+    }
+    mqueue_send_always(reply);
+}
+
+kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size)
+{
+    struct kmsg *kmsg = kmsg_alloc(size);
+
+    if (!kmsg)
+        return KERN_RESOURCE_SHORTAGE;
+    memcpy(&kmsg->header, msg, size);
+    kmsg->header.msgh_size = size;
+    kmsg->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
+    mqueue_send_always(kmsg);
+    return KERN_SUCCESS;
+}
+
+// ---- kernel ports ----
+
+struct port *port_make_kernel(enum port_kind kind, void *object)
+{
+    struct port *port = port_make();
+
+    if (port) {
+        port->kind = kind;
+        port->object = object;
+    }
+    return port;
+}
+
+void port_destroy_kernel(struct port *port)
+{
+    port->object = NULL;
+    port_destroy(port);
+    port_release(port);
+}

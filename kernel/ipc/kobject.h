@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Kernel objects as ports: from a port to what it stands for and back, and from a message to such a
+// port to the function that serves it (MIG's generated code).
+//
+// The convert_port_to_* functions are what the generated servers call on port arguments. They take a
+// reference on the object, which the matching destructor drops after the call, and give NULL for a
+// port of another kind, dead or null; a served function answers NULL with KERN_INVALID_ARGUMENT. The
+// convert_*_to_port functions make a send right and consume the reference.
+//
+// Who owns what in a served function, as in OSF's kernel: when it returns KERN_SUCCESS it has consumed
+// the rights and memory that it was given untranslated (ipc_port_t, vm_map_copy_t, arrays of ports);
+// on any other code it has consumed nothing, and the request is destroyed with all of it.
+#ifndef IPC_KOBJECT_H
+#define IPC_KOBJECT_H
+
+#include <mach/message.h>
+#include "ipc/port.h"
+
+struct clock;
+struct device;
+struct host;
+struct kmsg;
+struct semaphore;
+struct space;
+struct task;
+struct thread;
+struct vm_map;
+struct vm_map_copy;
+
+typedef struct port *ipc_port_t;
+typedef struct task *task_t;
+typedef struct thread *thread_t;
+typedef struct thread *thread_act_t;
+typedef struct vm_map *vm_map_t;
+typedef struct vm_map_copy *vm_map_copy_t;
+typedef struct space *ipc_space_t;
+typedef struct host *host_t;
+typedef struct host *host_priv_t;
+typedef struct semaphore *semaphore_t;
+typedef struct clock *clock_serv_t;
+typedef struct device *device_master_t;
+
+task_t convert_port_to_task(ipc_port_t port);
+thread_t convert_port_to_thread(ipc_port_t port);
+vm_map_t convert_port_to_map(ipc_port_t port);
+ipc_space_t convert_port_to_space(ipc_port_t port);
+host_t convert_port_to_host(ipc_port_t port);           // the privileged port will do as well
+host_priv_t convert_port_to_host_priv(ipc_port_t port);
+semaphore_t convert_port_to_semaphore(ipc_port_t port);
+clock_serv_t convert_port_to_clock(ipc_port_t port);
+device_master_t convert_port_to_device(ipc_port_t port);
+
+ipc_port_t convert_task_to_port(task_t task);
+ipc_port_t convert_thread_to_port(thread_t thread);
+ipc_port_t convert_host_to_port(host_t host);
+ipc_port_t convert_semaphore_to_port(semaphore_t semaphore);
+ipc_port_t convert_clock_to_port(clock_serv_t clock);
+ipc_port_t convert_device_to_port(device_master_t device);
+
+void space_deallocate(ipc_space_t space); // NULL is fine
+
+// Serves the request in `kmsg` (consumed) and sends the reply, if there is one.
+void kobject_serve(struct kmsg *kmsg);
+
+#endif

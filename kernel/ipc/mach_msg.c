@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The message trap, and the few traps that are short cuts for messages about ports.
+//
+// mach_msg is a send, then a receive. Here is the general path, complete; the place for the fast path
+// of a send-and-receive (design, section 2) is the top of mach_msg_trap: all its conditions tested
+// before anything is changed, else this path.
+#include "ipc/mach_msg.h"
+
+#include "ipc/convert.h"
+#include "ipc/kmsg.h"
+#include "ipc/mqueue.h"
+#include "ipc/right.h"
+#include "ipc/space.h"
+#include "kern/host.h"
+#include "kern/task.h"
+#include "kern/thread.h"
+#include "lib/string.h"
+#include "vm/map.h"
+#include "x86/cpu.h"
+#include "x86/usercopy.h"
+
+static mach_msg_return_t send_message(uintptr_t address, mach_msg_option_t option,
+                                      mach_msg_size_t size, mach_msg_timeout_t timeout)
+{
+    struct space *space = current_space();
+    struct kmsg *kmsg;
+    mach_msg_return_t mr;
+
+    // Supplying the trailer would let a task speak in another's name; nobody has that privilege yet.
+    if (option & MACH_SEND_TRAILER)
+        return MACH_SEND_INVALID_TRAILER;
+    mr = kmsg_copyin(space, current_map(), address, size, &kmsg);
+    if (mr != MACH_MSG_SUCCESS)
+        return mr;
+    kmsg->sender.val[0] = current_task()->number;
+    kmsg->sender.val[1] = 0;
+    mr = mqueue_send(kmsg, option, timeout);
+    if (mr == MACH_SEND_TIMED_OUT || mr == MACH_SEND_INTERRUPTED) {
+        mr |= kmsg_copyout_pseudo(space, current_map(), kmsg);
+        copy_to_user(address, &kmsg->header, kmsg->header.msgh_size);
+        kmsg_free(kmsg);
+    }
+    return mr;
+}
+
+// Touches every page of a buffer, so that what is written there later cannot fail.
+static bool buffer_writable(uintptr_t address, mach_msg_size_t size)
+{
+    uint32_t zero = 0;
+    uintptr_t last = address + size - sizeof zero;
+
+    for (uintptr_t at = address; at < last; at = (at | (PAGE_SIZE - 1)) + 1) {
+        if (!copy_to_user(at, &zero, sizeof zero))
+            return false;
+    }
+    return copy_to_user(last, &zero, sizeof zero);
+}
+
+// Puts the trailer that the options ask for behind the message; returns its size.
+static mach_msg_size_t append_trailer(struct kmsg *kmsg, mach_msg_option_t option)
+{
+    mach_msg_max_trailer_t *trailer = (void *)((char *)&kmsg->header + kmsg->header.msgh_size);
+
+    trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
+    trailer->msgh_trailer_size = REQUESTED_TRAILER_SIZE(option);
+    trailer->msgh_seqno = kmsg->seqno;
+    trailer->msgh_sender = kmsg->sender;
+    return trailer->msgh_trailer_size;
+}
+
+// Shows the header, and as much of an empty trailer as there is room for.
+static void put_header(uintptr_t address, const mach_msg_header_t *header, mach_msg_size_t room)
+{
+    struct {
+        mach_msg_header_t header;
+        mach_msg_trailer_t trailer;
+    } reply = {*header, {MACH_MSG_TRAILER_FORMAT_0, sizeof(mach_msg_trailer_t)}};
+
+    copy_to_user(address, &reply, room < sizeof reply ? room & ~3u : sizeof reply);
+}
+
+static mach_msg_return_t put_message(struct kmsg *kmsg, uintptr_t address,
+                                     mach_msg_option_t option, mach_port_name_t notify)
+{
+    struct space *space = current_space();
+    mach_msg_size_t size = kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(option);
+    mach_msg_return_t mr;
+
+    if (!buffer_writable(address, size)) {
+        kmsg_destroy(kmsg);
+        return MACH_RCV_INVALID_DATA;
+    }
+    mr = kmsg_copyout(space, current_map(), kmsg, notify);
+    if ((mr & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR) {
+        put_header(address, &kmsg->header, size);
+    } else {
+        append_trailer(kmsg, option);
+        if (!copy_to_user(address, &kmsg->header, size))
+            mr = MACH_RCV_INVALID_DATA;
+    }
+    kmsg_free(kmsg);
+    return mr;
+}
+
+static bool notify_valid(struct space *space, mach_port_name_t notify)
+{
+    struct entry *entry = space_lookup(space, notify);
+
+    return entry && (entry->type & MACH_PORT_TYPE_RECEIVE);
+}
+
+// A message that the buffer has no room for: its header alone.
+static mach_msg_return_t put_too_large(struct kmsg *kmsg, uintptr_t address, mach_msg_size_t room,
+                                       mach_msg_size_t large_size)
+{
+    mach_msg_header_t header;
+
+    if (kmsg) {
+        kmsg_copyout_destination(current_space(), kmsg);
+        header = kmsg->header;
+        kmsg_free(kmsg);
+    } else {
+        memset(&header, 0, sizeof header);
+        header.msgh_size = large_size;
+    }
+    put_header(address, &header, room);
+    return MACH_RCV_TOO_LARGE;
+}
+
+static mach_msg_return_t receive_message(uintptr_t address, mach_msg_option_t option,
+                                         mach_msg_size_t room, mach_port_name_t name,
+                                         mach_msg_timeout_t timeout, mach_port_name_t notify)
+{
+    struct receive_source source;
+    struct kmsg *kmsg;
+    mach_msg_size_t large_size = 0;
+    mach_msg_return_t mr;
+
+    if ((option & MACH_RCV_TRAILER_TYPE(0xf)) || GET_RCV_ELEMENTS(option) > MACH_RCV_TRAILER_SENDER)
+        return MACH_RCV_INVALID_TRAILER;
+    mr = mqueue_source(current_space(), name, &source);
+    if (mr != MACH_MSG_SUCCESS)
+        return mr;
+    mr = mqueue_receive(&source, option, room, timeout, &kmsg, &large_size);
+    if (mr == MACH_RCV_TOO_LARGE)
+        return put_too_large(kmsg, address, room, large_size);
+    if (mr != MACH_MSG_SUCCESS)
+        return mr;
+    if (!(option & MACH_RCV_NOTIFY)) {
+        notify = MACH_PORT_NULL;
+    } else if (!notify_valid(current_space(), notify)) {
+        kmsg_destroy(kmsg);
+        return MACH_RCV_INVALID_NOTIFY;
+    }
+    return put_message(kmsg, address, option, notify);
+}
+
+mach_msg_return_t mach_msg_trap(uintptr_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
+                                mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
+                                mach_msg_timeout_t timeout, mach_port_name_t notify)
+{
+    mach_msg_return_t mr = MACH_MSG_SUCCESS;
+
+    if (option & MACH_SEND_MSG)
+        mr = send_message(msg, option, send_size, timeout);
+    if (mr == MACH_MSG_SUCCESS && (option & MACH_RCV_MSG))
+        mr = receive_message(msg, option, rcv_size, rcv_name, timeout, notify);
+    return mr;
+}
+
+// ---- names for oneself ----
+
+
+// A copy of a send right that the task or thread owns, as a name.
+static mach_port_name_t name_of_special(struct port *special)
+{
+    struct port *right = port_copy_send(special);
+    mach_port_name_t name;
+
+    if (right_copyout(current_space(), right, MACH_MSG_TYPE_PORT_SEND, &name) == KERN_SUCCESS)
+        return name;
+    port_release_send(right);
+    return MACH_PORT_NULL;
+}
+
+mach_port_name_t mach_task_self_trap(void)
+{
+    return name_of_special(current_task()->sself);
+}
+
+mach_port_name_t mach_thread_self_trap(void)
+{
+    return name_of_special(current_thread()->sself);
+}
+
+mach_port_name_t mach_host_self_trap(void)
+{
+    return name_of_special(current_task()->host);
+}
+
+mach_port_name_t mach_reply_port_trap(void)
+{
+    mach_port_name_t name = MACH_PORT_NULL;
+
+    if (right_make_receive(current_space(), &name) != KERN_SUCCESS)
+        return MACH_PORT_NULL;
+    return name;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What MIG's generated kernel code is compiled with: the kernel's types for ports and objects, and how
+// the kernel sends. Read kobject.h for the conversions.
+#ifndef IPC_MIG_KERNEL_H
+#define IPC_MIG_KERNEL_H
+
+#include <mach/mach_types.h>
+#include <mach/message.h>
+#include <mach/mig.h>
+#include "ipc/kobject.h"
+#include "ipc/port.h"
+#include "kern/device.h"
+#include "kern/semaphore.h"
+#include "kern/task.h"
+#include "kern/thread.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "vm/map.h"
+
+// Sends a message built by the kernel: `msgh_remote_port` is a port pointer with a right of the type in
+// the bits, descriptors hold kernel pointers. The rights are consumed when KERN_SUCCESS is returned.
+// KERN_RESOURCE_SHORTAGE: nothing was sent and nothing consumed.
+kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size);
+
+// What the generated servers call for a right that they have translated and the routine not seen.
+static inline void ipc_port_release_send(ipc_port_t port)
+{
+    port_release_send(port);
+}
+
+#endif

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Message queues: how a message finds its receiver, and a receiver its message.
+//
+// A receiver that finds nothing says in its thread_ipc how much room it has and waits on the port, or
+// on the set that the port is in; a sender that finds the queue full leaves its message in its own
+// thread_ipc and waits. Both are served by whoever comes next, in the order of the wait queue.
+#include "ipc/mqueue.h"
+
+#include "ipc/kobject.h"
+#include "ipc/port_set.h"
+#include "ipc/right.h"
+#include "ipc/space.h"
+#include "kern/thread.h"
+#include "lib/assert.h"
+#include "x86/cpu.h"
+#include "x86/interrupt.h"
+
+// ---- circles of receive rights ----
+
+// Notes where each receive right in the message is going. A right that would come to wait, through any
+// number of queues, for its own port to be received from closes a circle that nobody could ever open:
+// true, and the message must be destroyed.
+static bool link_receive_right(struct port *port, struct port *dest)
+{
+    struct port *old = port->destination;
+
+    if (!port_valid(port) || !port->active)
+        return false;
+    for (struct port *p = dest; p; p = p->destination) {
+        if (p == port)
+            return true;
+    }
+    port_reference(dest);
+    port->destination = dest;
+    if (old)
+        port_release(old);
+    return false;
+}
+
+static bool link_receive_rights(struct kmsg *kmsg, struct port *dest)
+{
+    mach_msg_size_t count = kmsg_descriptor_count(kmsg);
+    bool circle = false;
+
+    for (mach_msg_size_t i = 0; i < count; i++) {
+        mach_msg_descriptor_t *descriptor = &kmsg_descriptors(kmsg)[i];
+        struct port **ports = descriptor->ool_ports.address;
+
+        if (descriptor->type.type == MACH_MSG_PORT_DESCRIPTOR) {
+            if (descriptor->port.disposition == MACH_MSG_TYPE_PORT_RECEIVE)
+                circle |= link_receive_right(kmsg_port(descriptor->port.name), dest);
+        } else if (descriptor->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR &&
+                   descriptor->ool_ports.disposition == MACH_MSG_TYPE_PORT_RECEIVE) {
+            for (mach_msg_size_t k = 0; k < descriptor->ool_ports.count; k++)
+                circle |= link_receive_right(ports[k], dest);
+        }
+    }
+    return circle;
+}
+
+// ---- towards the receiver ----
+
+static bool fits(const struct kmsg *kmsg, const struct thread_ipc *ipc)
+{
+    return kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(ipc->option) <= ipc->max_size;
+}
+
+// Hands the message to the first thread on `receivers` that can take it. One that asked for
+// MACH_RCV_LARGE and has too little room is told the size and the next one is tried.
+static bool hand_over(struct kmsg *kmsg, struct port *port, struct waitq *receivers)
+{
+    struct thread *thread;
+
+    while ((thread = waitq_first(receivers)) != NULL) {
+        struct thread_ipc *ipc = &thread->ipc;
+
+        if (!fits(kmsg, ipc) && (ipc->option & MACH_RCV_LARGE)) {
+            ipc->result = MACH_RCV_TOO_LARGE;
+            ipc->large_size = kmsg->header.msgh_size;
+            waitq_wake_thread(thread, WAIT_DESTROYED);
+            continue;
+        }
+        kmsg->seqno = port->seqno++;
+        ipc->kmsg = kmsg;
+        waitq_wake_thread(thread, WAIT_AWAKENED);
+        return true;
+    }
+    return false;
+}
+
+static struct waitq *receivers_of(struct port *port)
+{
+    return port->set ? &port->set->receivers : &port->receivers;
+}
+
+static void enqueue(struct kmsg *kmsg, struct port *port)
+{
+    if (hand_over(kmsg, port, receivers_of(port)))
+        return;
+    list_insert_tail(&port->messages, &kmsg->link);
+    port->msgcount++;
+    if (port->set && list_empty(&port->ready_link))
+        list_insert_tail(&port->set->ready, &port->ready_link);
+}
+
+// Lets waiting senders in while there is room.
+void mqueue_limit_changed(struct port *port)
+{
+    struct thread *sender;
+
+    while (port->msgcount < port->qlimit && (sender = waitq_first(&port->senders)) != NULL) {
+        struct kmsg *kmsg = sender->ipc.kmsg;
+
+        sender->ipc.kmsg = NULL;
+        waitq_wake_thread(sender, WAIT_AWAKENED);
+        enqueue(kmsg, port);
+    }
+}
+
+static struct kmsg *dequeue(struct port *port)
+{
+    struct kmsg *kmsg = container_of(list_pop(&port->messages), struct kmsg, link);
+
+    port->msgcount--;
+    kmsg->seqno = port->seqno++;
+    if (port->set) {
+        // Served in turn: to the end, or off the list when it has no more.
+        list_remove(&port->ready_link);
+        if (!list_empty(&port->messages))
+            list_insert_tail(&port->set->ready, &port->ready_link);
+    }
+    mqueue_limit_changed(port);
+    return kmsg;
+}
+
+// ---- sending ----
+
+static uint64_t deadline_of(bool timed, mach_msg_timeout_t timeout)
+{
+    return timed ? clock_now() + (uint64_t)timeout * 1000000 : WAIT_FOREVER;
+}
+
+static mach_msg_return_t wait_for_room(struct kmsg *kmsg, struct port *port,
+                                       mach_msg_option_t option, mach_msg_timeout_t timeout)
+{
+    bool timed = option & MACH_SEND_TIMEOUT;
+    struct thread_ipc *ipc = &current_thread()->ipc;
+    enum wait_result result;
+
+    if (timed && timeout == 0)
+        return MACH_SEND_TIMED_OUT;
+    ipc->kmsg = kmsg;
+    // The message holds a right to the port, so the port stays while we wait.
+    result = waitq_wait(&port->senders, deadline_of(timed, timeout), true, "send");
+    ipc->kmsg = NULL;
+    switch (result) {
+    case WAIT_AWAKENED:
+        return MACH_MSG_SUCCESS;
+    case WAIT_TIMED_OUT:
+        return MACH_SEND_TIMED_OUT;
+    case WAIT_INTERRUPTED:
+        return MACH_SEND_INTERRUPTED;
+    case WAIT_DESTROYED:
+        break;
+    }
+    kmsg_destroy(kmsg);
+    return MACH_MSG_SUCCESS;
+}
+
+// The part that both ways of sending share. True: the message is on its way, or gone.
+static bool deliver(struct kmsg *kmsg, struct port *port)
+{
+    if (!port_valid(port) || !port->active || link_receive_rights(kmsg, port)) {
+        kmsg_destroy(kmsg);
+        return true;
+    }
+    if (port->kind != PORT_USER) {
+        kobject_serve(kmsg);
+        return true;
+    }
+    return false;
+}
+
+mach_msg_return_t mqueue_send(struct kmsg *kmsg, mach_msg_option_t option,
+                              mach_msg_timeout_t timeout)
+{
+    struct port *port = kmsg_destination(kmsg);
+
+    if (deliver(kmsg, port))
+        return MACH_MSG_SUCCESS;
+    if (port->msgcount >= port->qlimit &&
+        MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits) != MACH_MSG_TYPE_PORT_SEND_ONCE)
+        return wait_for_room(kmsg, port, option, timeout);
+    enqueue(kmsg, port);
+    return MACH_MSG_SUCCESS;
+}
+
+void mqueue_send_always(struct kmsg *kmsg)
+{
+    struct port *port = kmsg_destination(kmsg);
+
+    if (!deliver(kmsg, port))
+        enqueue(kmsg, port);
+}
+
+// ---- receiving ----
+
+mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
+                                struct receive_source *source)
+{
+    struct entry *entry = space_lookup(space, name);
+
+    source->port = NULL;
+    source->set = NULL;
+    if (!entry)
+        return MACH_RCV_INVALID_NAME;
+    if (entry->type & MACH_PORT_TYPE_PORT_SET) {
+        source->set = entry->set;
+        port_set_reference(source->set);
+        return MACH_MSG_SUCCESS;
+    }
+    if (!(entry->type & MACH_PORT_TYPE_RECEIVE))
+        return MACH_RCV_INVALID_NAME;
+    if (entry->port->set)
+        return MACH_RCV_IN_SET;
+    source->port = entry->port;
+    port_reference(source->port);
+    return MACH_MSG_SUCCESS;
+}
+
+static void release_source(struct receive_source *source)
+{
+    if (source->port)
+        port_release(source->port);
+    if (source->set)
+        port_set_release(source->set);
+}
+
+// The port to take a message from now; NULL when there is no message.
+static struct port *ready_port(const struct receive_source *source)
+{
+    if (source->port)
+        return list_empty(&source->port->messages) ? NULL : source->port;
+    if (list_empty(&source->set->ready))
+        return NULL;
+    return container_of(source->set->ready.next, struct port, ready_link);
+}
+
+static mach_msg_return_t wait_for_message(struct receive_source *source, uint64_t deadline)
+{
+    struct thread_ipc *ipc = &current_thread()->ipc;
+    struct waitq *queue = source->port ? &source->port->receivers : &source->set->receivers;
+
+    ipc->kmsg = NULL;
+    switch (waitq_wait(queue, deadline, true, "receive")) {
+    case WAIT_AWAKENED:
+        return MACH_MSG_SUCCESS;
+    case WAIT_TIMED_OUT:
+        return MACH_RCV_TIMED_OUT;
+    case WAIT_INTERRUPTED:
+        return MACH_RCV_INTERRUPTED;
+    case WAIT_DESTROYED:
+        break;
+    }
+    return ipc->result;
+}
+
+mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_t option,
+                                 mach_msg_size_t max_size, mach_msg_timeout_t timeout,
+                                 struct kmsg **kmsg, mach_msg_size_t *large_size)
+{
+    struct thread_ipc *ipc = &current_thread()->ipc;
+    bool timed = option & MACH_RCV_TIMEOUT;
+    mach_msg_return_t mr = MACH_MSG_SUCCESS;
+    struct port *port = ready_port(source);
+
+    ipc->option = option;
+    ipc->max_size = max_size;
+    *kmsg = NULL;
+    if (port) {
+        *kmsg = container_of(port->messages.next, struct kmsg, link);
+        if (!fits(*kmsg, ipc) && (option & MACH_RCV_LARGE)) {
+            *large_size = (*kmsg)->header.msgh_size;
+            *kmsg = NULL;
+            mr = MACH_RCV_TOO_LARGE;
+        } else {
+            dequeue(port);
+        }
+    } else if (timed && timeout == 0) {
+        mr = MACH_RCV_TIMED_OUT;
+    } else {
+        mr = wait_for_message(source, deadline_of(timed, timeout));
+        *kmsg = ipc->kmsg;
+        *large_size = ipc->large_size;
+        ipc->kmsg = NULL;
+    }
+    release_source(source);
+    if (*kmsg && !fits(*kmsg, ipc))
+        mr = MACH_RCV_TOO_LARGE;
+    return mr;
+}
+
+// ---- what ports and sets do to queues ----
+
+static void wake_receivers(struct waitq *receivers, mach_msg_return_t result)
+{
+    struct thread *thread;
+
+    while ((thread = waitq_first(receivers)) != NULL) {
+        thread->ipc.result = result;
+        waitq_wake_thread(thread, WAIT_DESTROYED);
+    }
+}
+
+void mqueue_wake_receivers(struct port *port, mach_msg_return_t result)
+{
+    wake_receivers(&port->receivers, result);
+}
+
+void mqueue_port_died(struct port *port)
+{
+    struct list *link;
+
+    wake_receivers(&port->receivers, MACH_RCV_PORT_DIED);
+    waitq_wake_all(&port->senders, WAIT_DESTROYED);
+    while ((link = list_pop(&port->messages)) != NULL) {
+        port->msgcount--;
+        kmsg_destroy(container_of(link, struct kmsg, link));
+    }
+}
+
+void mqueue_joined_set(struct port *port)
+{
+    struct port_set *set = port->set;
+
+    wake_receivers(&port->receivers, MACH_RCV_PORT_CHANGED);
+    while (!list_empty(&port->messages)) {
+        struct kmsg *kmsg = container_of(port->messages.next, struct kmsg, link);
+
+        if (!hand_over(kmsg, port, &set->receivers))
+            break;
+        list_remove(&kmsg->link);
+        port->msgcount--;
+    }
+    if (!list_empty(&port->messages))
+        list_insert_tail(&set->ready, &port->ready_link);
+    mqueue_limit_changed(port);
+}
+
+void mqueue_left_set(struct port *port)
+{
+    list_remove(&port->ready_link);
+}
+
+void mqueue_set_died(struct port_set *set)
+{
+    wake_receivers(&set->receivers, MACH_RCV_PORT_DIED);
+}

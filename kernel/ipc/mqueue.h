@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Message queues: from a kernel message to the thread that gets it.
+//
+// A message goes straight to the first waiting receiver that has room for it, else on the port's queue
+// while that is below its limit, else its sender waits with it; whoever takes a message off the queue
+// puts the first waiting sender's on. So order is kept and no sender can be overtaken or starved.
+#ifndef IPC_MQUEUE_H
+#define IPC_MQUEUE_H
+
+#include <mach/message.h>
+#include "ipc/kmsg.h"
+
+struct space;
+
+// Sends and consumes `kmsg`, waiting for room as `option` and `timeout` (ms) say. On
+// MACH_SEND_TIMED_OUT and MACH_SEND_INTERRUPTED the message is still the caller's. A message to a port
+// that has died, or that would close a circle of receive rights, is destroyed: success.
+mach_msg_return_t mqueue_send(struct kmsg *kmsg, mach_msg_option_t option,
+                              mach_msg_timeout_t timeout);
+// The kernel's own messages: never waits, ignores the limit; destroys it if the port has died.
+void mqueue_send_always(struct kmsg *kmsg);
+
+// Where a receive takes its messages from: a receive right or a set, with a reference.
+struct receive_source {
+    struct port *port;    // one of the two
+    struct port_set *set;
+};
+// MACH_RCV_INVALID_NAME, MACH_RCV_IN_SET.
+mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
+                                struct receive_source *source);
+// Takes the next message that fits in `max_size` bytes (header to trailer), waiting as `option` and
+// `timeout` say, and releases the source. MACH_RCV_TOO_LARGE: without MACH_RCV_LARGE *kmsg is the
+// message all the same, for its header; with it, *kmsg is NULL, the message stays, and *large_size
+// says what it needs.
+mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_t option,
+                                 mach_msg_size_t max_size, mach_msg_timeout_t timeout,
+                                 struct kmsg **kmsg, mach_msg_size_t *large_size);
+
+// ---- what ports and sets do to queues ----
+void mqueue_port_died(struct port *port);    // empties it, wakes everyone
+void mqueue_limit_changed(struct port *port); // lets waiting senders in
+// Receivers that wait on the port itself get `result` (moved into a set, right given away).
+void mqueue_wake_receivers(struct port *port, mach_msg_return_t result);
+// A port with messages has joined a set: serves threads that wait there.
+void mqueue_joined_set(struct port *port);
+void mqueue_left_set(struct port *port);
+void mqueue_set_died(struct port_set *set);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Port sets: membership. How messages find threads that wait on a set is in mqueue.c.
+#include "ipc/port_set.h"
+
+#include "ipc/mqueue.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+
+static struct slab_cache port_set_cache;
+
+void port_set_init(void)
+{
+    slab_cache_init(&port_set_cache, "port set", sizeof(struct port_set));
+}
+
+struct port_set *port_set_make(void)
+{
+    struct port_set *set = slab_alloc(&port_set_cache);
+
+    if (!set)
+        return NULL;
+    set->refs = 1;
+    set->active = true;
+    list_init(&set->members);
+    list_init(&set->ready);
+    waitq_init(&set->receivers);
+    set->id = ++port_counts.last_id;
+    port_counts.sets++;
+    return set;
+}
+
+void port_set_reference(struct port_set *set)
+{
+    set->refs++;
+}
+
+void port_set_release(struct port_set *set)
+{
+    kassert(set->refs > 0);
+    if (--set->refs > 0)
+        return;
+    kassert(!set->active);
+    slab_free(&port_set_cache, set);
+    port_counts.sets--;
+}
+
+void port_set_destroy(struct port_set *set)
+{
+    kassert(set->active);
+    set->active = false;
+    while (!list_empty(&set->members))
+        port_set_remove(container_of(set->members.next, struct port, set_link));
+    mqueue_set_died(set);
+}
+
+void port_set_add(struct port_set *set, struct port *port)
+{
+    kassert(!port->set);
+    port->set = set;
+    list_insert_tail(&set->members, &port->set_link);
+    mqueue_joined_set(port);
+}
+
+void port_set_remove(struct port *port)
+{
+    kassert(port->set);
+    mqueue_left_set(port);
+    list_remove(&port->set_link);
+    port->set = NULL;
+}

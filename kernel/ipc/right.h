@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Rights under their names: what the calls on a task's port space do to one entry.
+//
+// An entry's type says what it holds: a port set; a dead name; a send-once right; or a send right, a
+// receive right or both for one port. Every entry that holds a port has one reference to it, and every
+// entry with a send right is in the space's hash.
+#ifndef IPC_RIGHT_H
+#define IPC_RIGHT_H
+
+#include <mach/kern_return.h>
+#include <mach/message.h>
+#include <mach/port.h>
+#include "ipc/port.h"
+#include "ipc/space.h"
+
+// Turns an entry whose port has died into a dead name; returns it.
+struct entry *right_check_dead(struct space *space, struct entry *entry);
+// The port under `name`, where a dead-name request is registered, has died: the request is taken out
+// (not freed), the name becomes dead and gains the user reference that the notification stands for.
+void right_port_died(struct space *space, mach_port_name_t name);
+
+// mach_port_destroy: everything under the name goes, and the name with it.
+void right_destroy(struct space *space, struct entry *entry);
+// mach_port_deallocate: one user reference. KERN_INVALID_RIGHT: a receive right or set alone.
+kern_return_t right_deallocate(struct space *space, struct entry *entry);
+// mach_port_mod_refs. KERN_INVALID_RIGHT, KERN_INVALID_VALUE, KERN_UREFS_OVERFLOW.
+kern_return_t right_delta(struct space *space, struct entry *entry, mach_port_right_t right,
+                          mach_port_delta_t delta);
+// mach_port_insert_right: consumes the carried right `type` of `port` (valid) on success only.
+// KERN_NAME_EXISTS, KERN_RIGHT_EXISTS, KERN_UREFS_OVERFLOW, KERN_RESOURCE_SHORTAGE,
+// KERN_INVALID_CAPABILITY (the port has died).
+kern_return_t right_insert(struct space *space, mach_port_name_t name, struct port *port,
+                           mach_msg_type_name_t type);
+// mach_port_rename. KERN_NAME_EXISTS, KERN_RESOURCE_SHORTAGE.
+kern_return_t right_rename(struct space *space, struct entry *entry, mach_port_name_t name);
+// A new receive right for a new port under a new name (MACH_PORT_NULL: the kernel chooses).
+kern_return_t right_make_receive(struct space *space, mach_port_name_t *name);
+
+// Registers `notify` (a send-once right, consumed on success; NULL: cancels) for the death of the
+// entry's port; *previous gets the right that was registered before, or NULL. `sync`: fire at once for
+// a dead name. KERN_INVALID_RIGHT, KERN_INVALID_ARGUMENT (dead name without sync),
+// KERN_UREFS_OVERFLOW, KERN_RESOURCE_SHORTAGE.
+kern_return_t right_request_dead_name(struct space *space, struct entry *entry, bool sync,
+                                      struct port *notify, struct port **previous);
+
+// The entry has just gained the receive right of its port: the port is told where it is now.
+void right_receive_arrived(struct space *space, struct entry *entry);
+
+// Gives an entry without type a right; for fresh entries. Consumes reference and right.
+void right_fill(struct space *space, struct entry *entry, struct port *port,
+                mach_msg_type_name_t type);
+
+// ---- taking rights for messages: promise them all, then take them all (copyin.c) ----
+// Promises one right of the kind that disposition `type` takes from `name`. KERN_INVALID_NAME,
+// KERN_INVALID_RIGHT; KERN_INVALID_VALUE: no such disposition.
+kern_return_t right_reserve(struct space *space, mach_port_name_t name, mach_msg_type_name_t type);
+void right_unreserve(struct space *space, mach_port_name_t name, mach_msg_type_name_t type);
+// Whether a disposition leaves its source as it was: those must be taken before any that does not.
+static inline bool right_keeps_source(mach_msg_type_name_t type)
+{
+    return type == MACH_MSG_TYPE_COPY_SEND || type == MACH_MSG_TYPE_MAKE_SEND ||
+           type == MACH_MSG_TYPE_MAKE_SEND_ONCE;
+}
+// Takes a promised right; cannot fail. PORT_DEAD for a dead name.
+struct port *right_take(struct space *space, mach_port_name_t name, mach_msg_type_name_t type);
+
+#endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Spaces: finding, giving out and taking back names. What the rights behind the names mean is right.c.
+//
+// The table is a directory of chunks, so it grows without moving an entry: a pointer to an entry stays
+// good as long as its name is in use. Slot 0 of the table is never used; name 0 is MACH_PORT_NULL.
+#include "ipc/space.h"
+
+#include "ipc/port.h"
+#include "ipc/right.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+
+#define ENTRIES_PER_CHUNK 64u
+#define DIRECTORY_MAX 16384u // chunks: a million names
+#define BUCKETS_MIN 16u
+#define BUCKETS_MAX 16384u
+#define GENERATIONS 255u // 1 … 255
+
+// A name that its user chose.
+struct chosen_entry {
+    struct tree_node node;
+    struct entry entry;
+};
+
+static struct slab_cache space_cache, chosen_cache;
+
+static uint32_t name_index(mach_port_name_t name)
+{
+    return name >> 8;
+}
+
+static mach_port_name_t next_generation(mach_port_name_t name)
+{
+    uint32_t generation = name & 0xff;
+
+    return (name & ~0xffu) | (generation == GENERATIONS ? 1 : generation + 1);
+}
+
+static bool chosen_less(const struct tree_node *a, const struct tree_node *b)
+{
+    return container_of(a, struct chosen_entry, node)->entry.name <
+           container_of(b, struct chosen_entry, node)->entry.name;
+}
+
+void space_init(void)
+{
+    slab_cache_init(&space_cache, "space", sizeof(struct space));
+    slab_cache_init(&chosen_cache, "chosen name", sizeof(struct chosen_entry));
+}
+
+struct space *space_make(void)
+{
+    struct space *space = slab_alloc(&space_cache);
+
+    if (!space)
+        return NULL;
+    memset(space, 0, sizeof *space);
+    space->refs = 1;
+    space->active = true;
+    tree_init(&space->chosen, chosen_less);
+    return space;
+}
+
+void space_reference(struct space *space)
+{
+    space->refs++;
+}
+
+void space_release(struct space *space)
+{
+    kassert(space->refs > 0);
+    if (--space->refs > 0)
+        return;
+    kassert(!space->active);
+    slab_free(&space_cache, space);
+}
+
+// ---- the table ----
+
+static struct entry *table_slot(const struct space *space, uint32_t index)
+{
+    return &space->chunks[index / ENTRIES_PER_CHUNK][index % ENTRIES_PER_CHUNK];
+}
+
+static struct entry *chosen_find(const struct space *space, mach_port_name_t name)
+{
+    struct chosen_entry key = {.entry.name = name};
+    struct tree_node *node;
+
+    if (!space->chosen.root)
+        return NULL;
+    node = tree_floor(&space->chosen, &key.node);
+    if (!node || container_of(node, struct chosen_entry, node)->entry.name != name)
+        return NULL;
+    return &container_of(node, struct chosen_entry, node)->entry;
+}
+
+struct entry *space_find(const struct space *space, mach_port_name_t name)
+{
+    uint32_t index = name_index(name);
+    struct entry *entry;
+
+    if (index / ENTRIES_PER_CHUNK < space->chunk_count) {
+        entry = table_slot(space, index);
+        if (entry->name == name && entry->type != 0)
+            return entry;
+    }
+    return chosen_find(space, name);
+}
+
+struct entry *space_lookup(struct space *space, mach_port_name_t name)
+{
+    struct entry *entry = space_find(space, name);
+
+    if (entry && (entry->type & MACH_PORT_TYPE_PORT_RIGHTS) && !entry->port->active)
+        return right_check_dead(space, entry);
+    return entry;
+}
+
+// Makes room for one more chunk in the directory.
+static bool grow_directory(struct space *space)
+{
+    unsigned size = space->directory_size ? 2 * space->directory_size : 8;
+    struct entry **chunks;
+
+    if (space->chunk_count < space->directory_size)
+        return true;
+    if (size > DIRECTORY_MAX || !(chunks = kmalloc(size * sizeof *chunks)))
+        return false;
+    memcpy(chunks, space->chunks, space->chunk_count * sizeof *chunks);
+    kfree(space->chunks);
+    space->chunks = chunks;
+    space->directory_size = size;
+    return true;
+}
+
+static bool grow_table(struct space *space)
+{
+    uint32_t first = space->chunk_count * ENTRIES_PER_CHUNK;
+    struct entry *chunk;
+
+    if (!grow_directory(space) || !(chunk = kzalloc(ENTRIES_PER_CHUNK * sizeof *chunk)))
+        return false;
+    space->chunks[space->chunk_count++] = chunk;
+    // Lowest index first, so that names come in a predictable order.
+    for (uint32_t i = ENTRIES_PER_CHUNK; i-- > 0;) {
+        if (first + i == 0)
+            continue;
+        chunk[i].name = (first + i) << 8 | 1;
+        chunk[i].next = space->free_head;
+        space->free_head = first + i;
+    }
+    return true;
+}
+
+static void entry_clear(struct entry *entry)
+{
+    entry->port = NULL;
+    entry->type = 0;
+    entry->urefs = 0;
+    entry->hash_next = NULL;
+    entry->request = NULL;
+}
+
+kern_return_t space_allocate(struct space *space, struct entry **out)
+{
+    struct entry *entry;
+
+    if (!space->active)
+        return KERN_INVALID_TASK;
+    if (space->free_head == 0 && !grow_table(space))
+        return KERN_RESOURCE_SHORTAGE;
+    entry = table_slot(space, space->free_head);
+    space->free_head = entry->next;
+    // A chosen name may sit on the name that this slot would have next.
+    while (space->chosen.root && chosen_find(space, entry->name))
+        entry->name = next_generation(entry->name);
+    space->name_count++;
+    *out = entry;
+    return KERN_SUCCESS;
+}
+
+kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, struct entry **out)
+{
+    struct chosen_entry *chosen;
+
+    if (!space->active)
+        return KERN_INVALID_TASK;
+    if (space_find(space, name))
+        return KERN_NAME_EXISTS;
+    chosen = slab_alloc(&chosen_cache);
+    if (!chosen)
+        return KERN_RESOURCE_SHORTAGE;
+    memset(chosen, 0, sizeof *chosen);
+    chosen->entry.name = name;
+    tree_insert(&space->chosen, &chosen->node);
+    space->name_count++;
+    *out = &chosen->entry;
+    return KERN_SUCCESS;
+}
+
+void space_free(struct space *space, struct entry *entry)
+{
+    uint32_t index = name_index(entry->name);
+    struct chosen_entry *chosen;
+
+    kassert(!entry->request && !entry->hash_next);
+    space->name_count--;
+    entry_clear(entry);
+    if (index / ENTRIES_PER_CHUNK < space->chunk_count && table_slot(space, index) == entry) {
+        entry->name = next_generation(entry->name);
+        entry->next = space->free_head;
+        space->free_head = index;
+        return;
+    }
+    chosen = container_of(entry, struct chosen_entry, entry);
+    tree_remove(&space->chosen, &chosen->node);
+    slab_free(&chosen_cache, chosen);
+}
+
+// ---- from port to name ----
+
+static unsigned bucket_of(const struct space *space, const struct port *port)
+{
+    return ((uintptr_t)port >> 5) * 2654435761u >> 7 & (space->bucket_count - 1);
+}
+
+// Doubles the buckets when they are full; without memory the chains just get longer.
+static void grow_buckets(struct space *space)
+{
+    unsigned old_count = space->bucket_count;
+    unsigned count = old_count ? 2 * old_count : BUCKETS_MIN;
+    struct entry **old = space->buckets, **buckets;
+
+    if (count > BUCKETS_MAX || !(buckets = kzalloc(count * sizeof *buckets)))
+        return;
+    space->buckets = buckets;
+    space->bucket_count = count;
+    for (unsigned i = 0; i < old_count; i++) {
+        for (struct entry *entry = old[i], *next; entry; entry = next) {
+            unsigned bucket = bucket_of(space, entry->port);
+
+            next = entry->hash_next;
+            entry->hash_next = buckets[bucket];
+            buckets[bucket] = entry;
+        }
+    }
+    kfree(old);
+}
+
+bool space_hash_ready(struct space *space)
+{
+    if (space->hashed >= 2 * space->bucket_count)
+        grow_buckets(space);
+    return space->bucket_count != 0;
+}
+
+void space_hash_insert(struct space *space, struct entry *entry)
+{
+    unsigned bucket;
+
+    kassert(space->bucket_count != 0);
+    bucket = bucket_of(space, entry->port);
+    entry->hash_next = space->buckets[bucket];
+    space->buckets[bucket] = entry;
+    space->hashed++;
+}
+
+void space_hash_remove(struct space *space, struct entry *entry)
+{
+    struct entry **link = &space->buckets[bucket_of(space, entry->port)];
+
+    while (*link != entry)
+        link = &(*link)->hash_next;
+    *link = entry->hash_next;
+    entry->hash_next = NULL;
+    space->hashed--;
+}
+
+struct entry *space_find_port(struct space *space, const struct port *port)
+{
+    struct entry *entry;
+
+    if (port->receiver == space)
+        return space_find(space, port->receiver_name);
+    if (!space->bucket_count)
+        return NULL;
+    entry = space->buckets[bucket_of(space, port)];
+    while (entry && entry->port != port)
+        entry = entry->hash_next;
+    return entry;
+}
+
+// ---- all of them ----
+
+void space_for_each(struct space *space, void (*visit)(struct entry *entry, void *context),
+                    void *context)
+{
+    struct tree_node *node, *next;
+
+    for (uint32_t i = 1; i < space->chunk_count * ENTRIES_PER_CHUNK; i++) {
+        if (table_slot(space, i)->type != 0)
+            visit(table_slot(space, i), context);
+    }
+    for (node = tree_first(&space->chosen); node; node = next) {
+        next = tree_next(node);
+        visit(&container_of(node, struct chosen_entry, node)->entry, context);
+    }
+}
+
+void space_shutdown(struct space *space)
+{
+    struct tree_node *node;
+
+    if (!space->active)
+        return;
+    space->active = false;
+    for (uint32_t i = 1; i < space->chunk_count * ENTRIES_PER_CHUNK; i++) {
+        if (table_slot(space, i)->type != 0)
+            right_destroy(space, table_slot(space, i));
+    }
+    while ((node = tree_first(&space->chosen)) != NULL)
+        right_destroy(space, &container_of(node, struct chosen_entry, node)->entry);
+    for (unsigned i = 0; i < space->chunk_count; i++)
+        kfree(space->chunks[i]);
+    kfree(space->chunks);
+    kfree(space->buckets);
+    space->chunks = NULL;
+    space->buckets = NULL;
+    space->chunk_count = space->directory_size = space->bucket_count = space->hashed = 0;
+    space->free_head = 0;
+}

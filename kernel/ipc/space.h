@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Spaces: the names that a task has for ports, and the rights behind them.
+//
+// Names that the kernel chooses are index << 8 | generation in a table of chunks that grows; a slot's
+// generation goes on with each use, so a stale name is not mistaken for a new one until the generation
+// has gone round. Names that the caller chooses (mach_port_allocate_name, mach_port_rename) live in a
+// tree beside it. Send and receive rights for one port share a name; `hash` finds it from the port.
+#ifndef IPC_SPACE_H
+#define IPC_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
+#include <mach/port.h>
+#include "lib/list.h"
+#include "lib/tree.h"
+
+struct port;
+struct port_set;
+
+// A request to be told when a port dies, registered for a name.
+struct dead_name_request {
+    struct list link;      // port->dead_name_requests
+    struct space *space;   // where the name is; no reference: cancelled with the name
+    mach_port_name_t name;
+    struct port *notify;   // send-once right
+};
+
+struct entry {
+    union {
+        struct port *port;
+        struct port_set *set;
+    };                                 // one reference; NULL in a dead name and in a free slot
+    mach_port_type_t type;             // MACH_PORT_TYPE_*; 0: free
+    uint16_t urefs;                    // user references of the send, send-once or dead-name right
+    uint16_t reserved;                 // of them: promised to the message being taken in (copyin.c)
+    bool receive_reserved;             // the receive right is promised likewise
+    mach_port_name_t name;             // its name now; of a free slot: the one it will have next
+    uint32_t next;                     // free slot: index of the next free one
+    struct entry *hash_next;           // send rights: next in the bucket
+    struct dead_name_request *request; // NULL: none
+};
+
+struct space {
+    uint32_t refs;
+    bool active;
+    struct entry **chunks;      // directory of ENTRIES_PER_CHUNK entries each
+    unsigned chunk_count, directory_size;
+    uint32_t free_head;         // first free index; 0: none
+    unsigned name_count;        // names in use
+    struct tree chosen;         // struct chosen_entry
+    struct entry **buckets;     // by port, for names with a send right
+    unsigned bucket_count, hashed;
+};
+
+struct space *space_make(void); // one reference; NULL when memory is short
+void space_reference(struct space *space);
+void space_release(struct space *space);
+// Every right in it is dropped; later calls fail. Keeps the caller's reference.
+void space_shutdown(struct space *space);
+
+void space_init(void);
+// The entry of a name as it is; NULL when the name denotes nothing.
+struct entry *space_find(const struct space *space, mach_port_name_t name);
+// The entry of a name, brought up to date (a right whose port has died becomes a dead name first);
+// NULL when the name denotes nothing.
+struct entry *space_lookup(struct space *space, mach_port_name_t name);
+// A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE.
+kern_return_t space_allocate(struct space *space, struct entry **entry);
+// The same under a chosen name, KERN_NAME_EXISTS.
+kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, struct entry **entry);
+// Gives the name back; type, object and hash must be cleared already.
+void space_free(struct space *space, struct entry *entry);
+// The entry with a send or receive right for `port`; NULL if there is none.
+struct entry *space_find_port(struct space *space, const struct port *port);
+// Makes sure that there are buckets; false when memory is short. Before space_hash_insert.
+bool space_hash_ready(struct space *space);
+void space_hash_insert(struct space *space, struct entry *entry);
+void space_hash_remove(struct space *space, struct entry *entry);
+// Calls `visit` for each name in use, table first in index order, then chosen names in order.
+void space_for_each(struct space *space, void (*visit)(struct entry *entry, void *context),
+                    void *context);
+
+struct space *current_space(void); // implemented by kern/task.c
+
+#endif

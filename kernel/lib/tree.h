@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Balanced binary trees, threaded through the objects that they hold.
+//
+// One tree serves map entries (by address), timers (by deadline) and chosen port names: whatever
+// must be found, or its neighbours listed, in time logarithmic in their number. The owner gives the
+// order as a function; equal keys are allowed and keep the order of insertion.
+#ifndef LIB_TREE_H
+#define LIB_TREE_H
+
+#include <stdbool.h>
+
+struct tree_node {
+    struct tree_node *parent;
+    struct tree_node *child[2]; // [0] smaller, [1] not smaller
+    int height;                 // of the subtree; a leaf has 1; 0: on no tree
+};
+
+typedef bool (*tree_less_fn)(const struct tree_node *a, const struct tree_node *b);
+// Recomputes what an object keeps about the subtree below its node (a sum, a maximum) from itself and
+// its children. True when that has changed.
+typedef bool (*tree_update_fn)(struct tree_node *n);
+
+struct tree {
+    struct tree_node *root;
+    tree_less_fn less;
+    tree_update_fn update; // NULL: nothing is kept
+};
+
+void tree_init(struct tree *t, tree_less_fn less);
+void tree_init_summed(struct tree *t, tree_less_fn less, tree_update_fn update);
+// What `n` itself adds to the summary has changed (its place in the order has not).
+void tree_refresh(struct tree *t, struct tree_node *n);
+void tree_insert(struct tree *t, struct tree_node *n);
+// Takes `n` off; it must be on the tree.
+void tree_remove(struct tree *t, struct tree_node *n);
+static inline bool tree_contains(const struct tree_node *n)
+{
+    return n->height != 0;
+}
+struct tree_node *tree_first(const struct tree *t);
+struct tree_node *tree_last(const struct tree *t);
+struct tree_node *tree_next(const struct tree_node *n);
+struct tree_node *tree_prev(const struct tree_node *n);
+// The last node that is not greater than `key` (a node made up by the caller that is on no tree);
+// NULL when all are greater.
+struct tree_node *tree_floor(const struct tree *t, const struct tree_node *key);
+
+#endif
