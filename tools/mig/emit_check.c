@@ -5,7 +5,8 @@
  * request; descriptors of the wrong kind, and anything wrong in a reply, MIG_TYPE_ERROR.
  *
  * Fields are visited in the order of the message: a field behind a varying array is looked at only
- * when the message is known to be long enough for the array.
+ * when the message is known to be long enough for the array, and behind the last one the message
+ * must have exactly the size that they add up to.
  */
 #include "mig.h"
 
@@ -86,8 +87,8 @@ static void emit_descriptor(FILE *out, const struct message *message,
     const char *kind = "MACH_MSG_PORT_DESCRIPTOR";
 
     if (is_port_array(arg)) {
-        fprintf(out, "    for (unsigned int i = 0; i < %u; i++)\n    ", descriptor->count);
-        name = format("%s[i]", name);
+        fprintf(out, "    for (unsigned int Index = 0; Index < %u; Index++)\n    ", descriptor->count);
+        name = format("%s[Index]", name);
     } else if (arg->type->kind == TYPE_OOL) {
         kind = type_holds_ports(arg->type) ? "MACH_MSG_OOL_PORTS_DESCRIPTOR"
                                            : "MACH_MSG_OOL_DESCRIPTOR";
@@ -111,8 +112,8 @@ static void emit_descriptor_count(FILE *out, const struct message *message, cons
         emit_return_if(out, format("%s > %u", count, arg->type->count), bad(message));
     if (is_port_array(arg))
         fprintf(out,
-                "    for (unsigned int i = %s; i < %u; i++)\n"
-                "        if (%s->%s[i].name != 0)\n"
+                "    for (unsigned int Index = %s; Index < %u; Index++)\n"
+                "        if (%s->%s[Index].name != 0)\n"
                 "            return MIG_TYPE_ERROR;\n",
                 count, arg->type->count, p, arg->name);
     else if (type_holds_ports(arg->type))
@@ -134,7 +135,9 @@ static void emit_varying(FILE *out, const struct message *message, const struct 
     emit_return_if(out, format(string ? "%s == 0 || %s > %u" : "%.0s%s > %u", count, count,
                                arg->type->count), bad(message));
     fprintf(out, "    size += MIG_PAD(%s);\n", bytes_of(arg, count));
-    emit_return_if(out, format("%s->Head.msgh_size < size", subject(message)), bad(message));
+    emit_return_if(out, format("%s->Head.msgh_size %s size", subject(message),
+                               field->behind + 1 == message->varying_count ? "!=" : "<"),
+                   bad(message));
     if (string)
         emit_return_if(out, format("!mig_string_ends(%s->%s, %s)", base, arg->name, count),
                        bad(message));
@@ -155,8 +158,6 @@ static void emit_fields(FILE *out, const struct message *message)
             emit_return_if(out, format("!mig_string_ends(%s->%s, %u)", via(message, f->behind),
                                        f->arg->name, f->size), bad(message));
     }
-    if (message->varying_count)
-        emit_return_if(out, format("%s->Head.msgh_size != size", subject(message)), bad(message));
 }
 
 static void emit_locals(FILE *out, const struct message *message)

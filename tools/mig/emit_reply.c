@@ -38,9 +38,9 @@ static void emit_out_descriptor(FILE *out, const struct message *message,
 
     if (is_port_array(arg))
         fprintf(out,
-                "    for (unsigned int i = 0; i < %u; i++)\n"
-                "        OutP->%s[i] = (mach_msg_port_descriptor_t){\n"
-                "            .name = i < %s ? %s%s[i] : MACH_PORT_NULL,\n"
+                "    for (unsigned int Index = 0; Index < %u; Index++)\n"
+                "        OutP->%s[Index] = (mach_msg_port_descriptor_t){\n"
+                "            .name = Index < %s ? %s%s[Index] : MACH_PORT_NULL,\n"
                 "            .disposition = %s, .type = MACH_MSG_PORT_DESCRIPTOR};\n",
                 d->count, arg->name, count, port_cast(SERVER_SIDE), arg->name, disposition(arg));
     else if (arg->type->kind == TYPE_PORT)
@@ -112,29 +112,29 @@ static void emit_move(FILE *out, unsigned from, unsigned to_fixed, const char *p
 {
     char *length = plus ? format("%u + %s", to_fixed - from, plus) : format("%u", to_fixed - from);
 
-    fprintf(out, "    memmove(end, (char *)OutP + %u, %s);\n    end += %s;\n", from, length, length);
+    fprintf(out, "    memmove(End, (char *)OutP + %u, %s);\n    End += %s;\n", from, length, length);
 }
 
-/* Declares usedN for each varying field; then moves the pieces. */
+/* Declares UsedN for each varying field; then moves the pieces. */
 static void emit_press(FILE *out, const struct message *message)
 {
     unsigned last_end = 0; /* where the last varying field ends at its largest */
 
     for (const struct field *f = message->fields; f; f = f->next)
         if (f->varying)
-            fprintf(out, "    used%u = MIG_PAD(%s);\n", f->behind, used(message, f));
+            fprintf(out, "    Used%u = MIG_PAD(%s);\n", f->behind, used(message, f));
     for (const struct field *f = message->fields; f; f = f->next) {
         if (!f->varying)
             continue;
         if (f->behind == 0)
-            fprintf(out, "    end = (char *)OutP + %u + used0;\n", f->offset);
+            fprintf(out, "    End = (char *)OutP + %u + Used0;\n", f->offset);
         else
-            emit_move(out, last_end, f->offset, format("used%u", f->behind));
+            emit_move(out, last_end, f->offset, format("Used%u", f->behind));
         last_end = f->offset + pad4(f->size);
     }
     if (message->max_size > last_end)
         emit_move(out, last_end, message->max_size, NULL);
-    fputs("    OutP->Head.msgh_size = end - (char *)OutP;\n", out);
+    fputs("    OutP->Head.msgh_size = End - (char *)OutP;\n", out);
 }
 
 /* One varying array at the very end: nothing to move. */
@@ -153,9 +153,9 @@ static void emit_reply_size(FILE *out, const struct message *message)
                 fprintf(out, "    OutP->Head.msgh_size = %u + MIG_PAD(%s);\n", message->min_size,
                         used(message, f));
     } else {
-        fputs("    {\n    char *end;\n    mach_msg_size_t used0", out);
+        fputs("    {\n    char *End;\n    mach_msg_size_t Used0", out);
         for (unsigned n = 1; n < message->varying_count; n++)
-            fprintf(out, ", used%u", n);
+            fprintf(out, ", Used%u", n);
         fputs(";\n\n", out);
         emit_press(out, message);
         fputs("    }\n", out);

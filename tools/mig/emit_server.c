@@ -10,6 +10,10 @@
  */
 #include "mig.h"
 
+#include <string.h>
+
+enum { LINE_WIDTH = 100 };
+
 static const char *request_port_field(void)
 {
     return subsys.kernel_server ? "msgh_remote_port" : "msgh_local_port";
@@ -124,8 +128,8 @@ static void emit_incoming_ports(FILE *out, const struct routine *routine)
 {
     for (const struct arg *arg = routine->args; arg; arg = arg->next)
         if (is_port_array(arg) && arg_goes_in(arg))
-            fprintf(out, "    for (unsigned int i = 0; i < %u; i++)\n"
-                         "        %s[i] = (%s)InP->%s[i].name;\n",
+            fprintf(out, "    for (unsigned int Index = 0; Index < %u; Index++)\n"
+                         "        %s[Index] = (%s)InP->%s[Index].name;\n",
                     arg->type->count, arg->name, element_ctype(arg->type, SERVER_SIDE), arg->name);
 }
 
@@ -246,9 +250,15 @@ static char *argument(const struct routine *routine, const struct param *param)
 
 static void emit_function_call(FILE *out, const struct routine *routine)
 {
-    fprintf(out, "    result = %s(", routine->server_name);
-    for (const struct param *p = routine->server_params; p; p = p->next)
-        fprintf(out, "%s%s", argument(routine, p), p->next ? ", " : "");
+    int start = fprintf(out, "    Result = %s(", routine->server_name), column = start;
+
+    for (const struct param *p = routine->server_params; p; p = p->next) {
+        char *text = argument(routine, p);
+
+        if (column > start && column + strlen(text) > LINE_WIDTH - 3)
+            column = fprintf(out, "\n%*s", start, "") - 1;
+        column += fprintf(out, "%s%s", text, p->next ? ", " : "");
+    }
     fputs(");\n", out);
 }
 
@@ -258,7 +268,7 @@ static void emit_error_answer(FILE *out, const struct routine *routine)
     if (!routine->ret_code)
         return;
     fputs("    if (mig_error_in_reply(InHeadP) != MIG_TYPE_ERROR) {\n", out);
-    fprintf(out, "        result = %s(", routine->server_name);
+    fprintf(out, "        Result = %s(", routine->server_name);
     for (const struct param *p = routine->server_params; p; p = p->next) {
         const struct arg *arg = p->arg;
 
@@ -272,7 +282,7 @@ static void emit_error_answer(FILE *out, const struct routine *routine)
             fputs("0", out);
         fputs(p->next ? ", " : "", out);
     }
-    fputs(");\n        mig_reply_error(OutHeadP, result == KERN_SUCCESS ? MIG_NO_REPLY : result);\n"
+    fputs(");\n        mig_reply_error(OutHeadP, Result == KERN_SUCCESS ? MIG_NO_REPLY : Result);\n"
           "        return;\n    }\n", out);
 }
 
@@ -281,7 +291,7 @@ static void emit_error_answer(FILE *out, const struct routine *routine)
 static void emit_destructors(FILE *out, const struct routine *routine)
 {
     for (const struct arg *arg = routine->args; arg; arg = arg->next) {
-        bool incoming = arg_goes_in(arg) || is_request_port(arg) || is_reply_port(arg);
+        bool incoming = arg->direction == DIR_IN || is_request_port(arg) || is_reply_port(arg);
 
         if (arg->type->destructor && incoming)
             fprintf(out, "    %s(%s);\n", arg->type->destructor,
@@ -291,19 +301,18 @@ static void emit_destructors(FILE *out, const struct routine *routine)
 
 /*
  * What a function that succeeded has not taken: memory of `auto` arguments, and in the kernel the
- * send rights that it saw only in translation.
+ * rights that it saw only in translation.
  */
 static void emit_release(FILE *out, const struct routine *routine)
 {
-    const char *test = "    if (result == KERN_SUCCESS || result == MIG_NO_REPLY)\n";
+    const char *test = "    if (Result == KERN_SUCCESS || Result == MIG_NO_REPLY)\n";
 
     for (const struct arg *arg = routine->args; arg; arg = arg->next) {
         if (!arg_goes_in(arg))
             continue;
-        if (subsys.kernel_server && arg->type->kind == TYPE_PORT && is_translated_in(arg) &&
-            got_by_server(arg).number == 17)
-            fprintf(out, "%s        ipc_port_release_send((ipc_port_t)InP->%s.name);\n", test,
-                    arg->name);
+        if (subsys.kernel_server && arg->type->kind == TYPE_PORT && is_translated_in(arg))
+            fprintf(out, "%s        port_release_right((ipc_port_t)InP->%s.name, "
+                         "InP->%s.disposition);\n", test, arg->name, arg->name);
         if ((arg->flags & FLAG_AUTO) && arg->type->kind == TYPE_OOL && !subsys.kernel_server)
             fprintf(out,
                     "%s        vm_deallocate(mach_task_self_, (vm_address_t)InP->%s.address,\n"
@@ -326,12 +335,12 @@ static void emit_stub(FILE *out, const struct routine *routine)
         fprintf(out, "    __Reply__%s_t *OutP = (void *)OutHeadP;\n", name);
     if (uses_trailer(routine))
         fputs("    mach_msg_max_trailer_t *TrailerP;\n", out);
-    fputs("    kern_return_t result;\n\n", out);
+    fputs("    kern_return_t Result;\n\n", out);
     emit_error_answer(out, routine);
     fprintf(out,
-            "    result = check_%s_request(InP);\n"
-            "    if (result != KERN_SUCCESS) {\n"
-            "        mig_reply_error(OutHeadP, result);\n"
+            "    Result = check_%s_request(InP);\n"
+            "    if (Result != KERN_SUCCESS) {\n"
+            "        mig_reply_error(OutHeadP, Result);\n"
             "        return;\n    }\n",
             name);
     emit_reply_port_check(out, routine);
@@ -346,11 +355,11 @@ static void emit_stub(FILE *out, const struct routine *routine)
     emit_destructors(out, routine);
     emit_release(out, routine);
     if (routine->simple) {
-        fputs("    mig_reply_error(OutHeadP, result == KERN_SUCCESS ? MIG_NO_REPLY : result);\n",
+        fputs("    mig_reply_error(OutHeadP, Result == KERN_SUCCESS ? MIG_NO_REPLY : Result);\n",
               out);
     } else {
-        fputs("    if (result != KERN_SUCCESS) {\n"
-              "        mig_reply_error(OutHeadP, result);\n"
+        fputs("    if (Result != KERN_SUCCESS) {\n"
+              "        mig_reply_error(OutHeadP, Result);\n"
               "        return;\n    }\n", out);
         emit_reply(out, &routine->reply);
     }

@@ -57,9 +57,9 @@ static void emit_pack_descriptor(FILE *out, const struct descriptor *d)
 
     if (is_port_array(arg)) {
         fprintf(out,
-                "    for (unsigned int i = 0; i < %u; i++)\n"
-                "        InP->%s[i] = (mach_msg_port_descriptor_t){\n"
-                "            .name = i < %s ? %s%s[i] : MACH_PORT_NULL,\n"
+                "    for (unsigned int Index = 0; Index < %u; Index++)\n"
+                "        InP->%s[Index] = (mach_msg_port_descriptor_t){\n"
+                "            .name = Index < %s ? %s%s[Index] : MACH_PORT_NULL,\n"
                 "            .disposition = %s, .type = MACH_MSG_PORT_DESCRIPTOR};\n",
                 d->count, arg->name, count, cast, arg->name, disposition(arg));
     } else if (arg->type->kind == TYPE_PORT) {
@@ -174,7 +174,7 @@ static void emit_request_header(FILE *out, const struct routine *routine)
         port = format("%s%s", cast, routine->reply_port->name);
     } else if (!routine->simple && !subsys.kernel_user) {
         local = "MACH_MSG_TYPE_MAKE_SEND_ONCE";
-        port = "reply_port";
+        port = "ReplyPort";
     }
     fprintf(out, "    InP->Head.msgh_bits = %sMACH_MSGH_BITS(%s, %s);\n",
             routine->request.descriptor_count ? "MACH_MSGH_BITS_COMPLEX | " : "",
@@ -245,12 +245,12 @@ static void emit_send_only(FILE *out, const struct routine *routine)
         return;
     }
     fprintf(out,
-            "    result = mach_msg(&InP->Head, %s,\n"
+            "    Result = mach_msg(&InP->Head, %s,\n"
             "                      InP->Head.msgh_size, 0, MACH_PORT_NULL,\n"
             "                      %s, MACH_PORT_NULL);\n"
-            "    if (result != MACH_MSG_SUCCESS)\n"
-            "        mig_send_undo(&InP->Head, result);\n"
-            "    return result;\n",
+            "    if (Result != MACH_MSG_SUCCESS)\n"
+            "        mig_send_undo(&InP->Head, Result);\n"
+            "    return Result;\n",
             options(routine), time_out(routine));
 }
 
@@ -264,8 +264,8 @@ static void emit_scatter(FILE *out, const struct message *reply)
         const char *count = arg->type->varying ? count_param(arg) : format("%u", arg->type->count);
 
         if (is_port_array(arg)) {
-            fprintf(out, "    for (unsigned int i = 0; i < %u; i++)\n"
-                         "        OutP->%s[i].type = MACH_MSG_PORT_DESCRIPTOR;\n",
+            fprintf(out, "    for (unsigned int Index = 0; Index < %u; Index++)\n"
+                         "        OutP->%s[Index].type = MACH_MSG_PORT_DESCRIPTOR;\n",
                     d->count, arg->name);
             continue;
         }
@@ -287,39 +287,39 @@ static void emit_user_call(FILE *out, const struct routine *routine)
 {
     bool over = overwrites(routine);
     const char *fail = routine->user_gives_reply_port
-                           ? "        mig_send_undo(&InP->Head, result);\n"
-                           : "        mig_call_failed(&InP->Head, reply_port, result);\n";
+                           ? "        mig_send_undo(&InP->Head, Result);\n"
+                           : "        mig_call_failed(&InP->Head, ReplyPort, Result);\n";
 
     if (over)
         emit_scatter(out, &routine->reply);
     fprintf(out,
-            "    result = %s(&InP->Head, %s,\n"
-            "                      InP->Head.msgh_size, sizeof(Mess.Reply), reply_port,\n"
+            "    Result = %s(&InP->Head, %s,\n"
+            "                      InP->Head.msgh_size, sizeof(Mess.Reply), ReplyPort,\n"
             "                      %s, MACH_PORT_NULL%s);\n"
-            "    if (result != MACH_MSG_SUCCESS) {\n%s        return result;\n    }\n",
+            "    if (Result != MACH_MSG_SUCCESS) {\n%s        return Result;\n    }\n",
             over ? "mach_msg_overwrite" : "mach_msg", options(routine), time_out(routine),
             over ? format(",\n                      &OutP->Head, %u",
                           HEADER_SIZE + BODY_SIZE +
                               DESCRIPTOR_SIZE * routine->reply.descriptor_count) : "", fail);
-    fprintf(out, "    result = check_%s_reply(OutP);\n", routine->name);
+    fprintf(out, "    Result = check_%s_reply(OutP);\n", routine->name);
     if (routine->user_gives_reply_port)
-        fputs("    if (result != KERN_SUCCESS)\n        mach_msg_destroy(&OutP->Head);\n", out);
+        fputs("    if (Result != KERN_SUCCESS)\n        mach_msg_destroy(&OutP->Head);\n", out);
     else
-        fputs("    mig_call_ended(&OutP->Head, reply_port, result);\n", out);
-    fputs("    if (result != KERN_SUCCESS)\n        return result;\n", out);
+        fputs("    mig_call_ended(&OutP->Head, ReplyPort, Result);\n", out);
+    fputs("    if (Result != KERN_SUCCESS)\n        return Result;\n", out);
 }
 
 static void emit_kernel_call(FILE *out, const struct routine *routine)
 {
     fprintf(out,
-            "    result = mach_msg_rpc_from_kernel(&InP->Head, InP->Head.msgh_size,\n"
+            "    Result = mach_msg_rpc_from_kernel(&InP->Head, InP->Head.msgh_size,\n"
             "                                      sizeof(Mess.Reply));\n"
-            "    if (result != MACH_MSG_SUCCESS)\n"
-            "        return result;\n"
-            "    result = check_%s_reply(OutP);\n"
-            "    if (result != KERN_SUCCESS) {\n"
+            "    if (Result != MACH_MSG_SUCCESS)\n"
+            "        return Result;\n"
+            "    Result = check_%s_reply(OutP);\n"
+            "    if (Result != KERN_SUCCESS) {\n"
             "        mach_msg_destroy_from_kernel(&OutP->Head);\n"
-            "        return result;\n"
+            "        return Result;\n"
             "    }\n",
             routine->name);
 }
@@ -334,7 +334,7 @@ static void emit_unpack_descriptor(FILE *out, const struct message *message,
     bool poly = got_by_user(arg).number == POLYMORPHIC && type_holds_ports(arg->type);
 
     if (is_port_array(arg))
-        fprintf(out, "    for (unsigned int i = 0; i < %s; i++)\n        %s[i] = (%s)OutP->%s[i]."
+        fprintf(out, "    for (unsigned int Index = 0; Index < %s; Index++)\n        %s[Index] = (%s)OutP->%s[Index]."
                      "name;\n",
                 arg->type->varying ? count_in_message(message, arg) : format("%u", d->count), name,
                 element_ctype(arg->type, USER_SIDE), name);
@@ -457,12 +457,12 @@ static void emit_locals(FILE *out, const struct routine *routine)
     emit_pointers(out, &routine->request);
     if (!routine->simple && !subsys.kernel_user) {
         if (routine->user_gives_reply_port)
-            fprintf(out, "    mach_port_t reply_port = %s;\n", routine->reply_port->name);
+            fprintf(out, "    mach_port_t ReplyPort = %s;\n", routine->reply_port->name);
         else
-            fputs("    mach_port_t reply_port;\n", out);
+            fputs("    mach_port_t ReplyPort;\n", out);
     }
     if (!routine->simple || !subsys.kernel_user)
-        fputs("    kern_return_t result;\n", out);
+        fputs("    kern_return_t Result;\n", out);
     fputc('\n', out);
 }
 
@@ -487,11 +487,11 @@ static void emit_error_answer(FILE *out, const struct routine *routine)
         fputs("        return mach_msg_send_from_kernel(&InP->Head, InP->Head.msgh_size);\n", out);
     else
         fprintf(out,
-                "        result = mach_msg(&InP->Head, %s, sizeof(Mess.Error), 0,\n"
+                "        Result = mach_msg(&InP->Head, %s, sizeof(Mess.Error), 0,\n"
                 "                          MACH_PORT_NULL, %s, MACH_PORT_NULL);\n"
-                "        if (result != MACH_MSG_SUCCESS)\n"
-                "            mig_send_undo(&InP->Head, result);\n"
-                "        return result;\n",
+                "        if (Result != MACH_MSG_SUCCESS)\n"
+                "            mig_send_undo(&InP->Head, Result);\n"
+                "        return Result;\n",
                 options(routine), time_out(routine));
     fputs("    }\n", out);
 }
@@ -508,7 +508,7 @@ static void emit_stub(FILE *out, const struct routine *routine)
         emit_error_answer(out, routine);
     emit_limits(out, routine);
     if (!routine->simple && !routine->user_gives_reply_port && !subsys.kernel_user)
-        fputs("    reply_port = mig_get_reply_port();\n", out);
+        fputs("    ReplyPort = mig_get_reply_port();\n", out);
     emit_pack(out, &routine->request);
     emit_request_header(out, routine);
     if (routine->simple) {

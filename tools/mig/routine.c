@@ -51,9 +51,10 @@ bool arg_has_count(const struct arg *arg)
            !(arg->flags & FLAG_SAME_COUNT);
 }
 
+/* The kernel puts rights into its messages in the state in which they are to arrive. */
 struct disposition sent_by_user(const struct arg *arg)
 {
-    return arg->type->send;
+    return subsys.kernel_user ? arg->type->receive : arg->type->send;
 }
 
 struct disposition got_by_server(const struct arg *arg)
@@ -61,7 +62,6 @@ struct disposition got_by_server(const struct arg *arg)
     return arg->type->receive;
 }
 
-/* The kernel puts rights into its replies in the state in which they are to arrive. */
 struct disposition sent_by_server(const struct arg *arg)
 {
     return subsys.kernel_server ? arg->type->receive : arg->type->send;
@@ -240,8 +240,26 @@ static void default_directions(struct arg *args)
     }
 }
 
+/* Names of fields and variables in every stub. */
+static bool is_reserved(const char *name)
+{
+    static const char *const names[] = {
+        "Head", "msgh_body", "NDR", "RetCode", "Mess", "InP", "OutP", "InHeadP", "OutHeadP",
+        "TrailerP", "Result", "ReplyPort", "Index", "End",
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (same(name, names[i]))
+            return true;
+    return false;
+}
+
 static void check_names(const struct arg *args)
 {
+    for (const struct arg *a = args; a; a = a->next)
+        if (is_reserved(a->name))
+            error_at(a->place, "expected another name for an argument, found '%s', which the stubs "
+                     "use themselves", a->name);
     for (const struct arg *a = args; a; a = a->next)
         for (const struct arg *b = args; b != a; b = b->next)
             if (same(a->name, b->name))
