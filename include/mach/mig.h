@@ -179,16 +179,14 @@ static inline boolean_t mig_send_failed(mach_msg_return_t result)
 }
 
 /*
- * Releases what an unsent message carries.  A send that timed out, was interrupted or found no memory
- * gives the message back with its rights copied or made already; every other failure leaves it
- * untouched.
+ * Releases what an unsent message carries.  A send that timed out or was interrupted gives the
+ * message back with its rights copied or made already; every other failure leaves it untouched.
  */
 static inline void mig_send_undo(mach_msg_header_t *msg, mach_msg_return_t result)
 {
     unsigned int reason = (unsigned int)result & ~(unsigned int)MACH_MSG_MASK;
 
-    if (reason != MACH_SEND_TIMED_OUT && reason != MACH_SEND_INTERRUPTED &&
-        reason != MACH_SEND_NO_BUFFER)
+    if (reason != MACH_SEND_TIMED_OUT && reason != MACH_SEND_INTERRUPTED)
         return;
     if (MACH_MSGH_BITS_LOCAL(msg->msgh_bits) != 0 && MACH_PORT_VALID(msg->msgh_local_port))
         mach_port_deallocate(mach_task_self_, msg->msgh_local_port);
