@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Memory and string functions (string.h), word by word where that is possible.
+#include "lib/string.h"
+#include <stdint.h>
+
+#undef memcpy
+#undef memset
+
+void *memcpy(void *to, const void *from, size_t size)
+{
+    void *result = to;
+    size_t words = size / 4;
+
+    __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+    size %= 4;
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+    return result;
+}
+
+// From the last byte down, for when `to` lies above `from` and they overlap.
+static void copy_down(char *to, const char *from, size_t size)
+{
+    size_t words = size / 4, tail = size % 4;
+
+    to += size - 1;
+    from += size - 1;
+    __asm__ volatile("std\n\t"
+                     "rep movsb\n\t"
+                     "subl $3, %0\n\t"
+                     "subl $3, %1\n\t"
+                     "movl %3, %2\n\t"
+                     "rep movsl\n\t"
+                     "cld"
+                     : "+D"(to), "+S"(from), "+c"(tail)
+                     : "r"(words)
+                     : "memory", "cc");
+}
+
+void *memmove(void *to, const void *from, size_t size)
+{
+    if ((uintptr_t)to - (uintptr_t)from < size)
+        copy_down(to, from, size);
+    else
+        memcpy(to, from, size);
+    return to;
+}
+
+void *memset(void *to, int byte, size_t size)
+{
+    void *result = to;
+    size_t words = size / 4;
+    uint32_t pattern = (uint8_t)byte * 0x01010101u;
+
+    __asm__ volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(pattern) : "memory");
+    size %= 4;
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(pattern) : "memory");
+    return result;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+    const uint8_t *x = a, *y = b;
+
+    while (size >= 4 && *(const uint32_t *)x == *(const uint32_t *)y) {
+        x += 4;
+        y += 4;
+        size -= 4;
+    }
+    for (; size > 0; size--, x++, y++) {
+        if (*x != *y)
+            return *x - *y;
+    }
+    return 0;
+}
+
+size_t strlen(const char *s)
+{
+    const char *end = s;
+
+    while (*end)
+        end++;
+    return (size_t)(end - s);
+}
+
+size_t strnlen(const char *s, size_t max)
+{
+    size_t length = 0;
+
+    while (length < max && s[length])
+        length++;
+    return length;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t max)
+{
+    for (; max > 0; max--, a++, b++) {
+        if (*a != *b || !*a)
+            return (unsigned char)*a - (unsigned char)*b;
+    }
+    return 0;
+}
+
+size_t strlcpy(char *to, const char *from, size_t size)
+{
+    size_t length = strlen(from);
+
+    if (size > 0) {
+        size_t copied = length < size ? length : size - 1;
+
+        memcpy(to, from, copied);
+        to[copied] = '\0';
+    }
+    return length;
+}

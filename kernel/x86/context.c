@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The machine half of a thread: its kernel stack, and what a switch does beyond changing stacks.
+//
+// A kernel stack is 8 KiB. At its top lies a pointer to its machine_thread, below it the user
+// registers (frame.h); at its low end a magic word, looked at with every interrupt and when the
+// stack is freed. Read next: switch.asm, thread_state.c.
+#include "x86/context.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "x86/machine.h"
+#include "x86/pmap.h"
+
+#define STACK_SIZE (PAGE_SIZE << KERNEL_STACK_ORDER)
+#define STACK_MAGIC 0x57ACC0DEu
+
+extern void thread_first_entry(void); // switch.asm
+
+// What context_switch pops.
+struct switch_frame {
+    uint32_t edi, esi, ebx, ebp, eip;
+};
+
+kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *), void *argument)
+{
+    char *stack = slab_page_alloc(KERNEL_STACK_ORDER);
+
+    if (!stack)
+        return KERN_RESOURCE_SHORTAGE;
+    memset(m, 0, sizeof *m);
+    m->stack = stack;
+    *(uint32_t *)stack = STACK_MAGIC;
+    m->kernel_top = (uintptr_t)stack + STACK_SIZE - 8;
+    *(struct machine_thread **)m->kernel_top = m;
+
+    m->frame = (struct trap_frame *)m->kernel_top - 1;
+    memset(m->frame, 0, sizeof *m->frame);
+    m->frame->how = HOW_FULL;
+    m->frame->cs = SELECTOR_UCODE;
+    m->frame->ss = m->frame->ds = m->frame->es = SELECTOR_UDATA;
+    m->frame->eflags = EFLAGS_FIXED | EFLAGS_IF;
+
+    struct switch_frame *first = (struct switch_frame *)m->frame - 1;
+
+    first->edi = 0;
+    first->esi = (uintptr_t)argument;
+    first->ebx = (uintptr_t)start;
+    first->ebp = 0; // the end of its back traces
+    first->eip = (uintptr_t)thread_first_entry;
+    m->kernel_sp = (uintptr_t)first;
+    return KERN_SUCCESS;
+}
+
+void machine_thread_destroy(struct machine_thread *m)
+{
+    kassert(!machine_is_current(m));
+    machine_stack_check(m);
+    fpu_forget(m);
+    kfree(m->fpu);
+    m->fpu = NULL;
+    slab_page_free(m->stack, KERNEL_STACK_ORDER);
+    m->stack = NULL;
+    m->frame = NULL;
+}
+
+void machine_stack_check(const struct machine_thread *m)
+{
+    if (*(const uint32_t *)m->stack != STACK_MAGIC)
+        panic("kernel stack %p has run over (recursion, or a large array on the stack?)", m->stack);
+}
+
+void switch_extra(struct machine_thread *from, struct machine_thread *to)
+{
+    uint32_t flags = (from ? from->flags : MACHINE_TLS | MACHINE_DEBUG | MACHINE_FPU) | to->flags;
+
+    if (flags & MACHINE_TLS)
+        tls_load(to);
+    load_fs(to->fs);
+    load_gs(to->gs);
+    if (flags & MACHINE_FPU)
+        fpu_switch(to);
+    if (flags & MACHINE_DEBUG)
+        debug_load(to);
+}
+
+void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp)
+{
+    frame_complete(m->frame);
+    m->frame->eip = pc;
+    m->frame->esp = sp;
+    m->frame->how = HOW_SET;
+}
+
+uintptr_t machine_thread_user_pc(const struct machine_thread *m)
+{
+    return m->frame->eip;
+}
+
+uintptr_t machine_thread_user_sp(const struct machine_thread *m)
+{
+    return m->frame->esp;
+}
+
+void machine_thread_set_result(struct machine_thread *m, kern_return_t kr)
+{
+    frame_complete(m->frame);
+    m->frame->eax = (uint32_t)kr;
+    m->frame->how = HOW_SET;
+}
+
+void frame_complete(struct trap_frame *frame)
+{
+    if (frame->how != HOW_SYSENTER)
+        return;
+    frame->cs = SELECTOR_UCODE;
+    frame->ss = frame->ds = frame->es = SELECTOR_UDATA;
+    frame->eflags = EFLAGS_FIXED | EFLAGS_IF;
+    frame->edx = frame->eip; // as sysexit leaves them
+    frame->ecx = frame->esp;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One processor, as the rest of the kernel sees it: who runs on it and what it still has to do before
+// it may go back to user mode. The scheduler's part of a processor is kern/sched.h.
+//
+// The kernel runs with interrupts off, from entry to exit; they are taken only in user mode, in
+// `cpu_idle`, and at `preemption_point`, so kernel code never meets an interrupt halfway through.
+#ifndef X86_CPU_H
+#define X86_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MAX_CPUS 1
+
+struct thread;
+
+struct cpu {
+    struct thread *current;  // the thread that runs here
+    volatile uint32_t ast;   // AST_*: work to do before the return to user mode; entry.asm tests it
+    uint32_t number;
+    bool idle;               // in cpu_idle
+};
+
+// Reasons to call return_to_user_checks() (x86/upcall.h) before going back to user mode.
+#define AST_RESCHEDULE 1u // a more urgent thread is ready, or the quantum is used up
+#define AST_THREAD 2u     // the current thread must stop: terminated, suspended
+
+extern struct cpu cpus[MAX_CPUS];
+
+static inline struct cpu *this_cpu(void)
+{
+    return &cpus[0];
+}
+
+static inline struct thread *current_thread(void)
+{
+    return this_cpu()->current;
+}
+
+// Lets one pending interrupt in and waits for the next if there is none. Called by the idle thread.
+void cpu_idle(void);
+// Lets pending interrupts in; call in loops that may take longer than some 10,000 instructions. After
+// it, anything not referenced may be gone: restart from names.
+void preemption_point(void);
+// Instructions (or cycles) since the processor started.
+static inline uint64_t cpu_cycles(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+#endif

@@ -1,0 +1,276 @@
+; SPDX-License-Identifier: BSD-2-Clause
+;
+; Every way into the kernel and every way out.
+;
+; In: `sysenter` (fast traps), `int 0x81` (the same traps), exceptions, interrupts. All leave the
+; user's registers in a struct trap_frame (frame.h) at the top of the kernel stack:
+;
+;     tss.esp0 ->  machine_thread *      (one word, context.c)
+;                  ss esp eflags cs eip  pushed by the processor, or stored by the sysenter entry
+;                  error vector          0 where the processor pushes none
+;                  eax ecx edx ebx - ebp esi edi
+;                  ds es
+;     frame    ->  how                   HOW_SYSENTER, HOW_FULL, HOW_SET
+;
+; The kernel runs with interrupts off, flat ds and es, and never touches fs and gs: those stay the
+; user's and are switched with the thread (switch.asm). Exceptions in the kernel itself push the same
+; frame without esp and ss, deeper in the stack.
+;
+; Out: by `sysexit` when the frame is as sysenter left it, by `iret` otherwise, after looking at the
+; processor's ast word. A C function keeps ebx, esi, edi and ebp, so the fast way out does not load
+; them; what must differ is set in the frame, with how = HOW_SET.
+; Read next: fault.c (exceptions), switch.asm.
+
+%include "layout.inc"
+
+bits 32
+
+extern cpu_entry, cpus, trap_table, trap_count
+extern page_fault, exception_dispatch, interrupt_dispatch, return_to_user_checks
+global sysenter_entry, sysenter_entry_end, sysenter_traced, trap_entry, vector_entries
+global return_to_user, return_load_es, return_load_ds, return_iret
+
+section .text
+
+; ---- traps ---------------------------------------------------------------------------------
+
+; eax = trap number, ecx = user esp, edx = where to return. esp = &tss.esp0. The user's ds and es may
+; be anything, as may EFLAGS: TF raises a debug exception here (-> sysenter_traced, fault.c), NT
+; would make an iret a task switch, DF turn string instructions round.
+; Leaves ds and es flat, and the flags clobbered, as after a C call.
+sysenter_entry:
+        mov     esp, [esp]
+sysenter_entry_end:
+        sub     esp, FRAME_SIZE
+        mov     [esp + FRAME_EIP], edx
+        mov     [esp + FRAME_ESP], ecx
+        mov     [esp + FRAME_EBX], ebx
+        mov     [esp + FRAME_ESI], esi
+        mov     [esp + FRAME_EDI], edi
+        mov     [esp + FRAME_EBP], ebp
+        mov     edx, SELECTOR_UDATA
+        mov     ds, edx
+        mov     es, edx
+        mov     dword [esp + FRAME_HOW], HOW_SYSENTER
+        push    EFLAGS_FIXED
+        popfd
+
+; eax = number, ecx = user esp, esp = frame. The arguments lie above one return address.
+trap_dispatch:
+        cmp     eax, [trap_count]
+        jae     trap_unknown
+        cmp     ecx, USER_TOP - 4 - 4 * TRAP_WORDS_MAX
+        ja      trap_high_stack
+trap_copy:
+        mov     edx, [trap_table + eax * 8 + 4]
+        mov     eax, [trap_table + eax * 8]
+        jmp     [copy_words + edx * 4]
+
+        ; A page fault in here is resolved, or ends at trap_bad_stack.
+copy_start:
+%assign i TRAP_WORDS_MAX
+%rep TRAP_WORDS_MAX
+copy_%+i:
+        push    dword [ecx + 4 * i]
+%assign i i - 1
+%endrep
+copy_end:
+        call    eax
+
+; eax = the trap's result.
+trap_return:
+        mov     esp, [cpu_entry + ENTRY_ESP0]
+        mov     edx, [cpus + CPU_AST]
+        or      edx, [esp - FRAME_SIZE + FRAME_HOW]
+        jnz     trap_return_slowly
+        mov     edx, [esp - FRAME_SIZE + FRAME_EIP]
+        mov     ecx, [esp - FRAME_SIZE + FRAME_ESP]
+        sti                             ; takes effect after the next instruction
+        sysexit
+
+copy_0: test    eax, eax
+        jz      trap_unknown
+        call    eax
+        jmp     trap_return
+
+trap_unknown:
+        mov     eax, KERN_INVALID_ARGUMENT
+        jmp     trap_return
+
+trap_bad_stack:
+        mov     eax, KERN_INVALID_ADDRESS
+        jmp     trap_return
+fixup FIXUP_COPY, copy_start, copy_end, trap_bad_stack
+
+; The user esp is near or above USER_TOP: is it still below with the words that this trap takes?
+trap_high_stack:
+        mov     edx, [trap_table + eax * 8 + 4]
+        test    edx, edx
+        jz      trap_copy
+        cmp     ecx, USER_TOP
+        ja      trap_bad_stack
+        lea     edx, [ecx + edx * 4 + 4]
+        cmp     edx, USER_TOP
+        ja      trap_bad_stack
+        jmp     trap_copy
+
+; sysenter with TF set: as above, but all registers are stored, TF among them, so that the way back
+; is iret and the thread goes on stepping.
+sysenter_traced:
+        mov     esp, [cpu_entry + ENTRY_ESP0]
+        push    SELECTOR_UDATA          ; ss
+        push    ecx
+        push    EFLAGS_FIXED | EFLAGS_IF | EFLAGS_TF
+        push    SELECTOR_UCODE
+        push    edx
+        push    0
+        push    0x81
+        pushad
+        push    SELECTOR_UDATA          ; ds
+        push    SELECTOR_UDATA          ; es
+        push    HOW_FULL
+        mov     edx, SELECTOR_UDATA
+        mov     ds, edx
+        mov     es, edx
+        push    EFLAGS_FIXED
+        popfd
+        jmp     trap_dispatch
+
+; int 0x81: the same trap, for whoever has no sysenter or wants all registers kept.
+trap_entry:
+        push    0
+        push    0x81
+        pushad
+        push    ds
+        push    es
+        push    HOW_FULL
+        mov     edx, SELECTOR_UDATA
+        mov     ds, edx
+        mov     es, edx
+        cld
+        mov     ecx, [esp + FRAME_ESP]
+        jmp     trap_dispatch
+
+; The frame is not plain, or there is work to do first. eax = result, esp = tss.esp0.
+trap_return_slowly:
+        sub     esp, FRAME_SIZE
+        cmp     dword [esp + FRAME_HOW], HOW_SET
+        je      return_to_user
+        mov     [esp + FRAME_EAX], eax
+
+; ---- the way out ---------------------------------------------------------------------------
+
+; esp = the thread's frame.
+return_to_user:
+        cmp     dword [cpus + CPU_AST], 0
+        jne     .checks
+        cmp     dword [esp + FRAME_HOW], HOW_SYSENTER
+        jne     return_full
+        mov     eax, [esp + FRAME_EAX]
+        mov     edx, [esp + FRAME_EIP]
+        mov     ecx, [esp + FRAME_ESP]
+        sti
+        sysexit
+.checks:
+        call    return_to_user_checks
+        jmp     return_to_user
+
+; To wherever the frame says, user or kernel. The three marked instructions fault when a selector has
+; become bad since it was loaded (fault.c, user_return_failed).
+return_full:
+return_load_es:
+        mov     es, [esp + FRAME_ES]
+return_load_ds:
+        mov     ds, [esp + FRAME_DS]
+        add     esp, FRAME_EDI
+        popad
+        add     esp, FRAME_EIP - FRAME_VECTOR
+return_iret:
+        iretd
+
+; ---- exceptions and interrupts -------------------------------------------------------------
+
+; The processor has pushed (an error code or) eip and what is above it; the vector is on top.
+; Builds the frame and calls %1(frame, ...) with what %2 puts on the stack before.
+%macro save_and_call 1
+        pushad
+        push    ds
+        push    es
+        push    HOW_FULL
+        mov     eax, SELECTOR_UDATA
+        mov     ds, eax
+        mov     es, eax
+        cld
+        push    esp
+        call    %1
+        jmp     return_from_exception
+%endmacro
+
+exception_common:
+        save_and_call exception_dispatch
+
+interrupt_common:
+        save_and_call interrupt_dispatch
+
+page_fault_entry:
+        push    14
+        pushad
+        push    ds
+        push    es
+        push    HOW_FULL
+        mov     eax, SELECTOR_UDATA
+        mov     ds, eax
+        mov     es, eax
+        cld
+        mov     eax, cr2
+        push    esp
+        push    eax
+        call    page_fault
+        ; falls through
+
+; eax = the frame to leave by.
+return_from_exception:
+        mov     esp, eax
+        test    byte [esp + FRAME_CS], 3
+        jnz     return_to_user
+        jmp     return_full
+
+; The processor pushes an error code with vectors 8, 10..14 and 17.
+%assign i 0
+%rep 48
+%if i != 14
+vector_%+i:
+    %if i != 8 && (i < 10 || i > 14) && i != 17
+        push    0
+    %endif
+        push    i
+    %if i < 32
+        jmp     exception_common
+    %else
+        jmp     interrupt_common
+    %endif
+%endif
+%assign i i + 1
+%endrep
+
+section .rodata
+        align   4
+vector_entries:                         ; for the IDT, descriptor.c
+%assign i 0
+%rep 48
+    %if i == 14
+        dd      page_fault_entry
+    %else
+        dd      vector_%+i
+    %endif
+%assign i i + 1
+%endrep
+
+copy_words:                             ; by number of words
+%assign i 0
+%rep TRAP_WORDS_MAX + 1
+        dd      copy_%+i
+%assign i i + 1
+%endrep
+
+section .note.GNU-stack noalloc noexec nowrite progbits

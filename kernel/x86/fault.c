@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exceptions and interrupts, once entry.asm has saved the registers.
+//
+// An exception of the user is resolved (page fault, first use of the FPU or of an I/O port) or turned
+// into a Mach exception. One of the kernel itself is expected at few places: copies to and from user
+// memory and loads of the user's selectors, which the fixup table lists, the last instructions of the
+// way out, and the first of the sysenter entry. Anything else is a bug, and panics.
+#include "x86/fault.h"
+#include <stddef.h>
+#include "lib/assert.h"
+#include <mach/exception.h>
+#include "x86/cpu.h"
+#include "x86/io.h"
+#include "x86/line.h"
+#include "x86/machine.h"
+#include "x86/panic.h"
+#include "x86/pmap.h"
+#include "x86/upcall.h"
+
+#define PAGE_FAULT_WRITE 2u
+#define PAGE_FAULT_RESERVED 8u
+#define SELECTOR_MASK 0xFFFFu
+#define DR6_BREAKPOINTS 15u
+
+// Mach's words for the processor's exceptions. Kind 0: should not happen, reported as a general
+// protection fault.
+static const struct {
+    uint8_t exception, code;
+} mach_exception[32] = {
+    [0] = {EXC_ARITHMETIC, EXC_I386_DIV},
+    [VECTOR_BREAKPOINT] = {EXC_BREAKPOINT, EXC_I386_BPT},
+    [VECTOR_OVERFLOW] = {EXC_ARITHMETIC, EXC_I386_INTO},
+    [5] = {EXC_SOFTWARE, EXC_I386_BOUND},
+    [6] = {EXC_BAD_INSTRUCTION, EXC_I386_INVOP},
+    [VECTOR_NO_FPU] = {EXC_ARITHMETIC, EXC_I386_NOEXT},
+    [9] = {EXC_ARITHMETIC, EXC_I386_EXTOVR},
+    [10] = {EXC_BAD_INSTRUCTION, EXC_I386_INVTSSFLT},
+    [11] = {EXC_BAD_INSTRUCTION, EXC_I386_SEGNPFLT},
+    [12] = {EXC_BAD_INSTRUCTION, EXC_I386_STKFLT},
+    [VECTOR_PROTECTION] = {EXC_BAD_INSTRUCTION, EXC_I386_GPFLT},
+    [VECTOR_FPU_ERROR] = {EXC_ARITHMETIC, EXC_I386_EXTERR},
+    [17] = {EXC_BAD_INSTRUCTION, EXC_I386_ALIGNFLT},
+    [VECTOR_SSE_ERROR] = {EXC_ARITHMETIC, EXC_I386_SSEEXTERR},
+};
+
+static void raise_mach_exception(unsigned vector, int subcode)
+{
+    if (mach_exception[vector].exception)
+        handle_exception(mach_exception[vector].exception, mach_exception[vector].code, subcode);
+    else
+        handle_exception(EXC_BAD_INSTRUCTION, EXC_I386_GPFLT, subcode);
+}
+
+// ---- page faults ---------------------------------------------------------------------------
+
+static const struct fixup *fixup_find(uint32_t eip)
+{
+    for (const struct fixup *f = fixups; f < fixups_end; f++) {
+        if (eip >= f->start && eip < f->end)
+            return f;
+    }
+    return NULL;
+}
+
+static void kernel_page_fault(uintptr_t address, struct trap_frame *frame)
+{
+    const struct fixup *f = fixup_find(frame->eip);
+
+    if (!f || f->kind != FIXUP_COPY || address >= VM_MAX_ADDRESS)
+        panic_frame(frame, "the kernel touched address 0x%lx, which it %s", (unsigned long)address,
+                    frame->error & PAGE_FAULT_WRITE ? "may not write" : "has not mapped");
+    if (resolve_page_fault(address, frame->error & PAGE_FAULT_WRITE) != KERN_SUCCESS)
+        frame->eip = f->target;
+}
+
+struct trap_frame *page_fault(uintptr_t address, struct trap_frame *frame)
+{
+    kern_return_t kr = KERN_INVALID_ADDRESS;
+
+    if (frame->error & PAGE_FAULT_RESERVED)
+        panic_frame(frame, "broken page table for address 0x%lx", (unsigned long)address);
+    if (!frame_from_user(frame)) {
+        kernel_page_fault(address, frame);
+        return frame;
+    }
+    if (address < VM_MAX_ADDRESS)
+        kr = resolve_page_fault(address, frame->error & PAGE_FAULT_WRITE);
+    if (kr != KERN_SUCCESS)
+        handle_exception(EXC_BAD_ACCESS, kr, (int)address);
+    return frame;
+}
+
+// ---- exceptions of the kernel --------------------------------------------------------------
+
+// The way out met a selector that had become bad. The frame of this exception lies over the user's
+// general registers when it was the iret that failed: what was there has been loaded, so it is here.
+static struct trap_frame *user_return_failed(const struct trap_frame *frame)
+{
+    struct trap_frame *user = machine_current()->frame;
+    const struct trap_frame nested = *frame;
+
+    if (nested.eip == (uintptr_t)return_iret) {
+        user->edi = nested.edi;
+        user->esi = nested.esi;
+        user->ebp = nested.ebp;
+        user->ebx = nested.ebx;
+        user->edx = nested.edx;
+        user->ecx = nested.ecx;
+        user->eax = nested.eax;
+        user->es = nested.es;
+        user->ds = nested.ds;
+        user->cs = SELECTOR_UCODE;
+        user->ss = SELECTOR_UDATA;
+    } else if (nested.eip == (uintptr_t)return_load_ds) {
+        user->ds = SELECTOR_UDATA;
+    } else {
+        user->es = SELECTOR_UDATA;
+    }
+    user->how = HOW_SET;
+    user->vector = nested.vector;
+    user->error = nested.error;
+    raise_mach_exception(nested.vector, (int)(nested.error & SELECTOR_MASK));
+    return user;
+}
+
+// Did `frame` interrupt the last steps towards user mode? It then lies right below the user's frame,
+// or, at the iret, in its lower part.
+static bool left_for_user(const struct trap_frame *frame)
+{
+    const struct trap_frame *user = machine_current()->frame;
+    const void *interrupted_sp = &frame->esp;
+
+    if (frame->eip == (uintptr_t)return_iret)
+        return interrupted_sp == (const void *)&user->eip;
+    return (frame->eip == (uintptr_t)return_load_es || frame->eip == (uintptr_t)return_load_ds)
+           && interrupted_sp == (const void *)user;
+}
+
+// A single step or watched address in the kernel. Only the sysenter entry can be stepped into; it has
+// a second entry for that. A watched user address that the kernel's copy touches counts for nothing.
+static void kernel_debug(struct trap_frame *frame)
+{
+    debug_take_status();
+    if (frame->eip >= (uintptr_t)sysenter_entry && frame->eip <= (uintptr_t)sysenter_entry_end)
+        frame->eip = (uintptr_t)sysenter_traced;
+    frame->eflags &= ~EFLAGS_TF;
+}
+
+static struct trap_frame *kernel_exception(struct trap_frame *frame)
+{
+    const struct fixup *f = fixup_find(frame->eip);
+
+    if (frame->vector == VECTOR_DEBUG) {
+        kernel_debug(frame);
+        return frame;
+    }
+    if (f && f->kind == FIXUP_SEGMENT) {
+        frame->eip = f->target;
+        return frame;
+    }
+    if (frame->vector != VECTOR_NMI && left_for_user(frame))
+        return user_return_failed(frame);
+    panic_frame(frame, "exception %u in the kernel, error code 0x%x", (unsigned)frame->vector,
+                (unsigned)frame->error);
+}
+
+// ---- exceptions of the user ----------------------------------------------------------------
+
+static void user_debug(struct machine_thread *m)
+{
+    uint32_t status = debug_take_status();
+    uintptr_t watched = 0;
+
+    m->debug[6] = status;
+    for (unsigned i = 0; i < 4; i++) {
+        if (status & DR6_BREAKPOINTS & 1u << i)
+            watched = m->debug[i];
+    }
+    handle_exception(EXC_BREAKPOINT, EXC_I386_SGL, (int)watched);
+}
+
+static void user_exception(struct trap_frame *frame)
+{
+    switch (frame->vector) {
+    case VECTOR_DEBUG:
+        user_debug(machine_current());
+        return;
+    case VECTOR_NMI:
+        panic_frame(frame, "non-maskable interrupt");
+    case VECTOR_NO_FPU:
+        if (fpu_use(machine_current()))
+            return;
+        break;
+    case VECTOR_PROTECTION:
+        if (frame->error == 0 && io_ports_load())
+            return;
+        break;
+    case VECTOR_FPU_ERROR:
+        raise_mach_exception(frame->vector, (int)fpu_x87_status());
+        return;
+    case VECTOR_SSE_ERROR:
+        raise_mach_exception(frame->vector, (int)fpu_sse_status());
+        return;
+    }
+    raise_mach_exception(frame->vector, (int)(frame->error & SELECTOR_MASK));
+}
+
+struct trap_frame *exception_dispatch(struct trap_frame *frame)
+{
+    if (!frame_from_user(frame))
+        return kernel_exception(frame);
+    user_exception(frame);
+    return frame;
+}
+
+// ---- the rest ------------------------------------------------------------------------------
+
+struct trap_frame *interrupt_dispatch(struct trap_frame *frame)
+{
+    if (cpu_entry.tss.esp0)
+        machine_stack_check(machine_current());
+    interrupt_line(frame->vector - VECTOR_LINE0);
+    return frame;
+}
+
+// The processor could not push an exception's frame: the kernel stack is gone.
+void double_fault(void)
+{
+    const struct tss *t = &cpu_entry.tss;
+    struct trap_frame frame = {
+        .how = HOW_FULL,
+        .es = t->es,
+        .ds = t->ds,
+        .edi = t->edi,
+        .esi = t->esi,
+        .ebp = t->ebp,
+        .ebx = t->ebx,
+        .edx = t->edx,
+        .ecx = t->ecx,
+        .eax = t->eax,
+        .vector = 8,
+        .eip = t->eip,
+        .cs = t->cs,
+        .eflags = t->eflags,
+    };
+
+    panic_frame(&frame, "double fault at esp 0x%x: has the kernel stack run over?",
+                (unsigned)t->esp);
+}

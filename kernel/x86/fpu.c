@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// FPU and SSE registers, switched when they are used rather than with every switch.
+//
+// The processor's registers belong to `owner`, which has MACHINE_FPU set. While another thread runs,
+// CR0.TS is set; its first FPU instruction raises #NM, and fpu_use puts the owner's registers away
+// and loads its own. The kernel itself has no use for them.
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "x86/io.h"
+#include "x86/machine.h"
+
+#define CR0_TS 0x8u
+#define FXSAVE_ALIGN 16
+#define MXCSR_MASK_DEFAULT 0xFFBFu // where the processor leaves its mask zero
+
+// An fxsave image somewhere in here, at the first address that is a multiple of 16.
+struct fpu_state {
+    uint8_t space[sizeof(struct i386_float_state) + FXSAVE_ALIGN - 8]; // kmalloc: multiples of 8
+};
+
+static struct machine_thread *owner;
+static struct i386_float_state clean __attribute__((aligned(FXSAVE_ALIGN)));
+
+static struct i386_float_state *image(struct fpu_state *fpu)
+{
+    return (struct i386_float_state *)(((uintptr_t)fpu + FXSAVE_ALIGN - 1) & -FXSAVE_ALIGN);
+}
+
+static inline void ts_clear(void)
+{
+    __asm__ volatile("clts");
+}
+static inline void ts_set(void)
+{
+    write_cr0(read_cr0() | CR0_TS);
+}
+static inline void fx_save(struct i386_float_state *state)
+{
+    __asm__ volatile("fxsave %0" : "=m"(*state));
+}
+// Some processors leave the x87 pointers alone when no exception is pending; so that the next thread
+// does not find the last one's, they are overwritten first.
+static inline void fx_restore(const struct i386_float_state *state)
+{
+    static const int32_t zero;
+
+    __asm__ volatile("fnclex\n\temms\n\tfildl %0\n\tfxrstor %1" : : "m"(zero), "m"(*state));
+}
+
+// What a thread finds at its first FPU instruction: all registers zero, exceptions masked.
+void fpu_init(void)
+{
+    static const uint32_t mxcsr = 0x1F80;
+
+    ts_clear();
+    __asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
+    fx_save(&clean);
+    memset(clean.st, 0, sizeof clean.st);
+    memset(clean.xmm, 0, sizeof clean.xmm);
+    memset(clean.reserved4, 0, sizeof clean.reserved4);
+    clean.fip = clean.fdp = 0;
+    clean.fop = clean.fcs = clean.fds = 0;
+    if (clean.mxcsr_mask == 0)
+        clean.mxcsr_mask = MXCSR_MASK_DEFAULT;
+    ts_set();
+}
+
+// The thread's place for its registers, clean when it is new; NULL when memory is short.
+static struct i386_float_state *fpu_image(struct machine_thread *m)
+{
+    if (!m->fpu) {
+        m->fpu = kmalloc(sizeof *m->fpu);
+        if (!m->fpu)
+            return NULL;
+        *image(m->fpu) = clean;
+    }
+    return image(m->fpu);
+}
+
+bool fpu_use(struct machine_thread *m)
+{
+    struct i386_float_state *mine = fpu_image(m);
+
+    if (!mine)
+        return false;
+    ts_clear();
+    if (owner == m)
+        return true;
+    if (owner) {
+        fx_save(image(owner->fpu));
+        owner->flags &= ~MACHINE_FPU;
+    }
+    fx_restore(mine);
+    owner = m;
+    m->flags |= MACHINE_FPU;
+    return true;
+}
+
+void fpu_switch(const struct machine_thread *to)
+{
+    if (to == owner)
+        ts_clear();
+    else
+        ts_set();
+}
+
+void fpu_forget(struct machine_thread *m)
+{
+    if (owner != m)
+        return;
+    owner = NULL;
+    m->flags &= ~MACHINE_FPU;
+    ts_set();
+}
+
+// Puts the owner's registers into memory too; they stay valid in the processor.
+static void fpu_flush(struct machine_thread *m)
+{
+    uint32_t cr0 = read_cr0();
+
+    if (owner != m)
+        return;
+    ts_clear();
+    fx_save(image(m->fpu));
+    write_cr0(cr0);
+}
+
+void fpu_get(struct machine_thread *m, struct i386_float_state *state)
+{
+    fpu_flush(m);
+    *state = m->fpu ? *image(m->fpu) : clean;
+    state->mxcsr_mask = clean.mxcsr_mask;
+}
+
+kern_return_t fpu_set(struct machine_thread *m, const struct i386_float_state *state)
+{
+    if (state->mxcsr & ~clean.mxcsr_mask)
+        return KERN_INVALID_ARGUMENT;
+
+    struct i386_float_state *mine = fpu_image(m);
+
+    if (!mine)
+        return KERN_RESOURCE_SHORTAGE;
+    fpu_forget(m);
+    *mine = *state;
+    mine->mxcsr_mask = clean.mxcsr_mask;
+    return KERN_SUCCESS;
+}
+
+uint32_t fpu_x87_status(void)
+{
+    uint16_t status;
+
+    __asm__ volatile("fnstsw %0" : "=m"(status));
+    return status;
+}
+
+uint32_t fpu_sse_status(void)
+{
+    uint32_t mxcsr;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    return mxcsr;
+}

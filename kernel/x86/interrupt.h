@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Interrupt lines 0..15, the one-shot timer, and the wall clock.
+#ifndef X86_INTERRUPT_H
+#define X86_INTERRUPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INTERRUPT_LINES 16
+#define TIMER_LINE 0
+
+// `handler(line)` runs with interrupts off, the line masked and acknowledged at the controller; the
+// line stays masked until interrupt_unmask. Reserved lines (timer, cascade) cannot be had.
+// False: no such line, or it is taken.
+bool interrupt_attach(unsigned line, void (*handler)(unsigned line));
+void interrupt_detach(unsigned line);
+void interrupt_unmask(unsigned line);
+void interrupt_mask(unsigned line);
+
+// Nanoseconds since boot; never goes back. A few instructions and two port reads.
+uint64_t clock_now(void);
+// Asks for timer_interrupt() (upcall.h) at `deadline` (ns since boot) or as soon as it is past; it may
+// come early, and must then be armed again. UINT64_MAX: not at all (the clock still keeps time).
+void clock_arm(uint64_t deadline);
+// Resolution of clock_now in nanoseconds.
+uint32_t clock_resolution(void);
+// Seconds since 1970 (UTC), read from the battery-backed clock; once, at boot.
+uint32_t calendar_read(void);
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the files behind context.h share: who runs, and the parts of a switch.
+#ifndef X86_MACHINE_H
+#define X86_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
+#include <mach/thread_status.h>
+#include "x86/context.h"
+#include "x86/descriptor.h"
+#include "x86/frame.h"
+
+// The machine half of the thread that runs; only when one does. context.c puts it at the top of
+// every kernel stack.
+static inline struct machine_thread *machine_current(void)
+{
+    return *(struct machine_thread **)cpu_entry.tss.esp0;
+}
+static inline bool machine_is_current(const struct machine_thread *m)
+{
+    return cpu_entry.tss.esp0 == m->kernel_top;
+}
+
+// Panics when the stack has run over its low end.
+void machine_stack_check(const struct machine_thread *m);
+// Fills in what a sysenter frame leaves out; `how` stays.
+void frame_complete(struct trap_frame *frame);
+// The rest of a context switch; `from` NULL: there is none.
+void switch_extra(struct machine_thread *from, struct machine_thread *to);
+
+// switch.asm: a selector that cannot be loaded becomes the null selector.
+void load_fs(uint32_t selector);
+void load_gs(uint32_t selector);
+static inline uint16_t read_fs(void)
+{
+    uint16_t value;
+
+    __asm__ volatile("movw %%fs, %0" : "=r"(value));
+    return value;
+}
+static inline uint16_t read_gs(void)
+{
+    uint16_t value;
+
+    __asm__ volatile("movw %%gs, %0" : "=r"(value));
+    return value;
+}
+
+// fpu.c
+void fpu_init(void);
+bool fpu_use(struct machine_thread *m); // the current thread meets CR0.TS; false: no memory
+void fpu_switch(const struct machine_thread *to);
+void fpu_forget(struct machine_thread *m); // its registers are no longer wanted
+void fpu_get(struct machine_thread *m, struct i386_float_state *state);
+kern_return_t fpu_set(struct machine_thread *m, const struct i386_float_state *state);
+uint32_t fpu_x87_status(void);  // status word and
+uint32_t fpu_sse_status(void);  // MXCSR of the current thread, which has just used them
+
+// segments.c
+void tls_load(const struct machine_thread *m);
+kern_return_t tls_set(struct machine_thread *m, const struct i386_tls_state *state);
+void debug_load(const struct machine_thread *m); // NULL: none
+kern_return_t debug_set(struct machine_thread *m, const struct i386_debug_state *state);
+uint32_t debug_take_status(void); // DR6, which it clears
+
+// io_ports.c
+bool io_ports_load(void);  // a #GP of the user: true when the ports were not loaded yet
+void io_ports_unload(void);
+
+#endif

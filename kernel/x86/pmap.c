@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Two-level page tables (pmap.h).
+//
+// The kernel's 4 MiB pages are made once, at boot, and copied into every directory. User page tables
+// are made when they are needed and live as long as their pmap; a bitmap says which there are, so
+// that nothing has to look through 768 entries. The kernel edits tables through the direct map.
+// Read next: vm/page.h, which remembers who maps a page.
+#include "x86/pmap.h"
+#include "lib/assert.h"
+#include "lib/string.h"
+#include "x86/io.h"
+#include "x86/machine.h"
+#include "x86/upcall.h"
+
+#define PTE_PRESENT 0x001u
+#define PTE_WRITE 0x002u
+#define PTE_USER 0x004u
+#define PTE_ACCESSED 0x020u
+#define PTE_DIRTY 0x040u
+#define PTE_GLOBAL 0x100u
+#define PTE_FRAME 0xFFFFF000u
+
+#define ENTRIES 1024u
+#define TABLE_SHIFT 22
+#define TABLE_SPAN (1u << TABLE_SHIFT)
+#define KERNEL_FIRST (KERNEL_BASE >> TABLE_SHIFT)
+#define KERNEL_ENTRIES (DIRECT_MAP_MAX >> TABLE_SHIFT)
+
+// Directories of dead pmaps, clean and ready for the next task: making one costs 1200 writes.
+#define SPARE_MAX 8
+static uintptr_t spare[SPARE_MAX];
+static unsigned spare_count;
+
+extern uint32_t boot_directory[ENTRIES];                       // boot/start.asm
+extern const char kernel_text_start[], kernel_data_start[];    // linker.ld
+extern const char kernel_data_end[], kernel_end[];
+static uint32_t first_table[ENTRIES] __attribute__((aligned(PAGE_SIZE))); // of the direct map
+
+struct pmap kernel_pmap;
+static struct pmap *active;
+
+void pmap_bootstrap(void)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        const char *page = phys_to_virt(i << PAGE_SHIFT);
+        bool constant = (page >= kernel_text_start && page < kernel_data_start)
+                        || (page >= kernel_data_end && page < kernel_end);
+
+        first_table[i] = i << PAGE_SHIFT | PTE_PRESENT | PTE_GLOBAL | (constant ? 0 : PTE_WRITE);
+    }
+    boot_directory[KERNEL_FIRST] = virt_to_phys(first_table) | PTE_PRESENT | PTE_WRITE;
+    boot_directory[0] = 0;
+    kernel_pmap.directory = virt_to_phys(boot_directory);
+    active = &kernel_pmap;
+    write_cr3(kernel_pmap.directory);
+    write_cr4(read_cr4() & ~0x80u); // switching PGE off and on forgets the global pages, too
+    write_cr4(read_cr4() | 0x80u);
+}
+
+static inline uint32_t *directory_of(const struct pmap *pmap)
+{
+    return phys_to_virt(pmap->directory);
+}
+
+// The entry that maps `address`; NULL when there is no page table for it.
+static inline uint32_t *entry_find(const struct pmap *pmap, uintptr_t address)
+{
+    uint32_t table = directory_of(pmap)[address >> TABLE_SHIFT];
+
+    if (!(table & PTE_PRESENT))
+        return NULL;
+    return (uint32_t *)phys_to_virt(table & PTE_FRAME) + (address >> PAGE_SHIFT) % ENTRIES;
+}
+
+static inline void translation_changed(const struct pmap *pmap, uintptr_t address)
+{
+    if (pmap == active)
+        tlb_flush_page(address);
+}
+
+bool pmap_init(struct pmap *pmap)
+{
+    memset(pmap, 0, sizeof *pmap);
+    if (spare_count > 0) {
+        pmap->directory = spare[--spare_count];
+        return true;
+    }
+    pmap->directory = machine_page_alloc();
+    if (!pmap->directory)
+        return false;
+    memcpy(directory_of(pmap) + KERNEL_FIRST, boot_directory + KERNEL_FIRST,
+           KERNEL_ENTRIES * sizeof(uint32_t));
+    return true;
+}
+
+// The index of the first page table at or after `index`; KERNEL_FIRST if there is none.
+static unsigned table_next(const struct pmap *pmap, unsigned index)
+{
+    while (index < KERNEL_FIRST) {
+        uint32_t word = pmap->tables[index / 32] >> index % 32;
+
+        if (word)
+            return index + (unsigned)__builtin_ctz(word);
+        index = (index / 32 + 1) * 32;
+    }
+    return KERNEL_FIRST;
+}
+
+void pmap_destroy(struct pmap *pmap)
+{
+    uint32_t *directory = directory_of(pmap);
+
+    kassert(pmap->resident == 0 && pmap != active && pmap != &kernel_pmap);
+    for (unsigned i = table_next(pmap, 0); i < KERNEL_FIRST; i = table_next(pmap, i + 1)) {
+        machine_page_free(directory[i] & PTE_FRAME);
+        directory[i] = 0;
+    }
+    if (spare_count < SPARE_MAX)
+        spare[spare_count++] = pmap->directory;
+    else
+        machine_page_free(pmap->directory);
+    pmap->directory = 0;
+}
+
+void pmap_activate(struct pmap *pmap)
+{
+    if (pmap == active)
+        return;
+    active = pmap;
+    write_cr3(pmap->directory);
+    io_ports_unload(); // they were the other task's
+}
+
+struct pmap *pmap_active(void)
+{
+    return active;
+}
+
+static bool table_make(struct pmap *pmap, uintptr_t address)
+{
+    unsigned index = address >> TABLE_SHIFT;
+    uintptr_t table = machine_page_alloc();
+
+    if (!table)
+        return false;
+    directory_of(pmap)[index] = table | PTE_PRESENT | PTE_WRITE | PTE_USER;
+    pmap->tables[index / 32] |= 1u << index % 32;
+    return true;
+}
+
+bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection)
+{
+    uint32_t *entry = entry_find(pmap, address);
+
+    debug_assert(address < VM_MAX_ADDRESS && pmap != &kernel_pmap);
+    if (!entry) {
+        if (!table_make(pmap, address))
+            return false;
+        entry = entry_find(pmap, address);
+    }
+
+    uint32_t old = *entry;
+
+    *entry = physical | PTE_PRESENT | PTE_USER | (protection & VM_PROT_WRITE ? PTE_WRITE : 0);
+    if (old & PTE_PRESENT)
+        translation_changed(pmap, address);
+    else
+        pmap->resident++;
+    return true;
+}
+
+static struct pmap_entry entry_decode(uint32_t entry)
+{
+    if (!(entry & PTE_PRESENT))
+        return (struct pmap_entry){.protection = VM_PROT_NONE};
+    return (struct pmap_entry){
+        .physical = entry & PTE_FRAME,
+        .protection = VM_PROT_READ | VM_PROT_EXECUTE | (entry & PTE_WRITE ? VM_PROT_WRITE : 0),
+        .referenced = entry & PTE_ACCESSED,
+        .modified = entry & PTE_DIRTY,
+    };
+}
+
+struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address)
+{
+    uint32_t *entry = entry_find(pmap, address);
+    uint32_t old = entry ? *entry : 0;
+
+    if (old & PTE_PRESENT) {
+        *entry = 0;
+        pmap->resident--;
+        translation_changed(pmap, address);
+    }
+    return entry_decode(old);
+}
+
+// Takes bits out of the entry of a page; nothing happens when it is not mapped.
+static void entry_clear_bits(struct pmap *pmap, uintptr_t address, uint32_t bits)
+{
+    uint32_t *entry = entry_find(pmap, address);
+
+    if (!entry || !(*entry & bits))
+        return;
+    *entry &= ~bits;
+    translation_changed(pmap, address);
+}
+
+void pmap_write_protect(struct pmap *pmap, uintptr_t address)
+{
+    entry_clear_bits(pmap, address, PTE_WRITE);
+}
+
+void pmap_clear_referenced(struct pmap *pmap, uintptr_t address)
+{
+    entry_clear_bits(pmap, address, PTE_ACCESSED);
+}
+
+void pmap_clear_modified(struct pmap *pmap, uintptr_t address)
+{
+    entry_clear_bits(pmap, address, PTE_DIRTY);
+}
+
+void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
+{
+    uint32_t *entry = entry_find(pmap, address);
+
+    if (!entry || !(*entry & PTE_PRESENT))
+        return;
+    if (protection == VM_PROT_NONE) {
+        pmap_remove(pmap, address);
+        return;
+    }
+    *entry = (*entry & ~PTE_WRITE) | (protection & VM_PROT_WRITE ? PTE_WRITE : 0);
+    translation_changed(pmap, address);
+}
+
+struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address)
+{
+    uint32_t *entry = entry_find(pmap, address);
+
+    return entry_decode(entry ? *entry : 0);
+}
+
+// How many of the `count` entries from `entry` on are empty before the first that is not.
+static unsigned entries_empty(const uint32_t *entry, unsigned count)
+{
+    unsigned left = count;
+    bool found;
+
+    __asm__("testl %%ecx, %%ecx\n\trepe scasl"
+            : "=@ccne"(found), "+D"(entry), "+c"(left)
+            : "a"(0)
+            : "memory");
+    return found ? count - left - 1 : count;
+}
+
+uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end)
+{
+    while (address < end) {
+        unsigned index = table_next(pmap, address >> TABLE_SHIFT);
+
+        if (index == KERNEL_FIRST)
+            return end;
+        if (address >> TABLE_SHIFT != index)
+            address = (uintptr_t)index << TABLE_SHIFT;
+        if (address >= end)
+            return end;
+
+        unsigned rest = ENTRIES - (address >> PAGE_SHIFT) % ENTRIES;
+        unsigned pages = (end - address + PAGE_SIZE - 1) >> PAGE_SHIFT;
+        unsigned looked_at = pages < rest ? pages : rest;
+        unsigned empty = entries_empty(entry_find(pmap, address), looked_at);
+
+        address += empty << PAGE_SHIFT;
+        if (empty < looked_at)
+            return address;
+    }
+    return end;
+}

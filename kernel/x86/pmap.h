@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Page tables. A pmap translates the user part of one address space; the kernel part (all physical
+// memory, directly mapped from KERNEL_BASE, global) is the same in all of them.
+//
+// This layer knows addresses only. Who else maps a page is kept above it, in vm/page.h.
+#ifndef X86_PMAP_H
+#define X86_PMAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/vm_param.h> // PAGE_SIZE, PAGE_SHIFT
+#include <mach/vm_param.h>
+#include <mach/vm_prot.h>
+
+#define KERNEL_BASE 0xC0000000u
+#define DIRECT_MAP_MAX 0x38000000u // physical memory above 896 MiB is left alone
+
+static inline void *phys_to_virt(uintptr_t physical)
+{
+    return (void *)(physical + KERNEL_BASE);
+}
+static inline uintptr_t virt_to_phys(const void *address)
+{
+    return (uintptr_t)address - KERNEL_BASE;
+}
+
+struct pmap {
+    uintptr_t directory; // physical address of the page directory
+    unsigned resident;   // pages mapped
+    uint32_t tables[24]; // one bit for each 4 MiB that have a page table
+};
+
+// A mapping as it was when it was removed or asked for.
+struct pmap_entry {
+    uintptr_t physical;
+    vm_prot_t protection; // VM_PROT_NONE: nothing is mapped
+    bool referenced, modified;
+};
+
+// False when memory is short.
+bool pmap_init(struct pmap *pmap);
+// Frees page tables and directory; nothing may be mapped any more, and it must not be active.
+void pmap_destroy(struct pmap *pmap);
+// The kernel's own pmap (no user part), active when no task runs.
+extern struct pmap kernel_pmap;
+void pmap_activate(struct pmap *pmap); // cheap when it is active already
+struct pmap *pmap_active(void);
+
+// Maps one page for the user; replaces what was mapped there (the caller has looked). Write implies
+// read. False when no page table could be had.
+bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection);
+// Unmaps one page and says what was there.
+struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address);
+// Takes write permission away from one page.
+void pmap_write_protect(struct pmap *pmap, uintptr_t address);
+// Sets the protection of one page that is mapped; does nothing otherwise. Never raises above what the
+// caller knows to be right.
+void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection);
+struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address);
+void pmap_clear_referenced(struct pmap *pmap, uintptr_t address);
+void pmap_clear_modified(struct pmap *pmap, uintptr_t address);
+// The first mapped page at or after `address` and below `end`; `end` if there is none. Skips absent
+// page tables in one step each.
+uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end);
+
+// At boot, on the directory that boot/start.asm made: takes the low mapping away and makes the
+// kernel's code and constants read-only.
+void pmap_bootstrap(void);
+
+#endif

@@ -1,0 +1,155 @@
+; SPDX-License-Identifier: BSD-2-Clause
+;
+; Changing stacks, and the few loads of system registers that C cannot say.
+; Read next: context.c.
+
+%include "layout.inc"
+
+bits 32
+
+extern cpu_entry, switch_extra, return_to_user
+global context_switch, context_start, thread_first_entry
+global load_fs, load_gs, descriptors_load, cpu_idle, preemption_point, user_copy
+
+section .text
+
+; void context_switch(struct machine_thread *from, struct machine_thread *to)
+; Saved on the stack that is left:  edi esi ebx ebp return-address.
+; fs and gs are the user's and not saved on entry, so they are saved here; when they differ, or one
+; of the two uses TLS, debug registers or the FPU, switch_extra (context.c) does the rest.
+context_switch:
+        mov     eax, [esp + 4]
+        mov     edx, [esp + 8]
+        push    ebp
+        push    ebx
+        push    esi
+        push    edi
+        mov     [eax + MACHINE_SP], esp
+        mov     [eax + MACHINE_SEGMENTS], fs
+        mov     [eax + MACHINE_SEGMENTS + 2], gs
+        mov     esp, [edx + MACHINE_SP]
+        mov     ecx, [edx + MACHINE_TOP]
+        mov     [cpu_entry + ENTRY_ESP0], ecx
+        mov     ecx, [eax + MACHINE_SEGMENTS]
+        xor     ecx, [edx + MACHINE_SEGMENTS]
+        or      ecx, [eax + MACHINE_FLAGS]
+        or      ecx, [edx + MACHINE_FLAGS]
+        jnz     .extra
+.done:  pop     edi
+        pop     esi
+        pop     ebx
+        pop     ebp
+        ret
+.extra: push    edx
+        push    eax
+        call    switch_extra
+        add     esp, 8
+        jmp     .done
+
+; void context_start(struct machine_thread *to)
+context_start:
+        mov     edx, [esp + 4]
+        mov     esp, [edx + MACHINE_SP]
+        mov     ecx, [edx + MACHINE_TOP]
+        mov     [cpu_entry + ENTRY_ESP0], ecx
+        push    edx
+        push    0
+        call    switch_extra
+        add     esp, 8
+        pop     edi
+        pop     esi
+        pop     ebx
+        pop     ebp
+        ret
+
+; Where a new thread's first switch returns to: ebx = function, esi = its argument.
+thread_first_entry:
+        push    esi
+        call    ebx
+        mov     esp, [cpu_entry + ENTRY_ESP0]
+        sub     esp, FRAME_SIZE
+        jmp     return_to_user
+
+; void load_fs(uint32_t selector), void load_gs(uint32_t selector)
+; A selector that cannot be loaded becomes the null selector.
+load_fs:
+        mov     eax, [esp + 4]
+.load:  mov     fs, eax
+.done:  ret
+.bad:   xor     eax, eax
+        mov     fs, eax
+        ret
+fixup FIXUP_SEGMENT, .load, .done, .bad
+
+load_gs:
+        mov     eax, [esp + 4]
+.load:  mov     gs, eax
+.done:  ret
+.bad:   xor     eax, eax
+        mov     gs, eax
+        ret
+fixup FIXUP_SEGMENT, .load, .done, .bad
+
+; void descriptors_load(const struct table_register *gdtr, const struct table_register *idtr)
+; ds and es are the flat user segment, as after every entry.
+descriptors_load:
+        mov     eax, [esp + 4]
+        lgdt    [eax]
+        mov     eax, [esp + 8]
+        lidt    [eax]
+        mov     eax, SELECTOR_KDATA
+        mov     ss, eax
+        mov     eax, SELECTOR_UDATA
+        mov     ds, eax
+        mov     es, eax
+        xor     eax, eax
+        mov     fs, eax
+        mov     gs, eax
+        lldt    ax
+        mov     eax, 0x28               ; SELECTOR_TSS
+        ltr     ax
+        jmp     0x08:.flushed           ; SELECTOR_KCODE
+.flushed:
+        ret
+
+; void cpu_idle(void): lets one pending interrupt in, or waits for one.
+cpu_idle:
+        sti
+        hlt
+        cli
+        ret
+
+; void preemption_point(void)
+preemption_point:
+        sti
+        nop                             ; interrupts come after the instruction that follows sti
+        cli
+        ret
+
+; bool user_copy(void *to, const void *from, size_t size)
+; One side is a user address, the range checked by the caller. A page fault that cannot be resolved
+; ends it with false.
+user_copy:
+        push    esi
+        push    edi
+        mov     edi, [esp + 12]
+        mov     esi, [esp + 16]
+        mov     edx, [esp + 20]
+        mov     ecx, edx
+        shr     ecx, 2
+        and     edx, 3
+.start: rep movsd
+        mov     ecx, edx
+        rep movsb
+.end:   mov     eax, 1
+        pop     edi
+        pop     esi
+        ret
+.failed:
+        xor     eax, eax
+        pop     edi
+        pop     esi
+        ret
+fixup FIXUP_COPY, .start, .end, .failed
+
+section .note.GNU-stack noalloc noexec nowrite progbits

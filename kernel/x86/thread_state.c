@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// thread_get_state and thread_set_state: the flavors of <mach/thread_status.h>.
+//
+// No state can give a thread rights that it does not have: selectors that are not the user's and
+// privileged flags are replaced by safe values, descriptors and debug registers are checked. What
+// becomes bad later (a selector whose TLS segment is emptied) faults on the way out, see fault.c.
+#include "lib/string.h"
+#include "x86/machine.h"
+
+#define EFLAGS_USER \
+    (EFLAGS_ARITHMETIC | EFLAGS_TF | EFLAGS_DF | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
+
+static uint32_t live_fs(const struct machine_thread *m)
+{
+    return machine_is_current(m) ? read_fs() : m->fs;
+}
+static uint32_t live_gs(const struct machine_thread *m)
+{
+    return machine_is_current(m) ? read_gs() : m->gs;
+}
+
+static kern_return_t general_get(struct machine_thread *m, struct i386_thread_state *s)
+{
+    struct trap_frame *f = m->frame;
+
+    frame_complete(f);
+    *s = (struct i386_thread_state){
+        .gs = live_gs(m),
+        .fs = live_fs(m),
+        .es = f->es & 0xFFFF,
+        .ds = f->ds & 0xFFFF,
+        .edi = f->edi,
+        .esi = f->esi,
+        .ebp = f->ebp,
+        .esp = f->esp,
+        .ebx = f->ebx,
+        .edx = f->edx,
+        .ecx = f->ecx,
+        .eax = f->eax,
+        .eip = f->eip,
+        .cs = f->cs & 0xFFFF,
+        .efl = f->eflags,
+        .uesp = f->esp,
+        .ss = f->ss & 0xFFFF,
+    };
+    return KERN_SUCCESS;
+}
+
+// `selector` if it denotes data that `m` may use, else `safe`.
+static uint16_t data_selector(const struct machine_thread *m, uint32_t selector, uint16_t safe)
+{
+    unsigned index = (selector & 0xFFFF) >> 3;
+
+    if ((selector & 7) != 3) // privilege 3, in the GDT
+        return safe;
+    if (index == SELECTOR_UDATA >> 3)
+        return SELECTOR_UDATA;
+    if (index >= GDT_TLS && index < GDT_TLS + TLS_ENTRIES && m->tls[index - GDT_TLS])
+        return (uint16_t)selector;
+    return safe;
+}
+
+static void fs_gs_set(struct machine_thread *m, uint16_t fs, uint16_t gs)
+{
+    m->fs = fs;
+    m->gs = gs;
+    if (machine_is_current(m)) {
+        load_fs(fs);
+        load_gs(gs);
+    }
+}
+
+static kern_return_t general_set(struct machine_thread *m, const struct i386_thread_state *s)
+{
+    struct trap_frame *f = m->frame;
+
+    if (s->efl & EFLAGS_VM)
+        return KERN_INVALID_ARGUMENT;
+    fs_gs_set(m, data_selector(m, s->fs, 0), data_selector(m, s->gs, 0));
+    f->how = HOW_SET;
+    f->es = data_selector(m, s->es, SELECTOR_UDATA);
+    f->ds = data_selector(m, s->ds, SELECTOR_UDATA);
+    f->ss = data_selector(m, s->ss, SELECTOR_UDATA);
+    f->cs = SELECTOR_UCODE;
+    f->edi = s->edi;
+    f->esi = s->esi;
+    f->ebp = s->ebp;
+    f->ebx = s->ebx;
+    f->edx = s->edx;
+    f->ecx = s->ecx;
+    f->eax = s->eax;
+    f->eip = s->eip;
+    f->esp = s->uesp;
+    f->eflags = (s->efl & EFLAGS_USER) | EFLAGS_FIXED | EFLAGS_IF;
+    return KERN_SUCCESS;
+}
+
+static kern_return_t tls_get(struct machine_thread *m, struct i386_tls_state *s)
+{
+    for (unsigned i = 0; i < I386_TLS_ENTRIES; i++) {
+        s->desc[i].low_word = (uint32_t)m->tls[i];
+        s->desc[i].high_word = (uint32_t)(m->tls[i] >> 32);
+    }
+    return KERN_SUCCESS;
+}
+
+static kern_return_t flavor_list(natural_t *list)
+{
+    static const natural_t flavors[] = {
+        i386_THREAD_STATE, i386_FLOAT_STATE, i386_TLS_STATE, i386_DEBUG_STATE,
+    };
+
+    memcpy(list, flavors, sizeof flavors);
+    return KERN_SUCCESS;
+}
+#define FLAVOR_LIST_COUNT 4
+
+// Words of a flavor; 0 for one that we do not know.
+static mach_msg_type_number_t flavor_count(thread_state_flavor_t flavor)
+{
+    switch (flavor) {
+    case THREAD_STATE_FLAVOR_LIST: return FLAVOR_LIST_COUNT;
+    case i386_THREAD_STATE: return i386_THREAD_STATE_COUNT;
+    case i386_FLOAT_STATE: return i386_FLOAT_STATE_COUNT;
+    case i386_TLS_STATE: return i386_TLS_STATE_COUNT;
+    case i386_DEBUG_STATE: return i386_DEBUG_STATE_COUNT;
+    default: return 0;
+    }
+}
+
+kern_return_t machine_thread_get_state(struct machine_thread *m, thread_state_flavor_t flavor,
+                                       thread_state_t state, mach_msg_type_number_t *count)
+{
+    mach_msg_type_number_t words = flavor_count(flavor);
+
+    if (words == 0 || *count < words)
+        return KERN_INVALID_ARGUMENT;
+    *count = words;
+    switch (flavor) {
+    case i386_THREAD_STATE: return general_get(m, (struct i386_thread_state *)state);
+    case i386_TLS_STATE: return tls_get(m, (struct i386_tls_state *)state);
+    case i386_FLOAT_STATE: fpu_get(m, (struct i386_float_state *)state); return KERN_SUCCESS;
+    case i386_DEBUG_STATE: memcpy(state, m->debug, sizeof m->debug); return KERN_SUCCESS;
+    default: return flavor_list(state);
+    }
+}
+
+kern_return_t machine_thread_set_state(struct machine_thread *m, thread_state_flavor_t flavor,
+                                       thread_state_t state, mach_msg_type_number_t count)
+{
+    if (flavor == THREAD_STATE_FLAVOR_LIST || flavor_count(flavor) == 0
+        || count < flavor_count(flavor))
+        return KERN_INVALID_ARGUMENT;
+    switch (flavor) {
+    case i386_THREAD_STATE: return general_set(m, (const struct i386_thread_state *)state);
+    case i386_TLS_STATE: return tls_set(m, (const struct i386_tls_state *)state);
+    case i386_FLOAT_STATE: return fpu_set(m, (const struct i386_float_state *)state);
+    default: return debug_set(m, (const struct i386_debug_state *)state);
+    }
+}
