@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The names that are checked in (table.c): strings, and the rights that go with them.
+#ifndef NAME_TABLE_H
+#define NAME_TABLE_H
+
+#include <mach/port.h>
+#include <servers/netname_defs.h>
+
+#define NAMES_MAX 4096 // so that no client can fill the machine with names
+
+struct entry {
+    struct entry *next; // in its bucket
+    mach_port_t port;      // a user reference of a send right is ours
+    mach_port_t signature; // likewise; MACH_PORT_NULL: unprotected
+    netname_name_t name;
+};
+
+// The entry of that name; null if there is none.
+struct entry *table_find(const char *name);
+// A new entry without rights; the name must not be in the table. Null: no memory, or table full.
+struct entry *table_add(const char *name);
+// Takes the entry out and frees it; its rights are the caller's then.
+void table_remove(struct entry *entry);
+// Any entry with this port; null if there is none.
+struct entry *table_find_port(mach_port_t port);
+
+#endif
