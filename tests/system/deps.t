@@ -10,14 +10,14 @@ use Run;
 use Test::More;
 use Time::HiRes 'time';
 
-# A folder with links to every tool of this computer except `without`.
+# A folder with links to every tool of this computer except these.
 sub path_without {
-    my ($without) = @_;
+    my @without = @_;
     my $place = folder();
     my %seen;
     for my $file (map { glob("$_/*") } split /:/, $ENV{PATH}) {
         my ($name) = $file =~ m{([^/]+)$};
-        next if $name eq $without || $seen{$name}++;
+        next if $seen{$name}++ || grep { $_ eq $name } @without;
         symlink $file, "$place/$name";
     }
     return $place;
@@ -30,7 +30,12 @@ my $start = time;
 run('tools/deps', 'build', 'run', 'test') for 1 .. 5;
 cmp_ok((time() - $start) / 5, '<', 0.5, 'and quick (five calls on average)');
 
-my $path = path_without('nasm');
+# No nasm, and an apt-get that notes how it is called and then puts nasm there.
+my $path = path_without('nasm', 'apt-get', 'id', 'sudo');
+write_file("$path/id", "#!/bin/sh\necho 0\n");
+write_file("$path/apt-get", "#!/bin/sh\necho \"\$@\" >> $path/calls\necho apt speaks\n"
+    . "case \"\$*\" in *install*) ln -s /usr/bin/nasm $path/nasm;; esac\n");
+chmod 0755, "$path/id", "$path/apt-get";
 $r = run('tools/deps', 'build', {env => {PATH => $path, DEPS => 'no'}});
 isnt($r->{status}, 0, 'nasm missing: not ready');
 like($r->{err}, qr/^deps: nasm is missing; it assembles .*\(package nasm\)$/m, 'says what and why');
@@ -41,6 +46,14 @@ $r = run('make', '-s', 'kernel', {env => {PATH => $path, DEPS => 'no', MAKEFLAGS
 isnt($r->{status}, 0, 'make without nasm fails');
 like($r->{err}, qr/^deps: nasm is missing/m, 'with the same words');
 unlike($r->{err}, qr/^  (CC|LD|NASM)/m, 'before it builds anything');
+
+$r = run('tools/deps', 'build', {env => {PATH => $path}});
+is($r->{status}, 0, 'installed: ready');
+is($r->{out}, '', 'what apt says is not on standard output');
+like($r->{err}, qr/^deps: installing nasm$/m, 'it is said what is installed');
+my $calls = read_file("$path/calls");
+like($calls, qr/^-qq update\n-qq install -y --no-remove --no-install-recommends nasm\n\z/,
+    'apt-get is asked for that package alone, and not to remove any');
 
 # A QEMU of another age.
 $path = path_without('qemu-system-i386');
