@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Slabs: single pages with a header of 16 bytes and, behind it, slots of equal size. The page of an
+// object, and so its cache, is found by masking its address; because of the header no object lies on
+// a page boundary, which is how kfree knows whole pages when it sees them.
+//
+// A page's free slots form a list of 16-bit offsets; slots that were never used are not on it but
+// counted off (`carved`), so a fresh page costs nothing to prepare.
+#include "lib/slab.h"
+#include <stdbool.h>
+#include "lib/assert.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+
+#define SLAB_PAGE 4096u
+#define KMALLOC_LARGEST_OBJECT 2040u
+#define KMALLOC_ORDER_MAX 5u // 128 KiB
+
+struct slab {
+    struct list link; // on cache->partial, or on nothing when every slot is in use
+    struct slab_cache *cache;
+    uint16_t free;  // offset of the first free slot in the page, 0: none
+    uint8_t used;   // slots handed out
+    uint8_t carved; // slots that have ever been handed out
+};
+
+#define SLAB_HEADER ((uint32_t)((sizeof(struct slab) + 7) & ~7u))
+
+static struct list caches = {&caches, &caches};
+static size_t bytes_in_use;
+
+size_t slab_bytes_in_use(void)
+{
+    return bytes_in_use;
+}
+
+// ---- what the debug build checks -----------------------------------------------------------
+
+#ifdef DEBUG
+
+#define GUARD_USED 0x6b6f6f4cu
+#define GUARD_FREE 0x65657246u
+#define POISON 0xa5
+
+// Stands behind each object.
+struct guard {
+    uint32_t state; // GUARD_USED or GUARD_FREE
+    uint32_t next;  // on the free list
+};
+
+static struct guard *guard_of(const struct slab_cache *cache, void *object)
+{
+    return (struct guard *)((char *)object + cache->object_size);
+}
+
+static uint16_t *free_link(const struct slab_cache *cache, void *object)
+{
+    return (uint16_t *)&guard_of(cache, object)->next;
+}
+
+static void check_poison(const struct slab_cache *cache, const unsigned char *object)
+{
+    for (uint32_t i = 0; i < cache->object_size; i++)
+        if (object[i] != POISON)
+            panic("slab %s: object %p was written to after it was freed (byte %u)", cache->name,
+                  (const void *)object, (unsigned)i);
+}
+
+// `fresh`: never used before.
+static void mark_used(const struct slab_cache *cache, void *object, bool fresh)
+{
+    struct guard *guard = guard_of(cache, object);
+
+    if (!fresh) {
+        if (guard->state != GUARD_FREE)
+            panic("slab %s: guard behind free object %p is broken", cache->name, object);
+        check_poison(cache, object);
+    }
+    memset(object, POISON, cache->object_size);
+    guard->state = GUARD_USED;
+}
+
+static void mark_free(const struct slab_cache *cache, void *object)
+{
+    struct guard *guard = guard_of(cache, object);
+
+    if (guard->state == GUARD_FREE)
+        panic("slab %s: object %p is freed twice", cache->name, object);
+    if (guard->state != GUARD_USED)
+        panic("slab %s: a write past the end of object %p", cache->name, object);
+    memset(object, POISON, cache->object_size);
+    guard->state = GUARD_FREE;
+}
+
+#define SLOT_EXTRA ((uint32_t)sizeof(struct guard))
+
+#else
+
+static uint16_t *free_link(const struct slab_cache *cache, void *object)
+{
+    (void)cache;
+    return object;
+}
+
+static void mark_used(const struct slab_cache *cache, void *object, bool fresh)
+{
+    (void)cache, (void)object, (void)fresh;
+}
+
+static void mark_free(const struct slab_cache *cache, void *object)
+{
+    (void)cache, (void)object;
+}
+
+#define SLOT_EXTRA 0u
+
+#endif
+
+// ---- caches --------------------------------------------------------------------------------
+
+void slab_cache_init(struct slab_cache *cache, const char *name, size_t size)
+{
+    kassert(size >= 1 && size <= KMALLOC_LARGEST_OBJECT);
+    cache->name = name;
+    cache->object_size = size < 16 ? 16 : (size + 7) & ~7u;
+    cache->slot_size = cache->object_size + SLOT_EXTRA;
+    list_init(&cache->partial);
+    list_init(&cache->link);
+    cache->in_use = 0;
+    cache->pages = 0;
+}
+
+static struct slab *slab_of(const void *object)
+{
+    return (struct slab *)((uintptr_t)object & ~(uintptr_t)(SLAB_PAGE - 1));
+}
+
+// Gives the cache one more page; NULL when memory is short.
+static struct slab *cache_grow(struct slab_cache *cache)
+{
+    struct slab *slab = slab_page_alloc(0);
+
+    if (slab == NULL)
+        return NULL;
+    if (list_empty(&cache->link))
+        list_insert_tail(&caches, &cache->link);
+    slab->cache = cache;
+    slab->free = 0;
+    slab->used = 0;
+    slab->carved = 0;
+    list_insert_head(&cache->partial, &slab->link);
+    cache->pages++;
+    return slab;
+}
+
+static void slab_give_back(struct slab *slab)
+{
+    list_remove(&slab->link);
+    slab->cache->pages--;
+    slab_page_free(slab, 0);
+}
+
+static bool slab_full(const struct slab *slab)
+{
+    uint32_t size = slab->cache->slot_size;
+
+    return slab->free == 0 && SLAB_HEADER + slab->carved * size + size > SLAB_PAGE;
+}
+
+void *slab_alloc(struct slab_cache *cache)
+{
+    struct slab *slab = container_of(cache->partial.next, struct slab, link);
+    bool fresh;
+    char *object;
+
+    if (list_empty(&cache->partial) && (slab = cache_grow(cache)) == NULL)
+        return NULL;
+    fresh = slab->free == 0;
+    if (fresh) {
+        object = (char *)slab + SLAB_HEADER + slab->carved++ * cache->slot_size;
+    } else {
+        object = (char *)slab + slab->free;
+        slab->free = *free_link(cache, object);
+    }
+    mark_used(cache, object, fresh);
+    slab->used++;
+    if (slab_full(slab))
+        list_remove(&slab->link);
+    cache->in_use++;
+    bytes_in_use += cache->object_size;
+    return object;
+}
+
+void slab_free(struct slab_cache *cache, void *object)
+{
+    struct slab *slab = slab_of(object);
+
+    debug_assert(slab->cache == cache);
+    mark_free(cache, object);
+    *free_link(cache, object) = slab->free;
+    slab->free = (uint16_t)((char *)object - (char *)slab);
+    if (list_empty(&slab->link))
+        list_insert_head(&cache->partial, &slab->link);
+    slab->used--;
+    cache->in_use--;
+    bytes_in_use -= cache->object_size;
+    if (slab->used == 0 && slab->link.next != slab->link.prev)
+        slab_give_back(slab); // there is another page with room
+}
+
+void slab_reap(void)
+{
+    list_for_each(c, &caches) {
+        struct slab_cache *cache = container_of(c, struct slab_cache, link);
+
+        list_for_each_safe(s, &cache->partial) {
+            struct slab *slab = container_of(s, struct slab, link);
+
+            if (slab->used == 0)
+                slab_give_back(slab);
+        }
+    }
+}
+
+void slab_report(void)
+{
+    list_for_each(c, &caches) {
+        struct slab_cache *cache = container_of(c, struct slab_cache, link);
+
+        printf("%s: %u objects of %u bytes in %u pages\n", cache->name, cache->in_use,
+               (unsigned)cache->object_size, cache->pages);
+    }
+}
+
+// ---- kmalloc -------------------------------------------------------------------------------
+
+// 2040, 1360, 1016, 680 are the largest sizes of which 2, 3, 4, 6 fit in a page.
+#define SIZES 13
+#define SIZE_CACHE(i, bytes)                                                                  \
+    [i] = {.name = "kmalloc-" #bytes, .object_size = (bytes), .slot_size = (bytes) + SLOT_EXTRA, \
+           .partial = {&sizes[i].partial, &sizes[i].partial},                                \
+           .link = {&sizes[i].link, &sizes[i].link}}
+
+static struct slab_cache sizes[SIZES] = {
+    SIZE_CACHE(0, 16),   SIZE_CACHE(1, 32),   SIZE_CACHE(2, 48),    SIZE_CACHE(3, 64),
+    SIZE_CACHE(4, 96),   SIZE_CACHE(5, 128),  SIZE_CACHE(6, 192),   SIZE_CACHE(7, 256),
+    SIZE_CACHE(8, 400),  SIZE_CACHE(9, 680),  SIZE_CACHE(10, 1016), SIZE_CACHE(11, 1360),
+    SIZE_CACHE(12, 2040),
+};
+
+// By size in units of eight bytes, rounded up.
+static const uint8_t size_index[KMALLOC_LARGEST_OBJECT / 8 + 1] = {
+    [0 ... 2] = 0,    [3 ... 4] = 1,    [5 ... 6] = 2,      [7 ... 8] = 3,      [9 ... 12] = 4,
+    [13 ... 16] = 5,  [17 ... 24] = 6,  [25 ... 32] = 7,    [33 ... 50] = 8,    [51 ... 85] = 9,
+    [86 ... 127] = 10, [128 ... 170] = 11, [171 ... 255] = 12,
+};
+
+static void *kmalloc_pages(size_t size)
+{
+    unsigned order = 0;
+    void *pages;
+
+    while (order <= KMALLOC_ORDER_MAX && (SLAB_PAGE << order) < size)
+        order++;
+    if (order > KMALLOC_ORDER_MAX || (pages = slab_page_alloc(order)) == NULL)
+        return NULL;
+    bytes_in_use += SLAB_PAGE << order;
+    return pages;
+}
+
+void *kmalloc(size_t size)
+{
+    if (size > KMALLOC_LARGEST_OBJECT)
+        return kmalloc_pages(size);
+    return slab_alloc(&sizes[size_index[(size + 7) / 8]]);
+}
+
+void *kzalloc(size_t size)
+{
+    void *memory = kmalloc(size);
+
+    return memory == NULL ? NULL : memset(memory, 0, size);
+}
+
+void kfree(void *memory)
+{
+    unsigned order;
+
+    if (memory == NULL)
+        return;
+    if (slab_of(memory) != memory) {
+        slab_free(slab_of(memory)->cache, memory);
+        return;
+    }
+    order = slab_page_order(memory);
+    bytes_in_use -= SLAB_PAGE << order;
+    slab_page_free(memory, order);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The slab allocator: caches of equal objects, and kmalloc on top of them.
+//
+// A cache carves objects out of single pages that it gets from `slab_page_alloc` (vm/page.c); a page
+// whose objects are all free goes back, unless it is the cache's only one with room (slab_reap gives
+// that back too). Allocation and release take a few instructions: the free list of the cache's partial
+// page. Objects are not cleared. Nothing here blocks.
+//
+// The debug build puts a guard behind each object, poisons what is free, and stops at a double free,
+// a write past the end or a write after the free.
+#ifndef LIB_SLAB_H
+#define LIB_SLAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "lib/list.h"
+
+struct slab_cache {
+    const char *name;    // for reports
+    uint32_t object_size; // bytes, rounded up to 8, at least 16
+    uint32_t slot_size;  // from one object to the next: the same, and the debug build's guard
+    struct list partial; // pages with at least one free object
+    unsigned in_use;     // objects handed out
+    unsigned pages;      // pages held
+    struct list link;    // on the list of the caches that have had a page (slab_reap, slab_report)
+};
+
+// `name` must stay valid. `size` is 1 … 2040 bytes.
+void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
+// Returns NULL when memory is short.
+void *slab_alloc(struct slab_cache *cache);
+void slab_free(struct slab_cache *cache, void *object);
+
+// Any size from 1 byte to 128 KiB, 8-byte aligned; NULL when memory is short. Sizes above 2040 bytes
+// take whole pages. kfree needs no size; kfree(NULL) does nothing.
+void *kmalloc(size_t size);
+void *kzalloc(size_t size); // cleared
+void kfree(void *memory);
+// Bytes handed out by kmalloc and the caches; for minato_host_counts and the leak checks.
+size_t slab_bytes_in_use(void);
+// Gives the pages back in which no object is in use.
+void slab_reap(void);
+// Prints each cache's objects in use and pages.
+void slab_report(void);
+
+// Provided by vm/page.c: 2^order contiguous, directly mapped pages; NULL when there are none.
+void *slab_page_alloc(unsigned order);
+void slab_page_free(void *pages, unsigned order);
+// The order that these pages were allocated with.
+unsigned slab_page_order(const void *pages);
+
+#endif

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// AVL trees: after each change the path up to the root is walked once, and where one side has become
+// higher than the other by two, a rotation makes them even. Nodes carry parent links, so the walk
+// needs no stack, and neighbours are found without starting at the root.
+#include "lib/tree.h"
+#include <stddef.h>
+#include "lib/assert.h"
+
+void tree_init(struct tree *t, tree_less_fn less)
+{
+    tree_init_summed(t, less, NULL);
+}
+
+void tree_init_summed(struct tree *t, tree_less_fn less, tree_update_fn update)
+{
+    t->root = NULL;
+    t->less = less;
+    t->update = update;
+}
+
+static int height(const struct tree_node *n)
+{
+    return n == NULL ? 0 : n->height;
+}
+
+// Recomputes what n says about its subtree; true when it has changed.
+static bool refresh(const struct tree *t, struct tree_node *n)
+{
+    int left = height(n->child[0]);
+    int right = height(n->child[1]);
+    int now = 1 + (left > right ? left : right);
+    bool changed = now != n->height;
+
+    n->height = now;
+    if (t->update != NULL && t->update(n))
+        changed = true;
+    return changed;
+}
+
+// Puts `heir` (or nothing) where `n` hangs.
+static void replace(struct tree *t, struct tree_node *n, struct tree_node *heir)
+{
+    struct tree_node *parent = n->parent;
+
+    if (parent == NULL)
+        t->root = heir;
+    else
+        parent->child[parent->child[1] == n] = heir;
+    if (heir != NULL)
+        heir->parent = parent;
+}
+
+//       n              up
+//      / \            /  \.
+//     a   up    →    n    c      (side 1; side 0 is the mirror image)
+//        /  \       / \.
+//       b    c     a   b
+static struct tree_node *rotate(struct tree *t, struct tree_node *n, int side)
+{
+    struct tree_node *up = n->child[side];
+    struct tree_node *inner = up->child[!side];
+
+    replace(t, n, up);
+    n->child[side] = inner;
+    if (inner != NULL)
+        inner->parent = n;
+    up->child[!side] = n;
+    n->parent = up;
+    refresh(t, n);
+    refresh(t, up);
+    return up;
+}
+
+// Makes the two sides of n differ by one at most, when they differ by two; returns the node that then
+// stands in n's place.
+static struct tree_node *balance(struct tree *t, struct tree_node *n)
+{
+    int lean = height(n->child[1]) - height(n->child[0]);
+    int side = lean > 0;
+    struct tree_node *heavy = n->child[side];
+
+    if (lean >= -1 && lean <= 1)
+        return n;
+    if (height(heavy->child[!side]) > height(heavy->child[side]))
+        rotate(t, heavy, !side);
+    return rotate(t, n, side);
+}
+
+// Sets right what lies above a change. With `to_root` all of it; otherwise only as far as anything
+// differs from before.
+static void retrace(struct tree *t, struct tree_node *n, bool to_root)
+{
+    while (n != NULL) {
+        bool changed = refresh(t, n);
+        struct tree_node *top = balance(t, n);
+
+        if (!changed && top == n && !to_root)
+            return;
+        n = top->parent;
+    }
+}
+
+void tree_insert(struct tree *t, struct tree_node *n)
+{
+    struct tree_node *parent = NULL;
+    struct tree_node **at = &t->root;
+
+    debug_assert(!tree_contains(n));
+    while (*at != NULL) {
+        parent = *at;
+        at = &parent->child[!t->less(n, parent)];
+    }
+    n->parent = parent;
+    n->child[0] = n->child[1] = NULL;
+    n->height = 0;
+    *at = n;
+    retrace(t, n, false);
+}
+
+// The node after n, which lies in n's right subtree, leaves its place and takes n's. Returns the lowest
+// node below which something has changed.
+static struct tree_node *move_successor(struct tree *t, struct tree_node *n)
+{
+    struct tree_node *heir = tree_next(n);
+    struct tree_node *from = heir->parent == n ? heir : heir->parent;
+
+    replace(t, heir, heir->child[1]);
+    replace(t, n, heir);
+    for (int side = 0; side < 2; side++) {
+        heir->child[side] = n->child[side];
+        if (heir->child[side] != NULL)
+            heir->child[side]->parent = heir;
+    }
+    return from;
+}
+
+void tree_remove(struct tree *t, struct tree_node *n)
+{
+    struct tree_node *from = n->parent;
+
+    debug_assert(tree_contains(n));
+    if (n->child[0] != NULL && n->child[1] != NULL)
+        from = move_successor(t, n);
+    else
+        replace(t, n, n->child[n->child[0] == NULL]);
+    n->parent = n->child[0] = n->child[1] = NULL;
+    n->height = 0;
+    retrace(t, from, true);
+}
+
+void tree_refresh(struct tree *t, struct tree_node *n)
+{
+    retrace(t, n, false);
+}
+
+static struct tree_node *outermost(struct tree_node *n, int side)
+{
+    while (n != NULL && n->child[side] != NULL)
+        n = n->child[side];
+    return n;
+}
+
+struct tree_node *tree_first(const struct tree *t)
+{
+    return outermost(t->root, 0);
+}
+
+struct tree_node *tree_last(const struct tree *t)
+{
+    return outermost(t->root, 1);
+}
+
+static struct tree_node *neighbour(const struct tree_node *n, int side)
+{
+    if (n->child[side] != NULL)
+        return outermost(n->child[side], !side);
+    while (n->parent != NULL && n->parent->child[side] == n)
+        n = n->parent;
+    return n->parent;
+}
+
+struct tree_node *tree_next(const struct tree_node *n)
+{
+    return neighbour(n, 1);
+}
+
+struct tree_node *tree_prev(const struct tree_node *n)
+{
+    return neighbour(n, 0);
+}
+
+struct tree_node *tree_floor(const struct tree *t, const struct tree_node *key)
+{
+    struct tree_node *best = NULL;
+
+    for (struct tree_node *n = t->root; n != NULL;) {
+        bool left = t->less(key, n);
+
+        if (!left)
+            best = n;
+        n = n->child[!left];
+    }
+    return best;
+}

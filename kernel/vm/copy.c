@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Memory in transit: out-of-line data of messages, vm_read, vm_write, the boot module. A copy is a list
+// of objects that are copies (vm_object_copy) of what the address range showed, so taking one costs the
+// same for a page and for a gigabyte; copyout makes map entries of them.
+// Read next: overwrite.c, for copies that are written over memory that is there.
+#include "vm/copy.h"
+#include <stddef.h>
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "vm/entry.h"
+#include "vm/object.h"
+#include "vm/page.h"
+
+static struct slab_cache copy_cache;
+static struct slab_cache segment_cache;
+
+void vm_copy_init_module(void)
+{
+    slab_cache_init(&copy_cache, "memory copy", sizeof(struct vm_map_copy));
+    slab_cache_init(&segment_cache, "copy segment", sizeof(struct copy_segment));
+}
+
+// ---- the structure -------------------------------------------------------------------------
+
+static struct vm_map_copy *copy_create(vm_size_t size, vm_offset_t offset)
+{
+    struct vm_map_copy *copy = slab_alloc(&copy_cache);
+
+    if (copy == NULL)
+        return NULL;
+    *copy = (struct vm_map_copy){.size = size, .offset = offset, .last = &copy->first};
+    vm_counts.copies++;
+    return copy;
+}
+
+// Appends `object` (a reference is handed over on success).
+static bool copy_append(struct vm_map_copy *copy, struct vm_object *object, vm_size_t size)
+{
+    struct copy_segment *s = copy->last;
+
+    if (s->size != 0 && s->object == NULL && object == NULL) {
+        s->size += size;
+        return true;
+    }
+    if (s->size != 0) {
+        if ((s->next = slab_alloc(&segment_cache)) == NULL)
+            return false;
+        s = copy->last = s->next;
+    }
+    *s = (struct copy_segment){.object = object, .size = size};
+    return true;
+}
+
+void copy_free(struct vm_map_copy *copy)
+{
+    struct copy_segment *next;
+
+    for (struct copy_segment *s = copy->first.next; s != NULL; s = next) {
+        next = s->next;
+        slab_free(&segment_cache, s);
+    }
+    slab_free(&copy_cache, copy);
+    vm_counts.copies--;
+}
+
+void vm_map_copy_discard(struct vm_map_copy *copy)
+{
+    if (copy == NULL)
+        return;
+    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next)
+        vm_object_deallocate(s->object);
+    copy_free(copy);
+}
+
+vm_size_t vm_map_copy_size(const struct vm_map_copy *copy)
+{
+    return copy == NULL ? 0 : copy->size;
+}
+
+// ---- copying in ----------------------------------------------------------------------------
+
+// What the part [start, end) of an entry shows, as a new object; NULL in *object for zeros.
+static bool copy_entry(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
+                       struct vm_object **object)
+{
+    *object = NULL;
+    if (e->object == NULL)
+        return true;
+    *object = vm_object_copy(e->object, e->offset + (start - e->start), end - start);
+    return *object != NULL;
+}
+
+// Fills the copy with what [start, end) shows.
+static bool copy_range(struct vm_map *map, vm_offset_t start, vm_offset_t end,
+                       struct vm_map_copy *copy)
+{
+    struct vm_map_entry *e = entry_find(map, start);
+
+    while (start < end) {
+        vm_offset_t stop = e->end < end ? e->end : end;
+        struct vm_object *object;
+
+        if (!copy_entry(e, start, stop, &object))
+            return false;
+        if (!copy_append(copy, object, stop - start)) {
+            vm_object_deallocate(object);
+            return false;
+        }
+        start = stop;
+        e = entry_next(e);
+    }
+    return true;
+}
+
+kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
+{
+    struct copy_segment *s = &copy->first;
+    bool exclusive;
+
+    for (at += copy->offset; at >= s->size; s = s->next)
+        at -= s->size;
+    *page = NULL;
+    if (s->object == NULL)
+        return KERN_SUCCESS;
+    *page = page_tree_lookup(&s->object->pages, at >> PAGE_SHIFT, &exclusive);
+    if (*page != NULL || !vm_object_may_block(s->object))
+        return KERN_SUCCESS;
+    return vm_object_page(s->object, trunc_page(at), false, page);
+}
+
+// Clears the bytes `from` … `to` of the page with byte `at` of the copy: they were not asked for.
+static kern_return_t clear_part(struct vm_map_copy *copy, vm_offset_t at, vm_offset_t from,
+                                vm_offset_t to)
+{
+    struct copy_segment *s = &copy->first;
+    struct page *page;
+    kern_return_t kr;
+
+    if (from == to)
+        return KERN_SUCCESS;
+    if ((kr = copy_page(copy, at, &page)) != KERN_SUCCESS || page == NULL)
+        return kr;
+    for (at += copy->offset; at >= s->size; s = s->next)
+        at -= s->size;
+    if ((kr = vm_object_page(s->object, trunc_page(at), true, &page)) != KERN_SUCCESS)
+        return kr;
+    memset((char *)page_address(page) + from, 0, to - from);
+    return KERN_SUCCESS;
+}
+
+static kern_return_t clear_edges(struct vm_map_copy *copy)
+{
+    vm_offset_t after = (copy->offset + copy->size) & PAGE_MASK;
+    kern_return_t kr = clear_part(copy, 0, 0, copy->offset);
+
+    if (kr != KERN_SUCCESS || after == 0)
+        return kr;
+    return clear_part(copy, copy->size - 1, after, PAGE_SIZE);
+}
+
+kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t size, bool destroy,
+                            struct vm_map_copy **copyp)
+{
+    vm_offset_t start, end;
+    struct vm_map_copy *copy;
+    kern_return_t kr;
+
+    *copyp = NULL;
+    if (!map->alive)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_of_pages(address, size, &start, &end))
+        return KERN_INVALID_ADDRESS;
+    if ((kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_READ)) != KERN_SUCCESS)
+        return kr;
+    if (destroy && !map_clip(map, start, end))
+        return KERN_RESOURCE_SHORTAGE;
+    if ((copy = copy_create(size, address - start)) == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    if (destroy) // so that copying what only this map sees finds nothing to write-protect
+        map_unmap_pages(map, start, end, ~0u);
+    kr = copy_range(map, start, end, copy) ? clear_edges(copy) : KERN_RESOURCE_SHORTAGE;
+    if (kr == KERN_SUCCESS && destroy && !map_clip(map, start, end))
+        kr = KERN_RESOURCE_SHORTAGE; // entries changed while it waited for a pager
+    if (kr != KERN_SUCCESS) {
+        vm_map_copy_discard(copy);
+        return kr;
+    }
+    while (destroy && map_remove_some(map, &start, end))
+        ;
+    *copyp = copy;
+    return KERN_SUCCESS;
+}
+
+// ---- copying out ---------------------------------------------------------------------------
+
+// Makes an entry for each segment, from `start` on; all or none.
+static bool make_entries(struct vm_map_copy *copy, vm_offset_t start)
+{
+    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
+        s->entry = entry_create(start, start + s->size);
+        start += s->size;
+        if (s->entry != NULL)
+            continue;
+        for (struct copy_segment *made = &copy->first; made != s; made = made->next)
+            entry_destroy(made->entry);
+        return false;
+    }
+    return true;
+}
+
+kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm_map_copy *copy)
+{
+    vm_offset_t start;
+    vm_size_t size;
+    kern_return_t kr;
+
+    if (!map->alive)
+        return KERN_INVALID_ARGUMENT;
+    if (copy == NULL) {
+        *address = 0;
+        return KERN_SUCCESS;
+    }
+    size = round_page(copy->offset + copy->size);
+    if ((kr = map_find_anywhere(map, size, &start)) != KERN_SUCCESS)
+        return kr;
+    if (!make_entries(copy, start))
+        return KERN_RESOURCE_SHORTAGE;
+    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
+        s->entry->object = s->object;
+        entry_insert(map, s->entry);
+    }
+    *address = start + copy->offset;
+    copy_free(copy);
+    map_simplify(map, start, start + size);
+    return KERN_SUCCESS;
+}
+
+// ---- copies of and to kernel memory --------------------------------------------------------
+
+kern_return_t vm_map_copy_read(struct vm_map_copy *copy, vm_offset_t offset, void *to,
+                               vm_size_t size)
+{
+    char *at = to;
+
+    if (copy == NULL || offset > copy->size || size > copy->size - offset)
+        return size == 0 ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+    while (size > 0) {
+        vm_offset_t inside = (copy->offset + offset) & PAGE_MASK;
+        vm_size_t part = PAGE_SIZE - inside < size ? PAGE_SIZE - inside : size;
+        struct page *page;
+        kern_return_t kr = copy_page(copy, offset, &page);
+
+        if (kr != KERN_SUCCESS)
+            return kr;
+        if (page == NULL)
+            memset(at, 0, part);
+        else
+            memcpy(at, (char *)page_address(page) + inside, part);
+        at += part;
+        offset += part;
+        size -= part;
+    }
+    return KERN_SUCCESS;
+}
+
+// A copy of `size` bytes with one object that has no pages yet.
+static struct vm_map_copy *copy_of_new_object(vm_size_t size)
+{
+    struct vm_map_copy *copy = copy_create(size, 0);
+    struct vm_object *object;
+
+    if (copy == NULL)
+        return NULL;
+    if ((object = vm_object_create(round_page(size))) == NULL) {
+        copy_free(copy);
+        return NULL;
+    }
+    copy_append(copy, object, object->size);
+    return copy;
+}
+
+// Puts `page` at `offset` of the copy's object; takes over the caller's hold. NULL for no page.
+static bool put_page(struct vm_map_copy *copy, vm_offset_t offset, struct page *page)
+{
+    struct page_tree *pages = &copy->first.object->pages;
+
+    if (page == NULL)
+        return false;
+    if (!page_tree_own(pages, offset >> PAGE_SHIFT)) {
+        page_release(page);
+        return false;
+    }
+    page_tree_set(pages, offset >> PAGE_SHIFT, page);
+    return true;
+}
+
+kern_return_t vm_map_copy_from_kernel(const void *data, vm_size_t size, struct vm_map_copy **copyp)
+{
+    struct vm_map_copy *copy;
+
+    *copyp = NULL;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if ((copy = copy_of_new_object(size)) == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    for (vm_offset_t at = 0; at < size; at += PAGE_SIZE) {
+        vm_size_t part = size - at < PAGE_SIZE ? size - at : PAGE_SIZE;
+        struct page *page = page_alloc();
+
+        if (page != NULL) {
+            memcpy(page_address(page), (const char *)data + at, part);
+            memset((char *)page_address(page) + part, 0, PAGE_SIZE - part);
+        }
+        if (!put_page(copy, at, page)) {
+            vm_map_copy_discard(copy);
+            return KERN_RESOURCE_SHORTAGE;
+        }
+    }
+    *copyp = copy;
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_copy_from_physical(uintptr_t physical, vm_size_t size,
+                                        struct vm_map_copy **copyp)
+{
+    struct vm_map_copy *copy;
+
+    *copyp = NULL;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!page_aligned(physical))
+        return KERN_INVALID_ARGUMENT;
+    if ((copy = copy_of_new_object(size)) == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    for (vm_offset_t at = 0; at < size; at += PAGE_SIZE) {
+        struct page *page = page_at(physical + at);
+        bool ours = page != NULL && page_adopt(page);
+
+        if (ours && size - at < PAGE_SIZE)
+            memset((char *)page_address(page) + (size - at), 0, PAGE_SIZE - (size - at));
+        if (!ours || !put_page(copy, at, page)) {
+            vm_map_copy_discard(copy);
+            return ours ? KERN_RESOURCE_SHORTAGE : KERN_INVALID_ARGUMENT;
+        }
+    }
+    *copyp = copy;
+    return KERN_SUCCESS;
+}

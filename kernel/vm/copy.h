@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a copy in transit consists of. Private to kernel/vm; map.h has the operations.
+#ifndef VM_COPY_H
+#define VM_COPY_H
+
+#include "vm/map.h"
+
+struct page;
+struct vm_map_entry;
+
+// One stretch of pages: all of one object, from its first byte on.
+struct copy_segment {
+    struct copy_segment *next;
+    struct vm_object *object; // a reference; NULL: zeros
+    vm_size_t size;           // bytes, page multiple
+    struct vm_map_entry *entry; // while it is copied out: the entry made for it
+};
+
+// The copied bytes begin `offset` bytes into the first page of the first segment.
+struct vm_map_copy {
+    vm_size_t size;
+    vm_offset_t offset;        // 0 … PAGE_SIZE - 1
+    struct copy_segment first; // size 0: there is none yet
+    struct copy_segment *last;
+};
+
+// The page with byte `at` of the copy; NULL for a page of zeros. May block on a pager.
+kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
+void copy_free(struct vm_map_copy *copy); // the segments' objects must be gone or handed on
+
+#endif

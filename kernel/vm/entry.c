@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The entries of a map. They stand in a balanced tree by address, in which every node also knows the
+// extent of its subtree and the largest gap in it: that is how room for `anywhere` is found without
+// looking at each entry. Read first: entry.h. Read next: map.c.
+#include "vm/entry.h"
+#include <stddef.h>
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "vm/object.h"
+#include "vm/page.h"
+
+#define REMOVE_BUDGET 64 // pages unmapped per step: some 10,000 instructions
+
+static struct slab_cache entry_cache;
+
+static struct vm_map_entry *entry_of(const struct tree_node *n)
+{
+    return n == NULL ? NULL : container_of(n, struct vm_map_entry, node);
+}
+
+void entry_init_module(void)
+{
+    slab_cache_init(&entry_cache, "map entry", sizeof(struct vm_map_entry));
+}
+
+// ---- order and summary ---------------------------------------------------------------------
+
+static bool entry_less(const struct tree_node *a, const struct tree_node *b)
+{
+    return entry_of(a)->start < entry_of(b)->start;
+}
+
+static inline vm_size_t larger(vm_size_t a, vm_size_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool entry_summarize(struct tree_node *n)
+{
+    struct vm_map_entry *e = entry_of(n);
+    struct vm_map_entry *left = entry_of(n->child[0]), *right = entry_of(n->child[1]);
+    vm_offset_t lowest = e->start, highest = e->end;
+    vm_size_t gap = 0;
+    bool changed;
+
+    if (left != NULL) {
+        lowest = left->lowest;
+        gap = larger(left->gap, e->start - left->highest);
+    }
+    if (right != NULL) {
+        highest = right->highest;
+        gap = larger(gap, larger(right->gap, right->lowest - e->end));
+    }
+    changed = lowest != e->lowest || highest != e->highest || gap != e->gap;
+    e->lowest = lowest;
+    e->highest = highest;
+    e->gap = gap;
+    return changed;
+}
+
+void map_entries_init(struct vm_map *map)
+{
+    tree_init_summed(&map->entries, entry_less, entry_summarize);
+    map->entry_count = 0;
+    map->size = 0;
+    map->hint = NULL;
+    map->version = 0;
+}
+
+// ---- finding -------------------------------------------------------------------------------
+
+// The last entry that starts at or below `address`.
+static struct vm_map_entry *entry_floor(struct vm_map *map, vm_offset_t address)
+{
+    struct vm_map_entry *best = NULL;
+
+    for (struct tree_node *n = map->entries.root; n != NULL;) {
+        struct vm_map_entry *e = entry_of(n);
+        bool right = e->start <= address;
+
+        if (right)
+            best = e;
+        n = n->child[right];
+    }
+    return best;
+}
+
+struct vm_map_entry *entry_find(struct vm_map *map, vm_offset_t address)
+{
+    struct vm_map_entry *e = map->hint;
+
+    if (e != NULL && address - e->start < entry_size(e))
+        return e;
+    e = entry_floor(map, address);
+    if (e == NULL || address >= e->end)
+        return NULL;
+    return map->hint = e;
+}
+
+struct vm_map_entry *entry_from(struct vm_map *map, vm_offset_t address)
+{
+    struct vm_map_entry *e = entry_floor(map, address);
+
+    if (e == NULL)
+        return entry_of(tree_first(&map->entries));
+    return address < e->end ? e : entry_next(e);
+}
+
+struct vm_map_entry *entry_next(const struct vm_map_entry *entry)
+{
+    return entry_of(tree_next(&entry->node));
+}
+
+struct vm_map_entry *entry_prev(const struct vm_map_entry *entry)
+{
+    return entry_of(tree_prev(&entry->node));
+}
+
+// ---- room ----------------------------------------------------------------------------------
+
+bool range_of_pages(vm_offset_t address, vm_size_t size, vm_offset_t *start, vm_offset_t *end)
+{
+    *start = trunc_page(address);
+    if (address >= VM_MAX_ADDRESS || size > VM_MAX_ADDRESS - address)
+        return false;
+    *end = round_page(address + size);
+    return true;
+}
+
+struct space_request {
+    vm_offset_t from; // not below this
+    vm_size_t size;
+    vm_offset_t mask; // bits that the address must not have
+    vm_offset_t found;
+};
+
+// The lowest address from `address` on without a bit of `mask`; 0 if there is none.
+static vm_offset_t align_up(vm_offset_t address, vm_offset_t mask)
+{
+    vm_offset_t wrong = address & mask;
+    vm_offset_t top;
+
+    if (wrong == 0)
+        return address;
+    // The highest wrong bit and all below it must become 0, so what is above must grow by one; with the
+    // mask's bits set, the carry runs through them.
+    top = 1u << (31 - __builtin_clz(wrong));
+    return ((address | mask | top | (top - 1)) + 1) & ~mask;
+}
+
+static bool space_fits(struct space_request *want, vm_offset_t low, vm_offset_t high)
+{
+    vm_offset_t from = low > want->from ? low : want->from;
+
+    want->found = align_up(from, want->mask);
+    return want->found >= from && want->found < high && high - want->found >= want->size;
+}
+
+// Looks for the lowest fitting gap between `low` and `high`, which are the edges of what lies beside
+// the subtree at `n`. Goes as deep as the tree is high; enters only subtrees with a gap large enough.
+static bool find_gap(const struct tree_node *n, vm_offset_t low, vm_offset_t high,
+                     struct space_request *want)
+{
+    const struct vm_map_entry *e = entry_of(n);
+
+    if (high <= want->from)
+        return false;
+    if (n == NULL)
+        return space_fits(want, low, high);
+    if (larger(e->gap, larger(e->lowest - low, high - e->highest)) < want->size)
+        return false;
+    return find_gap(n->child[0], low, e->start, want) || find_gap(n->child[1], e->end, high, want);
+}
+
+kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t size, vm_offset_t mask,
+                             vm_offset_t *address)
+{
+    struct space_request want = {.from = from, .size = size, .mask = mask};
+
+    if (!find_gap(map->entries.root, VM_MIN_ADDRESS, VM_MAX_ADDRESS, &want))
+        return KERN_NO_SPACE;
+    *address = want.found;
+    return KERN_SUCCESS;
+}
+
+kern_return_t map_find_anywhere(struct vm_map *map, vm_size_t size, vm_offset_t *address)
+{
+    kern_return_t kr = map_find_space(map, ANYWHERE_START, size, 0, address);
+
+    return kr == KERN_SUCCESS ? kr : map_find_space(map, VM_MIN_ADDRESS, size, 0, address);
+}
+
+kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,
+                        vm_prot_t now)
+{
+    struct vm_map_entry *e = entry_find(map, start);
+    bool refused = false;
+
+    for (vm_offset_t at = start; at < end; at = e->end, e = entry_next(e)) {
+        if (e == NULL || e->start > at)
+            return KERN_INVALID_ADDRESS;
+        if ((max & ~e->max_protection) != 0 || (now & ~e->protection) != 0)
+            refused = true;
+        if (e->end >= end)
+            break;
+    }
+    return refused ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
+}
+
+bool map_is_free(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+{
+    struct vm_map_entry *e = entry_from(map, start);
+
+    return e == NULL || e->start >= end;
+}
+
+// ---- making and deleting -------------------------------------------------------------------
+
+struct vm_map_entry *entry_create(vm_offset_t start, vm_offset_t end)
+{
+    struct vm_map_entry *e = slab_alloc(&entry_cache);
+
+    if (e == NULL)
+        return NULL;
+    *e = (struct vm_map_entry){
+        .start = start,
+        .end = end,
+        .protection = VM_PROT_DEFAULT,
+        .max_protection = VM_PROT_ALL,
+        .inheritance = VM_INHERIT_DEFAULT,
+    };
+    vm_counts.entries++;
+    return e;
+}
+
+void entry_destroy(struct vm_map_entry *entry)
+{
+    vm_object_deallocate(entry->object);
+    slab_free(&entry_cache, entry);
+    vm_counts.entries--;
+}
+
+void entry_insert(struct vm_map *map, struct vm_map_entry *entry)
+{
+    tree_insert(&map->entries, &entry->node);
+    map->entry_count++;
+    map->size += entry_size(entry);
+    map->version++;
+}
+
+static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)
+{
+    tree_remove(&map->entries, &entry->node);
+    map->entry_count--;
+    map->size -= entry_size(entry);
+    map->version++;
+    if (map->hint == entry)
+        map->hint = NULL;
+}
+
+void entry_delete(struct vm_map *map, struct vm_map_entry *entry)
+{
+    struct vm_object *object = entry->object;
+
+    entry_unlink(map, entry);
+    if (object != NULL && !entry->shared && object->refs > 1)
+        vm_object_forget(object, entry->offset, entry_size(entry));
+    entry_destroy(entry);
+}
+
+bool entry_materialize(struct vm_map_entry *entry)
+{
+    if (entry->object != NULL)
+        return true;
+    entry->object = vm_object_create(entry_size(entry));
+    entry->offset = 0;
+    return entry->object != NULL;
+}
+
+// ---- cutting and joining -------------------------------------------------------------------
+
+// Cuts the entry with `address` inside (not at its start) in two there.
+static bool entry_clip(struct vm_map *map, vm_offset_t address)
+{
+    struct vm_map_entry *e = entry_find(map, address);
+    struct vm_map_entry *upper;
+
+    if (e == NULL || e->start == address)
+        return true;
+    if ((upper = entry_create(address, e->end)) == NULL)
+        return false;
+    upper->protection = e->protection;
+    upper->max_protection = e->max_protection;
+    upper->inheritance = e->inheritance;
+    upper->shared = e->shared;
+    upper->wired = e->wired;
+    upper->object = e->object;
+    if (e->object != NULL) {
+        upper->offset = e->offset + (address - e->start);
+        vm_object_reference(e->object);
+    }
+    map->size -= entry_size(upper);
+    e->end = address;
+    tree_refresh(&map->entries, &e->node);
+    entry_insert(map, upper);
+    return true;
+}
+
+bool map_clip(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+{
+    return entry_clip(map, start) && entry_clip(map, end);
+}
+
+bool entries_alike(const struct vm_map_entry *a, const struct vm_map_entry *b)
+{
+    return a->protection == b->protection && a->max_protection == b->max_protection &&
+           a->inheritance == b->inheritance && a->shared == b->shared && a->wired == b->wired;
+}
+
+// The entry's object takes in `size` bytes of fresh memory behind the entry.
+static bool grow_object(struct vm_map_entry *entry, vm_size_t size)
+{
+    struct vm_object *object = entry->object;
+
+    return !entry->shared && entry->offset + entry_size(entry) == object->size &&
+           vm_object_grow(object, size);
+}
+
+bool entry_extend(struct vm_map *map, struct vm_map_entry *entry, vm_offset_t end)
+{
+    if (entry->object != NULL && !grow_object(entry, end - entry->end))
+        return false;
+    map->size += end - entry->end;
+    map->version++;
+    entry->end = end;
+    tree_refresh(&map->entries, &entry->node);
+    return true;
+}
+
+// Whether `b`, right behind `a`, shows what would come next in a's object.
+static bool continues(struct vm_map_entry *a, const struct vm_map_entry *b)
+{
+    if (a->object == b->object)
+        return a->object == NULL || a->offset + entry_size(a) == b->offset;
+    return b->object == NULL && a->object != NULL && grow_object(a, entry_size(b));
+}
+
+// Makes `a` and the entry behind it one if they can be; true then.
+static bool entry_join(struct vm_map *map, struct vm_map_entry *a)
+{
+    struct vm_map_entry *b = entry_next(a);
+
+    if (b == NULL || a->end != b->start || !entries_alike(a, b) || !continues(a, b))
+        return false;
+    entry_unlink(map, b);
+    map->size += entry_size(b);
+    a->end = b->end;
+    tree_refresh(&map->entries, &a->node);
+    entry_destroy(b);
+    return true;
+}
+
+void map_simplify(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+{
+    struct vm_map_entry *e = entry_from(map, start > 0 ? start - 1 : 0);
+
+    while (e != NULL && e->end <= end)
+        if (!entry_join(map, e))
+            e = entry_next(e);
+}
+
+// ---- unmapping -----------------------------------------------------------------------------
+
+vm_offset_t map_unmap_pages(struct vm_map *map, vm_offset_t start, vm_offset_t end, unsigned budget)
+{
+    vm_offset_t at = pmap_next(&map->pmap, start, end);
+
+    for (; at < end && budget > 0; budget--) {
+        page_unmap(&map->pmap, at);
+        at = pmap_next(&map->pmap, at + PAGE_SIZE, end);
+    }
+    return at;
+}
+
+bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end)
+{
+    struct vm_map_entry *e = entry_from(map, *start);
+    vm_offset_t reached;
+
+    if (e == NULL || e->start >= end)
+        return false;
+    reached = map_unmap_pages(map, e->start, e->end, REMOVE_BUDGET);
+    *start = reached;
+    if (reached == e->end) {
+        entry_delete(map, e);
+        return true;
+    }
+    // A large entry shrinks from the front, which needs no memory and is right at every moment.
+    if (e->object != NULL) {
+        if (!e->shared)
+            vm_object_forget(e->object, e->offset, reached - e->start);
+        e->offset += reached - e->start;
+    }
+    map->size -= reached - e->start;
+    map->version++;
+    e->start = reached;
+    tree_refresh(&map->entries, &e->node);
+    return true;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Page faults: from an address to its entry, from there to the object's page, and into the page table.
+// docs/vm.md follows one through. Read next: vm_object_page in object.c.
+#include <stddef.h>
+#include "vm/entry.h"
+#include "vm/object.h"
+#include "vm/page.h"
+#include "x86/upcall.h"
+
+// What the page table may allow: writing only to a page that the object holds alone. That is granted
+// even when the fault was for reading, which spares the next one.
+static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset)
+{
+    bool exclusive = false;
+
+    if ((e->protection & VM_PROT_WRITE) == 0)
+        return e->protection;
+    page_tree_lookup(&e->object->pages, offset >> PAGE_SHIFT, &exclusive);
+    if (!exclusive)
+        return e->protection & ~VM_PROT_WRITE;
+    page_tree_mark_writable(&e->object->pages, offset >> PAGE_SHIFT);
+    return e->protection;
+}
+
+// As vm_object_page, for an entry. True in *again: it has blocked and the entry may be gone.
+static kern_return_t entry_page(struct vm_map *map, struct vm_map_entry *e, vm_offset_t offset,
+                                bool write, struct page **page, bool *again)
+{
+    struct vm_object *object = e->object;
+    uint32_t version = map->version;
+    kern_return_t kr;
+
+    *again = false;
+    if (!vm_object_may_block(object))
+        return vm_object_page(object, offset, write, page);
+    vm_map_reference(map);
+    vm_object_reference(object);
+    kr = vm_object_page(object, offset, write, page);
+    *again = map->version != version || !map->alive;
+    vm_object_deallocate(object);
+    vm_map_deallocate(map);
+    return kr;
+}
+
+kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protection)
+{
+    bool again;
+
+    address = trunc_page(address);
+    do {
+        struct vm_map_entry *e = entry_find(map, address);
+        vm_offset_t offset;
+        struct page *page;
+        kern_return_t kr;
+
+        if (e == NULL)
+            return KERN_INVALID_ADDRESS;
+        if ((protection & ~e->protection) != 0)
+            return KERN_PROTECTION_FAILURE;
+        if (!entry_materialize(e))
+            return KERN_RESOURCE_SHORTAGE;
+        offset = e->offset + (address - e->start);
+        kr = entry_page(map, e, offset, (protection & VM_PROT_WRITE) != 0, &page, &again);
+        if (kr != KERN_SUCCESS)
+            return kr;
+        if (!again && !page_map(page, &map->pmap, address, hardware_protection(e, offset)))
+            return KERN_RESOURCE_SHORTAGE;
+    } while (again);
+    return KERN_SUCCESS;
+}
+
+// On the i386 whoever may write may read, and a fetch of an instruction looks like a read.
+kern_return_t resolve_page_fault(uintptr_t address, bool write)
+{
+    struct vm_map *map = current_map();
+
+    if (map == NULL || address >= VM_MAX_ADDRESS)
+        return KERN_INVALID_ADDRESS;
+    return vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Operations on address maps, each in the same three steps: check every argument and every entry
+// concerned; get what memory is needed (cutting entries at the edges, which nobody can see); then change
+// things, which cannot fail. Read first: map.h. Read next: entry.c for the entries, fault.c for what
+// happens at an access, copy.c for memory in messages.
+#include "vm/map.h"
+#include <stddef.h>
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "vm/entry.h"
+#include "vm/object.h"
+#include "vm/page.h"
+#include "x86/cpu.h"
+
+#define FORK_STRIDE 32 // entries copied between two preemption points
+
+static struct slab_cache map_cache;
+
+void vm_map_init_module(void)
+{
+    slab_cache_init(&map_cache, "address map", sizeof(struct vm_map));
+}
+
+// ---- life ----------------------------------------------------------------------------------
+
+struct vm_map *vm_map_create(void)
+{
+    struct vm_map *map = slab_alloc(&map_cache);
+
+    if (map == NULL)
+        return NULL;
+    if (!pmap_init(&map->pmap)) {
+        slab_free(&map_cache, map);
+        return NULL;
+    }
+    map->refs = 1;
+    map->alive = true;
+    map_entries_init(map);
+    vm_counts.maps++;
+    return map;
+}
+
+void vm_map_reference(struct vm_map *map)
+{
+    map->refs++;
+}
+
+void vm_map_shutdown(struct vm_map *map)
+{
+    vm_offset_t start = 0;
+
+    map->alive = false;
+    while (map_remove_some(map, &start, VM_MAX_ADDRESS))
+        preemption_point();
+}
+
+void vm_map_deallocate(struct vm_map *map)
+{
+    if (map == NULL || map->refs > 1) {
+        if (map != NULL)
+            map->refs--;
+        return;
+    }
+    vm_map_shutdown(map);
+    pmap_destroy(&map->pmap);
+    slab_free(&map_cache, map);
+    vm_counts.maps--;
+}
+
+unsigned vm_map_resident(struct vm_map *map)
+{
+    return map->pmap.resident;
+}
+
+// ---- allocate and enter --------------------------------------------------------------------
+
+// Whether `size` bytes can be entered at `address`.
+static kern_return_t check_place(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                                 vm_offset_t mask)
+{
+    if (address < VM_MIN_ADDRESS || address >= VM_MAX_ADDRESS || size > VM_MAX_ADDRESS - address)
+        return KERN_INVALID_ADDRESS;
+    if ((address & mask) != 0)
+        return KERN_INVALID_ARGUMENT;
+    if (!map_is_free(map, address, address + size))
+        return KERN_NO_SPACE;
+    return KERN_SUCCESS;
+}
+
+// Size in whole pages; 0 when there is no such size.
+static vm_size_t pages_size(vm_size_t size)
+{
+    return size > VM_MAX_ADDRESS ? 0 : round_page(size);
+}
+
+// Makes [start, end) fresh memory with these attributes: more of the neighbour below if that is alike.
+static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *like)
+{
+    struct vm_map_entry *below = entry_find(map, like->start - 1);
+    struct vm_map_entry *e;
+
+    if (below != NULL && entries_alike(below, like) && entry_extend(map, below, like->end)) {
+        map_simplify(map, like->start, like->end);
+        return KERN_SUCCESS;
+    }
+    if ((e = entry_create(like->start, like->end)) == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    e->protection = like->protection;
+    e->max_protection = like->max_protection;
+    e->inheritance = like->inheritance;
+    entry_insert(map, e);
+    map_simplify(map, like->start, like->end);
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
+                              bool anywhere)
+{
+    struct vm_map_entry like = {.protection = VM_PROT_DEFAULT,
+                                .max_protection = VM_PROT_ALL,
+                                .inheritance = VM_INHERIT_DEFAULT};
+    vm_offset_t start = trunc_page(*address);
+    kern_return_t kr;
+
+    if (!map->alive)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0) {
+        *address = 0;
+        return KERN_SUCCESS;
+    }
+    size = pages_size(size);
+    if (size == 0)
+        return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
+    kr = anywhere ? map_find_anywhere(map, size, &start) : check_place(map, start, size, 0);
+    like.start = start;
+    like.end = start + size;
+    if (kr == KERN_SUCCESS && (kr = enter_fresh(map, &like)) == KERN_SUCCESS)
+        *address = start;
+    return kr;
+}
+
+// The object that a new entry is to show, with a reference, and the offset in it.
+static kern_return_t object_to_enter(struct vm_object **object, vm_offset_t *offset, vm_size_t size,
+                                     bool copy)
+{
+    struct vm_object *o = *object;
+
+    if (size > VM_MAX_ADDRESS - *offset)
+        return KERN_INVALID_ARGUMENT;
+    if (*offset + size > o->size) {
+        if (o->pager == NULL && !vm_object_grow(o, *offset + size - o->size))
+            return KERN_INVALID_ARGUMENT;
+        o->size = *offset + size; // how long it is, only its pager knows
+    }
+    if (!copy) {
+        vm_object_reference(o);
+        o->shared = true;
+        return KERN_SUCCESS;
+    }
+    *object = vm_object_copy(o, *offset, size);
+    *offset = 0;
+    return *object == NULL ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
+}
+
+static kern_return_t enter_object(struct vm_map *map, const struct vm_map_entry *like, bool copy)
+{
+    struct vm_map_entry *e = entry_create(like->start, like->end);
+    struct vm_object *object = like->object;
+    vm_offset_t offset = like->offset;
+    kern_return_t kr;
+
+    if (e == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    kr = object_to_enter(&object, &offset, like->end - like->start, copy);
+    if (kr != KERN_SUCCESS) {
+        entry_destroy(e);
+        return kr;
+    }
+    e->object = object;
+    e->offset = offset;
+    e->protection = like->protection;
+    e->max_protection = like->max_protection;
+    e->inheritance = like->inheritance;
+    e->shared = !copy;
+    entry_insert(map, e);
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t size,
+                           vm_offset_t mask, bool anywhere, struct vm_object *object,
+                           vm_offset_t offset, bool copy, vm_prot_t protection,
+                           vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+    struct vm_map_entry like = {.protection = protection,
+                                .max_protection = max_protection,
+                                .inheritance = inheritance,
+                                .object = object,
+                                .offset = offset};
+    vm_offset_t start = trunc_page(*address);
+    kern_return_t kr;
+
+    if (!map->alive || size == 0 || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID ||
+        ((protection | max_protection) & ~VM_PROT_ALL) != 0 || !page_aligned(offset))
+        return KERN_INVALID_ARGUMENT;
+    if ((protection & ~max_protection) != 0)
+        return KERN_PROTECTION_FAILURE;
+    size = pages_size(size);
+    if (size == 0)
+        return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
+    if (anywhere)
+        kr = map_find_space(map, start < ANYWHERE_START ? ANYWHERE_START : start, size, mask, &start);
+    else
+        kr = check_place(map, start, size, mask);
+    if (kr != KERN_SUCCESS)
+        return kr;
+    like.start = start;
+    like.end = start + size;
+    kr = object == NULL ? enter_fresh(map, &like) : enter_object(map, &like, copy);
+    if (kr == KERN_SUCCESS)
+        *address = start;
+    return kr;
+}
+
+// ---- remove --------------------------------------------------------------------------------
+
+kern_return_t vm_map_remove(struct vm_map *map, vm_offset_t address, vm_size_t size)
+{
+    vm_offset_t start, end;
+
+    if (!map->alive)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_of_pages(address, size, &start, &end) || map_is_free(map, start, end))
+        return KERN_INVALID_ADDRESS;
+    if (!map_clip(map, start, end))
+        return KERN_RESOURCE_SHORTAGE;
+    while (map_remove_some(map, &start, end)) {
+        if (start >= end)
+            break;
+        preemption_point();
+        // Meanwhile something may have been allocated across the end.
+        if (!map_clip(map, start, end))
+            return KERN_RESOURCE_SHORTAGE;
+    }
+    return KERN_SUCCESS;
+}
+
+// ---- protect and inherit -------------------------------------------------------------------
+
+// The page tables forget what the entry does not allow any more. What it allows newly, they learn at
+// the next fault.
+static void entry_lower(struct vm_map *map, struct vm_map_entry *e, vm_prot_t old)
+{
+    vm_prot_t lost = old & ~e->protection;
+    vm_offset_t at;
+
+    if ((lost & VM_PROT_READ) != 0) {
+        map_unmap_pages(map, e->start, e->end, ~0u);
+        return;
+    }
+    if ((lost & VM_PROT_WRITE) == 0)
+        return;
+    for (at = pmap_next(&map->pmap, e->start, e->end); at < e->end;
+         at = pmap_next(&map->pmap, at + PAGE_SIZE, e->end))
+        pmap_write_protect(&map->pmap, at);
+}
+
+kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, bool set_max,
+                             vm_prot_t protection)
+{
+    vm_offset_t start, end;
+    kern_return_t kr;
+
+    if (!map->alive || (protection & ~VM_PROT_ALL) != 0)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_of_pages(address, size, &start, &end))
+        return KERN_INVALID_ADDRESS;
+    if ((kr = map_check(map, start, end, protection, VM_PROT_NONE)) != KERN_SUCCESS)
+        return kr;
+    if (!map_clip(map, start, end))
+        return KERN_RESOURCE_SHORTAGE;
+    for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
+         e = entry_next(e)) {
+        vm_prot_t old = e->protection;
+
+        if (set_max)
+            e->max_protection = protection;
+        e->protection = set_max ? old & protection : protection;
+        entry_lower(map, e, old);
+    }
+    map->version++;
+    map_simplify(map, start, end);
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                             vm_inherit_t inheritance)
+{
+    vm_offset_t start, end;
+    kern_return_t kr;
+
+    if (!map->alive || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_of_pages(address, size, &start, &end))
+        return KERN_INVALID_ADDRESS;
+    if ((kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_NONE)) != KERN_SUCCESS)
+        return kr;
+    if (!map_clip(map, start, end))
+        return KERN_RESOURCE_SHORTAGE;
+    for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
+         e = entry_next(e))
+        e->inheritance = inheritance;
+    map_simplify(map, start, end);
+    return KERN_SUCCESS;
+}
+
+// ---- region --------------------------------------------------------------------------------
+
+static bool seen_by_others(const struct vm_map_entry *e)
+{
+    return e->shared && e->object->refs > 1;
+}
+
+// Whether two entries look the same to vm_region, and the second goes on where the first ends.
+static bool one_region(const struct vm_map_entry *a, const struct vm_map_entry *b)
+{
+    return a != NULL && b != NULL && a->end == b->start && a->protection == b->protection &&
+           a->max_protection == b->max_protection && a->inheritance == b->inheritance &&
+           a->wired == b->wired && seen_by_others(a) == seen_by_others(b);
+}
+
+kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t *size,
+                            struct vm_region_basic_info *info)
+{
+    struct vm_map_entry *first, *last;
+
+    if (!map->alive)
+        return KERN_INVALID_ARGUMENT;
+    if ((first = last = entry_from(map, *address)) == NULL)
+        return KERN_INVALID_ADDRESS;
+    while (one_region(entry_prev(first), first))
+        first = entry_prev(first);
+    while (one_region(last, entry_next(last)))
+        last = entry_next(last);
+    *address = first->start;
+    *size = last->end - first->start;
+    *info = (struct vm_region_basic_info){
+        .protection = first->protection,
+        .max_protection = first->max_protection,
+        .inheritance = first->inheritance,
+        .shared = seen_by_others(first),
+        .reserved = FALSE,
+        .offset = first->offset,
+        .behavior = VM_BEHAVIOR_DEFAULT,
+        .user_wired_count = first->wired,
+    };
+    return KERN_SUCCESS;
+}
+
+// ---- fork ----------------------------------------------------------------------------------
+
+// Gives the child what it inherits of one of the parent's entries.
+static bool fork_entry(struct vm_map *child, struct vm_map_entry *e)
+{
+    struct vm_map_entry *new;
+
+    if (e->inheritance == VM_INHERIT_NONE)
+        return true;
+    if ((new = entry_create(e->start, e->end)) == NULL)
+        return false;
+    new->protection = e->protection;
+    new->max_protection = e->max_protection;
+    new->inheritance = e->inheritance;
+    if (e->inheritance == VM_INHERIT_SHARE) {
+        if (!entry_materialize(e)) {
+            entry_destroy(new);
+            return false;
+        }
+        vm_object_reference(e->object);
+        e->object->shared = e->shared = new->shared = true;
+        new->object = e->object;
+        new->offset = e->offset;
+    } else if (e->object != NULL) {
+        new->object = vm_object_copy(e->object, e->offset, entry_size(e));
+        if (new->object == NULL) {
+            entry_destroy(new);
+            return false;
+        }
+    }
+    entry_insert(child, new);
+    return true;
+}
+
+struct vm_map *vm_map_fork(struct vm_map *parent)
+{
+    struct vm_map *child;
+    struct vm_map_entry *e;
+    unsigned done = 0;
+
+    if (!parent->alive || (child = vm_map_create()) == NULL)
+        return NULL;
+    for (vm_offset_t at = 0; (e = entry_from(parent, at)) != NULL;) {
+        at = e->end;
+        if (!fork_entry(child, e)) {
+            vm_map_deallocate(child);
+            return NULL;
+        }
+        if (++done % FORK_STRIDE == 0)
+            preemption_point();
+    }
+    return child;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Memory objects: the unit of sharing. Two map entries that show the same object see each other's
+// writes; a copy is a new object.
+//
+// An object's pages hang in a *page tree* (page_tree.h): a persistent radix tree whose nodes and pages
+// are counted. A copy of a range shares the subtrees that lie in it, so it costs a handful of reference
+// counts however large it is, and there are no shadow chains: every object reaches each of its pages
+// in as many steps as its tree is high. A node or page with more than one holder is frozen; the first
+// write to a page copies the nodes on its path that are shared, then the page if that is shared, and
+// so costs the same on the first page and on the last, in any order. When the other holders are gone
+// the page is simply writable again: nothing has to be collapsed.
+//
+// A page missing from the tree is zero, unless the object has a pager, or a `backing` object with one
+// (it was copied from it): then it is asked for, and a busy, absent page waits on `pending` until the
+// pager has answered. Pages in the tree always have their contents.
+#ifndef VM_OBJECT_H
+#define VM_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
+#include <mach/vm_prot.h>
+#include <mach/vm_types.h>
+#include "kern/waitq.h"
+#include "vm/page_tree.h"
+
+struct port;
+struct page;
+
+struct vm_object {
+    uint32_t refs;            // map entries, copies, ports
+    bool shared;              // may be seen at one offset through more than one map entry
+    vm_size_t size;           // bytes, page multiple
+    struct page_tree pages;   // what is there
+    struct port *pager;       // send right to the memory object port; NULL: anonymous memory
+    struct vm_object *backing; // a reference: what is missing here is found there; NULL: nowhere
+    vm_offset_t backing_offset; // of our byte 0 in it
+    struct list pending;      // page.link: pages that the pager has been asked for
+    struct waitq busy_wait;   // threads that wait for one of them
+};
+
+struct vm_object *vm_object_create(vm_size_t size); // one reference; NULL when memory is short
+void vm_object_reference(struct vm_object *object);
+void vm_object_deallocate(struct vm_object *object); // may be NULL
+// A new object whose bytes 0..size are those of [offset, offset + size) now. Both sides write to
+// copies from here on. NULL when memory is short.
+struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, vm_size_t size);
+// The page at `offset`, present and (for `write`) held by nobody else: zero-filled, copied or asked
+// for from the pager as needed. Blocks only if vm_object_may_block; the caller holds a reference then.
+// On KERN_SUCCESS the page is valid until the caller next blocks. Errors as vm_fault.
+kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
+                             struct page **page);
+// Counts the moments at which what somebody had prepared may have been undone: waits for pagers, and
+// pages taken over from a backing object. Unchanged: nobody else ran, and nothing was shared.
+extern unsigned vm_object_upsets;
+static inline bool vm_object_may_block(const struct vm_object *object)
+{
+    return object->pager != NULL || object->backing != NULL;
+}
+// The object has grown at its end by one neighbouring vm_allocate. False when it cannot.
+bool vm_object_grow(struct vm_object *object, vm_size_t size);
+// The pages of [offset, offset + size) can no longer be reached through any map entry, and are mapped
+// nowhere in the object's name.
+void vm_object_forget(struct vm_object *object, vm_offset_t offset, vm_size_t size);
+
+// ---- pagers ----
+// How an object with a pager asks for a page: set by the pager protocol (issue B). The answer comes,
+// before the call returns or later, through vm_object_answer.
+extern kern_return_t (*vm_pager_request)(struct vm_object *object, vm_offset_t offset,
+                                         vm_prot_t access);
+// The page that was asked for at `offset`, to be filled through page_address; NULL if none was.
+struct page *vm_object_pending(struct vm_object *object, vm_offset_t offset);
+// The pager has answered: KERN_SUCCESS: the pending page has its contents; otherwise the first thread
+// that waits for it gets KERN_MEMORY_ERROR (and the others ask again).
+void vm_object_answer(struct vm_object *object, vm_offset_t offset, kern_return_t result);
+
+void vm_object_init_module(void);
+
+#endif

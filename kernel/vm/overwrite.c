@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Writing a copy over memory that is there (vm_write, vm_copy): first every page concerned is made
+// ready, which may fail or block; when a whole pass has gone by in which nobody else could run, the
+// second pass only stores and cannot fail. Whole pages of anonymous memory change hands by reference, the
+// rest is copied byte by byte.
+#include <stddef.h>
+#include "lib/assert.h"
+#include "lib/string.h"
+#include "vm/copy.h"
+#include "vm/entry.h"
+#include "vm/object.h"
+#include "vm/page.h"
+
+// The bytes of the copy that go to one page of the map.
+struct piece {
+    vm_offset_t from;    // position in the copy
+    vm_offset_t address; // where it goes
+    vm_size_t size;      // up to the end of that page, or of the copy
+    struct vm_map_entry *entry;
+    vm_offset_t offset;  // of the page in the entry's object
+    bool whole;          // one whole page of the copy replaces one whole anonymous page
+};
+
+// The piece that begins at position `from`.
+static struct piece piece_at(struct vm_map *map, vm_offset_t address, struct vm_map_copy *copy,
+                             vm_offset_t from)
+{
+    struct piece p = {.from = from, .address = address + from};
+    vm_size_t room = PAGE_SIZE - (p.address & PAGE_MASK);
+
+    p.size = copy->size - from < room ? copy->size - from : room;
+    p.entry = entry_find(map, p.address);
+    p.offset = p.entry->offset + (trunc_page(p.address) - p.entry->start);
+    p.whole = p.size == PAGE_SIZE && page_aligned(copy->offset + from) &&
+              (p.entry->object == NULL || !vm_object_may_block(p.entry->object));
+    return p;
+}
+
+static struct page *page_there(struct vm_object *object, vm_offset_t offset)
+{
+    bool exclusive;
+
+    return page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
+}
+
+// ---- making ready --------------------------------------------------------------------------
+
+static kern_return_t prepare_whole(struct piece *p, struct page *source)
+{
+    struct vm_object *object = p->entry->object;
+
+    if (source == NULL && (object == NULL || page_there(object, p->offset) == NULL))
+        return KERN_SUCCESS; // zeros over zeros
+    if (!entry_materialize(p->entry))
+        return KERN_RESOURCE_SHORTAGE;
+    p->offset = p->entry->offset + (p->address - p->entry->start);
+    if (!page_tree_own(&p->entry->object->pages, p->offset >> PAGE_SHIFT))
+        return KERN_RESOURCE_SHORTAGE;
+    return KERN_SUCCESS;
+}
+
+// Gets the page to be written to in part; what the map shows there must not be an older one.
+static kern_return_t prepare_part(struct vm_map *map, struct piece *p)
+{
+    struct page *before, *page;
+    struct vm_object *object;
+    kern_return_t kr;
+
+    if (!entry_materialize(p->entry))
+        return KERN_RESOURCE_SHORTAGE;
+    object = p->entry->object;
+    p->offset = p->entry->offset + (trunc_page(p->address) - p->entry->start);
+    before = page_there(object, p->offset);
+    vm_object_reference(object);
+    kr = vm_object_page(object, p->offset, true, &page);
+    if (kr == KERN_SUCCESS && page != before)
+        page_unmap(&map->pmap, trunc_page(p->address));
+    vm_object_deallocate(object);
+    return kr;
+}
+
+static kern_return_t prepare(struct vm_map *map, struct vm_map_copy *copy, struct piece *p)
+{
+    struct page *source;
+    kern_return_t kr = copy_page(copy, p->from, &source);
+
+    if (kr == KERN_SUCCESS && p->whole)
+        return prepare_whole(p, source);
+    if (kr == KERN_SUCCESS) // a part may come from two pages
+        kr = copy_page(copy, p->from + p->size - 1, &source);
+    return kr == KERN_SUCCESS ? prepare_part(map, p) : kr;
+}
+
+static kern_return_t prepare_all(struct vm_map *map, vm_offset_t address, struct vm_map_copy *copy)
+{
+    vm_offset_t start, end;
+    unsigned upsets;
+
+    do {
+        kern_return_t kr;
+
+        upsets = vm_object_upsets;
+        if (!map->alive)
+            return KERN_INVALID_ARGUMENT;
+        if (!range_of_pages(address, copy->size, &start, &end))
+            return KERN_INVALID_ADDRESS;
+        kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_WRITE);
+        for (vm_offset_t at = 0; kr == KERN_SUCCESS && at < copy->size;) {
+            struct piece p = piece_at(map, address, copy, at);
+            uint32_t version = map->version;
+
+            kr = prepare(map, copy, &p);
+            if (map->version != version)
+                break; // the entries may be others now: begin again
+            at += p.size;
+        }
+        if (kr != KERN_SUCCESS)
+            return kr;
+    } while (upsets != vm_object_upsets);
+    return KERN_SUCCESS;
+}
+
+// ---- storing -------------------------------------------------------------------------------
+
+static void store_whole(struct vm_map *map, struct piece *p, struct page *source)
+{
+    struct vm_object *object = p->entry->object;
+    struct page *old = object == NULL ? NULL : page_there(object, p->offset);
+
+    if (source == old)
+        return;
+    if (old != NULL && object->shared)
+        page_unmap_everywhere(old);
+    else if (old != NULL)
+        page_unmap(&map->pmap, p->address);
+    if (source != NULL)
+        page_hold(source);
+    page_tree_set(&object->pages, p->offset >> PAGE_SHIFT, source);
+}
+
+static void store_part(struct vm_map_copy *copy, struct piece *p)
+{
+    struct page *page = page_there(p->entry->object, p->offset);
+    char *to = (char *)page_address(page) + (p->address & PAGE_MASK);
+    kern_return_t kr = vm_map_copy_read(copy, p->from, to, p->size);
+
+    kassert(kr == KERN_SUCCESS); // its pages are all there
+    page->dirty = true;
+}
+
+kern_return_t vm_map_copy_overwrite(struct vm_map *map, vm_offset_t address,
+                                    struct vm_map_copy *copy)
+{
+    kern_return_t kr;
+
+    if (copy == NULL)
+        return map->alive ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+    if ((kr = prepare_all(map, address, copy)) != KERN_SUCCESS)
+        return kr;
+    for (vm_offset_t at = 0; at < copy->size;) {
+        struct piece p = piece_at(map, address, copy, at);
+        struct page *source;
+
+        if (p.whole && copy_page(copy, at, &source) == KERN_SUCCESS)
+            store_whole(map, &p, source);
+        else
+            store_part(copy, &p);
+        at += p.size;
+    }
+    vm_map_copy_discard(copy);
+    return KERN_SUCCESS;
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The physical page allocator: buddies, with a stock of single pages in front.
+//
+// Free memory lies on one list per power of two; a freed block joins its buddy (the block whose address
+// differs in one bit) as long as that is free too. Nearly all requests are for single pages, which come
+// from and go to the stock without any of that; when it has grown too long its oldest pages go to the
+// buddies. Read next: page_map.c, for where pages are mapped; page_tree.h, for who holds them.
+#include "vm/page.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "vm/page_tree.h"
+#include "x86/boot.h"
+#include "x86/upcall.h"
+
+#define ORDERS 11         // blocks of 4 KiB … 4 MiB
+#define STOCK_MAX 128     // single pages kept apart
+#define STOCK_KEEP 64     // what is left of them when they become more
+#define RESERVE_SHARE 64  // one page in so many is for the kernel alone,
+#define RESERVE_MIN 64    // but at least this many
+
+static struct page *pages; // by frame number; covers everything up to the highest usable frame
+static uint32_t frame_count;
+static struct list blocks[ORDERS]; // free blocks by order
+static struct list stock;
+static unsigned stock_count;
+static unsigned free_count, total_count, reserve;
+
+unsigned pages_free(void)
+{
+    return free_count;
+}
+
+unsigned pages_total(void)
+{
+    return total_count;
+}
+
+static inline uint32_t frame_of(const struct page *page)
+{
+    return (uint32_t)(page - pages);
+}
+
+uintptr_t page_physical(const struct page *page)
+{
+    return (uintptr_t)frame_of(page) << PAGE_SHIFT;
+}
+
+struct page *page_at(uintptr_t physical)
+{
+    uint32_t frame = physical >> PAGE_SHIFT;
+
+    return frame < frame_count ? &pages[frame] : NULL;
+}
+
+void *page_address(const struct page *page)
+{
+    return phys_to_virt(page_physical(page));
+}
+
+// ---- buddies -------------------------------------------------------------------------------
+
+static void block_put(struct page *page, unsigned order)
+{
+    page->free = true;
+    page->order = (uint8_t)order;
+    list_insert_head(&blocks[order], &page->link);
+}
+
+static void block_take(struct page *page)
+{
+    page->free = false;
+    list_remove(&page->link);
+}
+
+static void block_free(struct page *page, unsigned order)
+{
+    uint32_t frame = frame_of(page);
+
+    for (; order < ORDERS - 1; order++) {
+        uint32_t other = frame ^ 1u << order;
+
+        if (other >= frame_count || !pages[other].free || pages[other].order != order)
+            break;
+        block_take(&pages[other]);
+        frame &= ~(1u << order);
+    }
+    block_put(&pages[frame], order);
+}
+
+// Takes a block of 2^order pages, halving a larger one if need be; NULL when there is none.
+static struct page *block_alloc(unsigned order)
+{
+    unsigned have = order;
+    struct page *page;
+
+    while (have < ORDERS && list_empty(&blocks[have]))
+        have++;
+    if (have == ORDERS)
+        return NULL;
+    page = container_of(blocks[have].next, struct page, link);
+    block_take(page);
+    while (have > order) {
+        have--;
+        block_put(page + (1u << have), have);
+    }
+    return page;
+}
+
+// Pages of the stock are not `free` in the buddies' sense: they do not join.
+static void stock_drain(unsigned keep)
+{
+    while (stock_count > keep) {
+        struct page *page = container_of(stock.prev, struct page, link);
+
+        list_remove(&page->link);
+        stock_count--;
+        block_free(page, 0);
+    }
+}
+
+// ---- single pages --------------------------------------------------------------------------
+
+static struct page *page_take(void)
+{
+    struct page *page;
+
+    if (stock_count != 0) {
+        page = container_of(list_pop(&stock), struct page, link);
+        stock_count--;
+    } else if ((page = block_alloc(0)) == NULL) {
+        return NULL;
+    }
+    free_count--;
+    page->holders = 1;
+    page->wired = 0;
+    page->order = 0;
+    page->busy = page->absent = page->error = page->precious = page->dirty = false;
+    return page;
+}
+
+static void page_give(struct page *page)
+{
+    list_insert_head(&stock, &page->link);
+    free_count++;
+    if (++stock_count > STOCK_MAX)
+        stock_drain(STOCK_KEEP);
+}
+
+// Gathers what is free in all but name.
+static void page_scrape(void)
+{
+    page_tree_reap_all();
+    slab_reap();
+}
+
+struct page *page_alloc(void)
+{
+    if (free_count <= reserve) {
+        page_scrape();
+        if (free_count <= reserve)
+            return NULL;
+    }
+    return page_take();
+}
+
+struct page *page_alloc_kernel(void)
+{
+    if (free_count == 0)
+        page_scrape();
+    return page_take();
+}
+
+struct page *page_alloc_zeroed(void)
+{
+    struct page *page = page_alloc();
+
+    if (page != NULL)
+        memset(page_address(page), 0, PAGE_SIZE);
+    return page;
+}
+
+void page_hold(struct page *page)
+{
+    page->holders++;
+}
+
+void page_release(struct page *page)
+{
+    debug_assert(page->holders != 0);
+    if (--page->holders != 0)
+        return;
+    kassert(page->mapping.pmap == NULL);
+    page_give(page);
+}
+
+void page_copy(struct page *to, const struct page *from)
+{
+    memcpy(page_address(to), page_address(from), PAGE_SIZE);
+}
+
+bool page_adopt(struct page *page)
+{
+    if (page->holders != 0 || page->free || page->link.next != NULL)
+        return false;
+    list_init(&page->link);
+    page->holders = 1;
+    total_count++;
+    return true;
+}
+
+// ---- what others ask for -------------------------------------------------------------------
+
+void *slab_page_alloc(unsigned order)
+{
+    struct page *page;
+
+    if (order == 0) {
+        page = page_alloc_kernel();
+        return page == NULL ? NULL : page_address(page);
+    }
+    if ((page = block_alloc(order)) == NULL) {
+        page_scrape();
+        stock_drain(0);
+        if ((page = block_alloc(order)) == NULL)
+            return NULL;
+    }
+    free_count -= 1u << order;
+    page->holders = 1;
+    page->order = (uint8_t)order;
+    return page_address(page);
+}
+
+void slab_page_free(void *memory, unsigned order)
+{
+    struct page *page = page_at(virt_to_phys(memory));
+
+    if (order == 0) {
+        page_release(page);
+        return;
+    }
+    page->holders = 0;
+    free_count += 1u << order;
+    block_free(page, order);
+}
+
+unsigned slab_page_order(const void *memory)
+{
+    return page_at(virt_to_phys(memory))->order;
+}
+
+uintptr_t machine_page_alloc(void)
+{
+    struct page *page = page_alloc_kernel();
+
+    if (page == NULL)
+        return 0;
+    memset(page_address(page), 0, PAGE_SIZE);
+    return page_physical(page);
+}
+
+void machine_page_free(uintptr_t physical)
+{
+    page_release(page_at(physical));
+}
+
+// ---- the start -----------------------------------------------------------------------------
+
+// Takes the room for the page array off the first region that has it.
+static void place_pages(struct boot_region *regions, unsigned count)
+{
+    uint32_t size = (frame_count * sizeof(struct page) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+
+    for (unsigned i = 0; i < count; i++) {
+        if (regions[i].end - regions[i].start < size)
+            continue;
+        pages = phys_to_virt(regions[i].start);
+        regions[i].start += size;
+        memset(pages, 0, size);
+        return;
+    }
+    panic("no memory for the table of pages: %u bytes", (unsigned)size);
+}
+
+// Frees the frames [frame, end) in the largest blocks that their addresses allow.
+static void free_frames(uint32_t frame, uint32_t end)
+{
+    total_count += end - frame;
+    free_count += end - frame;
+    for (uint32_t i = frame; i < end; i++)
+        list_init(&pages[i].link);
+    while (frame < end) {
+        unsigned order = 0;
+
+        while (order < ORDERS - 1 && (frame & 1u << order) == 0 && frame + (2u << order) <= end)
+            order++;
+        block_free(&pages[frame], order);
+        frame += 1u << order;
+    }
+}
+
+void page_init(void)
+{
+    struct boot_region regions[BOOT_REGIONS_MAX];
+    unsigned count = boot_info.region_count;
+    uintptr_t end = boot_info.module_end;
+
+    memcpy(regions, boot_info.regions, sizeof(regions));
+    for (unsigned i = 0; i < count; i++)
+        if (regions[i].end > end)
+            end = regions[i].end;
+    frame_count = (end + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    for (unsigned i = 0; i < ORDERS; i++)
+        list_init(&blocks[i]);
+    list_init(&stock);
+    stock_count = free_count = total_count = 0;
+    place_pages(regions, count);
+    for (unsigned i = 0; i < count; i++)
+        free_frames(regions[i].start >> PAGE_SHIFT, regions[i].end >> PAGE_SHIFT);
+    reserve = total_count / RESERVE_SHARE;
+    if (reserve < RESERVE_MIN)
+        reserve = RESERVE_MIN;
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Physical pages: who holds each, who maps it, and where the free ones are.
+//
+// A page is held by the leaves of page trees (page_tree.h): `holders` counts them. More than one holder
+// means that it is shared copy-on-write and nobody may write to it. `mapping` begins the list of every
+// place where it is mapped, so that it can be write-protected or taken away.
+//
+// Memory for the user (page_alloc) ends a little before memory for the kernel does (page tables, slabs,
+// page_alloc_kernel), so that a task that has eaten everything can still be served and cleaned up.
+#ifndef VM_PAGE_H
+#define VM_PAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/list.h"
+#include "x86/pmap.h"
+
+// One place where a page is mapped.
+struct page_mapping {
+    struct page_mapping *next;
+    struct pmap *pmap;
+    uintptr_t address;
+};
+
+struct page {
+    struct page_mapping mapping; // the first place it is mapped in; pmap NULL: nowhere
+    uint32_t holders;            // tree leaves (or the kernel) that hold it
+    struct list link;            // free list, or vm_object.pending
+    uint16_t wired;              // reasons why it may not be paged out
+    uint8_t order;               // of the free block or kernel block that starts here
+    bool free : 1;               // on a free list
+    bool busy : 1;               // its contents are on their way in: wait, then look again
+    bool absent : 1;             // busy, and the pager has not answered yet: there are no contents
+    bool error : 1;              // the pager answered with an error
+    bool precious : 1;           // the pager wants it back even when it is clean
+    bool dirty : 1;              // modified through a mapping that is gone, or by the kernel
+    uint32_t index;              // on vm_object.pending: which page of the object it will be
+} __attribute__((aligned(8)));
+
+void page_init(void);            // gives all of boot_info's regions to the free lists
+// One holder, not cleared. NULL when memory for users is short.
+struct page *page_alloc(void);
+struct page *page_alloc_zeroed(void);
+struct page *page_alloc_kernel(void); // may use the reserve
+void page_hold(struct page *page);
+void page_release(struct page *page); // frees it with the last holder; it must then be mapped nowhere
+uintptr_t page_physical(const struct page *page);
+struct page *page_at(uintptr_t physical); // NULL when that is not memory that pages describe
+void *page_address(const struct page *page); // in the kernel's direct map
+void page_copy(struct page *to, const struct page *from);
+unsigned pages_free(void);
+unsigned pages_total(void);
+// A page outside boot_info's regions (the boot module) becomes an ordinary page with one holder.
+// False when it is none of those.
+bool page_adopt(struct page *page);
+
+// ---- where pages are mapped (vm/page_map.c) ----
+void page_map_init(void);
+// Maps the page at `address`, replacing what was mapped there. False when memory is short: then
+// nothing is mapped there.
+bool page_map(struct page *page, struct pmap *pmap, uintptr_t address, vm_prot_t protection);
+// Unmaps whatever is mapped at `address`, if anything.
+void page_unmap(struct pmap *pmap, uintptr_t address);
+void page_unmap_everywhere(struct page *page);
+void page_write_protect(struct page *page); // in every place where it is mapped
+
+#endif

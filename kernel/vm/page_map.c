@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Where each page is mapped: the page tables say which page is at an address, the lists kept here say
+// at which addresses a page is. Most pages are mapped once, so the first place is kept in struct page
+// itself and costs no memory.
+#include <stddef.h>
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "vm/page.h"
+
+static struct slab_cache mapping_cache;
+
+void page_map_init(void)
+{
+    slab_cache_init(&mapping_cache, "page mapping", sizeof(struct page_mapping));
+}
+
+static bool mapping_add(struct page *page, struct pmap *pmap, uintptr_t address)
+{
+    struct page_mapping *first = &page->mapping;
+
+    if (first->pmap != NULL) {
+        struct page_mapping *more = slab_alloc(&mapping_cache);
+
+        if (more == NULL)
+            return false;
+        *more = *first;
+        first->next = more;
+    }
+    first->pmap = pmap;
+    first->address = address;
+    return true;
+}
+
+// Takes the second mapping, if there is one, into the place of the first.
+static void mapping_remove_first(struct page_mapping *first)
+{
+    struct page_mapping *second = first->next;
+
+    if (second == NULL) {
+        first->pmap = NULL;
+        return;
+    }
+    *first = *second;
+    slab_free(&mapping_cache, second);
+}
+
+static void mapping_remove(struct page *page, struct pmap *pmap, uintptr_t address)
+{
+    struct page_mapping *m = &page->mapping;
+
+    if (m->pmap == pmap && m->address == address) {
+        mapping_remove_first(m);
+        return;
+    }
+    for (struct page_mapping *before = m; (m = before->next) != NULL; before = m) {
+        if (m->pmap == pmap && m->address == address) {
+            before->next = m->next;
+            slab_free(&mapping_cache, m);
+            return;
+        }
+    }
+    panic("page %lx has no mapping at %lx", (unsigned long)page_physical(page),
+          (unsigned long)address);
+}
+
+bool page_map(struct page *page, struct pmap *pmap, uintptr_t address, vm_prot_t protection)
+{
+    struct pmap_entry old = pmap_lookup(pmap, address);
+
+    if (old.protection != VM_PROT_NONE) {
+        if (old.physical == page_physical(page)) {
+            pmap_protect(pmap, address, protection);
+            return true;
+        }
+        page_unmap(pmap, address);
+    }
+    if (!mapping_add(page, pmap, address))
+        return false;
+    if (!pmap_enter(pmap, address, page_physical(page), protection)) {
+        mapping_remove(page, pmap, address);
+        return false;
+    }
+    return true;
+}
+
+void page_unmap(struct pmap *pmap, uintptr_t address)
+{
+    struct pmap_entry old = pmap_remove(pmap, address);
+    struct page *page;
+
+    if (old.protection == VM_PROT_NONE || (page = page_at(old.physical)) == NULL)
+        return;
+    if (old.modified)
+        page->dirty = true;
+    mapping_remove(page, pmap, address);
+}
+
+void page_unmap_everywhere(struct page *page)
+{
+    while (page->mapping.pmap != NULL)
+        page_unmap(page->mapping.pmap, page->mapping.address);
+}
+
+void page_write_protect(struct page *page)
+{
+    if (page->mapping.pmap == NULL)
+        return;
+    for (struct page_mapping *m = &page->mapping; m != NULL; m = m->next)
+        pmap_write_protect(m->pmap, m->address);
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Page trees; page_tree.h has the rules, docs/vm.md pictures. All recursion goes down one level per
+// call, so at most TREE_LEVELS_MAX deep.
+#include "vm/page_tree.h"
+#include <stddef.h>
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "vm/page.h"
+
+#define REAP_NODES 16 // dead nodes taken apart per release: at most some 10,000 instructions
+
+static struct slab_cache node_cache;
+static struct page_node *dead_nodes;
+
+void page_tree_init_module(void)
+{
+    slab_cache_init(&node_cache, "page node", sizeof(struct page_node));
+    dead_nodes = NULL;
+}
+
+// ---- nodes ---------------------------------------------------------------------------------
+
+// Bits first … last of a mask.
+static inline uint32_t bits(uint32_t first, uint32_t last)
+{
+    return ~0u << first & ~0u >> (NODE_SLOTS - 1 - last);
+}
+
+static inline uint32_t lowest(uint32_t mask)
+{
+    return (uint32_t)__builtin_ctz(mask);
+}
+
+// Pages under one slot of a node at `level`, as a shift.
+static inline uint32_t slot_shift(uint32_t level)
+{
+    return (level - 1) * NODE_SHIFT;
+}
+
+static inline uint32_t slot_index(const struct page_node *node, uint32_t page)
+{
+    return page >> slot_shift(node->level) & (NODE_SLOTS - 1);
+}
+
+// The number of the last page under a node, counted from its first.
+static inline uint32_t last_page(uint32_t level)
+{
+    return (1u << (level * NODE_SHIFT)) - 1;
+}
+
+static struct page_node *node_create(uint32_t level)
+{
+    struct page_node *node = slab_alloc(&node_cache);
+
+    if (node == NULL)
+        return NULL;
+    memset(node, 0, sizeof(*node));
+    node->holders = 1;
+    node->level = level;
+    return node;
+}
+
+// Write-protects what may be mapped writable below the slots in `mask`.
+static void freeze(struct page_node *node, uint32_t mask)
+{
+    uint32_t todo = node->writable & mask;
+
+    node->writable &= ~mask;
+    for (; todo != 0; todo &= todo - 1) {
+        uint32_t i = lowest(todo);
+
+        if (node->level > 1)
+            freeze(node->slot[i].node, ~0u);
+        else
+            page_write_protect(node->slot[i].page);
+    }
+}
+
+// Another pointer to a frozen slot's contents.
+static void slot_share(struct page_node *to, const struct page_node *from, uint32_t i)
+{
+    to->slot[i] = from->slot[i];
+    if (from->level > 1)
+        from->slot[i].node->holders++;
+    else
+        page_hold(from->slot[i].page);
+}
+
+// A copy of the slots in `mask`; whatever is below them becomes shared.
+static struct page_node *node_copy(struct page_node *from, uint32_t mask)
+{
+    struct page_node *node = node_create(from->level);
+
+    if (node == NULL)
+        return NULL;
+    freeze(from, mask);
+    node->present = from->present & mask;
+    for (uint32_t todo = node->present; todo != 0; todo &= todo - 1)
+        slot_share(node, from, lowest(todo));
+    return node;
+}
+
+// ---- letting go ----------------------------------------------------------------------------
+
+static void node_drop(struct page_node *node)
+{
+    if (--node->holders != 0)
+        return;
+    node->next_dead = dead_nodes;
+    dead_nodes = node;
+}
+
+// Takes one dead node apart; its children may join the stack.
+static void reap_one(void)
+{
+    struct page_node *node = dead_nodes;
+
+    dead_nodes = node->next_dead;
+    for (uint32_t todo = node->present; todo != 0; todo &= todo - 1) {
+        uint32_t i = lowest(todo);
+
+        if (node->level > 1)
+            node_drop(node->slot[i].node);
+        else
+            page_release(node->slot[i].page);
+    }
+    slab_free(&node_cache, node);
+}
+
+static void node_release(struct page_node *node)
+{
+    node_drop(node);
+    for (int i = 0; i < REAP_NODES && dead_nodes != NULL; i++)
+        reap_one();
+}
+
+void page_tree_reap_all(void)
+{
+    while (dead_nodes != NULL)
+        reap_one();
+}
+
+void page_tree_clear(struct page_tree *t)
+{
+    if (t->root != NULL)
+        node_release(t->root);
+    t->root = NULL;
+}
+
+static void slot_empty(struct page_node *node, uint32_t i)
+{
+    node->present &= ~(1u << i);
+    node->writable &= ~(1u << i);
+    node->slot[i].node = NULL;
+}
+
+// ---- looking up and changing ---------------------------------------------------------------
+
+struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclusive)
+{
+    const struct page_node *node = t->root;
+    struct page *page;
+    bool alone = true;
+
+    i += t->base;
+    if (node == NULL || i > last_page(node->level))
+        return NULL;
+    for (; node->level > 1; node = node->slot[slot_index(node, i)].node) {
+        alone &= node->holders == 1;
+        if (node->slot[slot_index(node, i)].node == NULL)
+            return NULL;
+    }
+    page = node->slot[i & (NODE_SLOTS - 1)].page;
+    if (page != NULL)
+        *exclusive = alone && node->holders == 1 && page->holders == 1;
+    return page;
+}
+
+// Makes *at a node that has no other holder. NULL when memory is short.
+static struct page_node *node_own(struct page_node **at, uint32_t level)
+{
+    struct page_node *node = *at;
+
+    if (node != NULL && node->holders == 1)
+        return node;
+    node = node == NULL ? node_create(level) : node_copy(node, ~0u);
+    if (node == NULL)
+        return NULL;
+    if (*at != NULL)
+        node_release(*at);
+    return *at = node;
+}
+
+// Puts new roots on top until page `i` has a place in the tree.
+static bool grow(struct page_tree *t, uint32_t i)
+{
+    while (i > last_page(t->root->level)) {
+        struct page_node *top = node_create(t->root->level + 1);
+
+        if (top == NULL)
+            return false;
+        kassert(top->level <= TREE_LEVELS_MAX);
+        top->slot[0].node = t->root;
+        top->present = 1;
+        top->writable = t->root->writable != 0;
+        t->root = top;
+    }
+    return true;
+}
+
+bool page_tree_own(struct page_tree *t, uint32_t i)
+{
+    struct page_node **at = &t->root;
+    struct page_node *node;
+
+    i += t->base;
+    if ((t->root == NULL && !(t->root = node_create(1))) || !grow(t, i))
+        return false;
+    for (uint32_t level = t->root->level; (node = node_own(at, level)) != NULL; level--) {
+        uint32_t slot = slot_index(node, i);
+
+        if (level == 1)
+            return true;
+        at = &node->slot[slot].node;
+        if (*at == NULL && (*at = node_create(level - 1)) == NULL)
+            return false;
+        node->present |= 1u << slot;
+    }
+    return false;
+}
+
+void page_tree_set(struct page_tree *t, uint32_t i, struct page *page)
+{
+    struct page_node *leaf = t->root;
+    struct page *old;
+
+    i += t->base;
+    while (leaf->level > 1)
+        leaf = leaf->slot[slot_index(leaf, i)].node;
+    debug_assert(leaf->holders == 1);
+    i &= NODE_SLOTS - 1;
+    old = leaf->slot[i].page;
+    slot_empty(leaf, i);
+    if (page != NULL) {
+        leaf->slot[i].page = page;
+        leaf->present |= 1u << i;
+    }
+    if (old != NULL)
+        page_release(old);
+}
+
+void page_tree_mark_writable(struct page_tree *t, uint32_t i)
+{
+    struct page_node *node = t->root;
+
+    i += t->base;
+    for (;; node = node->slot[slot_index(node, i)].node) {
+        node->writable |= 1u << slot_index(node, i);
+        if (node->level == 1)
+            return;
+    }
+}
+
+// ---- copies of ranges ----------------------------------------------------------------------
+
+void page_tree_share(struct page_tree *from, struct page_tree *to)
+{
+    *to = *from;
+    if (from->root == NULL)
+        return;
+    freeze(from->root, ~0u);
+    from->root->holders++;
+}
+
+// *copy becomes a node with the pages first … last of `node` (counted from the node's own first): the
+// node itself when that is all of it. False when memory is short.
+static bool node_slice(struct page_node *node, uint32_t first, uint32_t last,
+                       struct page_node **copy)
+{
+    uint32_t shift = slot_shift(node->level);
+    uint32_t inside = (1u << shift) - 1;
+    uint32_t low = first >> shift, high = last >> shift; // the slots at the edges
+    uint32_t edges = 0;
+
+    if (first == 0 && last == last_page(node->level)) {
+        freeze(node, ~0u);
+        node->holders++;
+        *copy = node;
+        return true;
+    }
+    if ((first & inside) != 0)
+        edges |= 1u << low;
+    if ((last & inside) != inside)
+        edges |= 1u << high;
+    edges &= node->present;
+    *copy = node_copy(node, bits(low, high) & ~edges);
+    if (*copy == NULL)
+        return false;
+    for (; edges != 0; edges &= edges - 1) {
+        uint32_t i = lowest(edges);
+
+        if (!node_slice(node->slot[i].node, i == low ? first & inside : 0,
+                        i == high ? last & inside : inside, &(*copy)->slot[i].node)) {
+            node_release(*copy);
+            return false;
+        }
+        (*copy)->present |= 1u << i;
+    }
+    return true;
+}
+
+bool page_tree_slice(struct page_tree *from, uint32_t i, uint32_t count, struct page_tree *to)
+{
+    struct page_node *node = from->root;
+    uint32_t first = from->base + i;
+    uint32_t last = first + count - 1;
+
+    if (node == NULL || first > last_page(node->level))
+        return true;
+    if (last > last_page(node->level))
+        last = last_page(node->level);
+    // Down to the lowest node that has all of it.
+    while (node->level > 1 && slot_index(node, first) == slot_index(node, last)) {
+        node = node->slot[slot_index(node, first)].node;
+        if (node == NULL)
+            return true;
+        first &= last_page(node->level);
+        last &= last_page(node->level);
+    }
+    to->base = first;
+    if (!node_slice(node, first, last, &to->root)) {
+        page_tree_init(to);
+        return false;
+    }
+    return true;
+}
+
+// Lets the pages first … last of the node at *at go (counted from its own first), and the node if
+// nothing is left in it.
+static bool node_remove(struct page_node **at, uint32_t first, uint32_t last)
+{
+    uint32_t shift = slot_shift((*at)->level);
+    uint32_t inside = (1u << shift) - 1;
+    uint32_t low = first >> shift, high = last >> shift;
+    uint32_t todo = (*at)->present & bits(low, high);
+    struct page_node *node;
+    bool all = true;
+
+    if (todo == (*at)->present && (first & inside) == 0 && (last & inside) == inside) {
+        node_release(*at);
+        *at = NULL;
+        return true;
+    }
+    if (todo == 0)
+        return true;
+    if ((node = node_own(at, (*at)->level)) == NULL)
+        return false;
+    for (; todo != 0; todo &= todo - 1) {
+        uint32_t i = lowest(todo);
+
+        if (node->level == 1)
+            page_release(node->slot[i].page);
+        else if (!node_remove(&node->slot[i].node, i == low ? first & inside : 0,
+                              i == high ? last & inside : inside))
+            all = false;
+        if (node->level == 1 || node->slot[i].node == NULL)
+            slot_empty(node, i);
+    }
+    if (node->present == 0) {
+        node_release(node);
+        *at = NULL;
+    }
+    return all;
+}
+
+bool page_tree_remove(struct page_tree *t, uint32_t i, uint32_t count)
+{
+    uint32_t first = t->base + i;
+    uint32_t last = first + count - 1;
+
+    if (t->root == NULL || first > last_page(t->root->level))
+        return true;
+    if (last > last_page(t->root->level))
+        last = last_page(t->root->level);
+    return node_remove(&t->root, first, last);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The vm_* calls as the generated server and the traps make them; what each does and answers stands in
+// <mach/mach.defs>. A dead or wrong port arrives as a NULL map. On KERN_SUCCESS a call has consumed the
+// copy it was given, otherwise not.
+#include "mach_server.h"
+
+#include <stddef.h>
+
+#include "vm/map.h"
+
+kern_return_t vm_allocate(vm_map_t map, vm_address_t *address, vm_size_t size, boolean_t anywhere)
+{
+    return map == NULL ? KERN_INVALID_ARGUMENT : vm_map_allocate(map, address, size, anywhere);
+}
+
+kern_return_t vm_deallocate(vm_map_t map, vm_address_t address, vm_size_t size)
+{
+    return map == NULL ? KERN_INVALID_ARGUMENT : vm_map_remove(map, address, size);
+}
+
+kern_return_t vm_protect(vm_map_t map, vm_address_t address, vm_size_t size, boolean_t set_maximum,
+                         vm_prot_t new_protection)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    return vm_map_protect(map, address, size, set_maximum, new_protection);
+}
+
+kern_return_t vm_inherit(vm_map_t map, vm_address_t address, vm_size_t size,
+                         vm_inherit_t new_inheritance)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    return vm_map_inherit(map, address, size, new_inheritance);
+}
+
+kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map_copy_t *data,
+                      mach_msg_type_number_t *data_count)
+{
+    kern_return_t kr;
+
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    kr = vm_map_copyin(map, address, size, false, data);
+    *data_count = kr == KERN_SUCCESS ? size : 0;
+    return kr;
+}
+
+kern_return_t vm_write(vm_map_t map, vm_address_t address, vm_map_copy_t data,
+                       mach_msg_type_number_t data_count)
+{
+    if (map == NULL || data_count != vm_map_copy_size(data))
+        return KERN_INVALID_ARGUMENT;
+    return vm_map_copy_overwrite(map, address, data);
+}
+
+kern_return_t vm_copy(vm_map_t map, vm_address_t source_address, vm_size_t size,
+                      vm_address_t dest_address)
+{
+    struct vm_map_copy *copy;
+    kern_return_t kr;
+
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    kr = vm_map_copyin(map, source_address, size, false, &copy);
+    if (kr != KERN_SUCCESS)
+        return kr;
+    kr = vm_map_copy_overwrite(map, dest_address, copy);
+    if (kr != KERN_SUCCESS)
+        vm_map_copy_discard(copy);
+    return kr;
+}
+
+kern_return_t vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
+                        vm_region_flavor_t flavor, vm_region_info_t info,
+                        mach_msg_type_number_t *info_count, ipc_port_t *object_name)
+{
+    struct vm_region_basic_info basic;
+    kern_return_t kr;
+
+    if (map == NULL || flavor != VM_REGION_BASIC_INFO || *info_count < VM_REGION_BASIC_INFO_COUNT)
+        return KERN_INVALID_ARGUMENT;
+    if ((kr = vm_map_region(map, address, size, &basic)) != KERN_SUCCESS)
+        return kr;
+    memcpy(info, &basic, sizeof(basic));
+    *info_count = VM_REGION_BASIC_INFO_COUNT;
+    *object_name = NULL;
+    return KERN_SUCCESS;
+}
+
+// Memory objects of users come with the pager protocol; until then no port is one.
+kern_return_t vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_address_t mask,
+                     boolean_t anywhere, ipc_port_t memory_object, vm_offset_t offset,
+                     boolean_t copy, vm_prot_t cur_protection, vm_prot_t max_protection,
+                     vm_inherit_t inheritance)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    if (memory_object != NULL)
+        return KERN_INVALID_OBJECT;
+    return vm_map_enter(map, address, size, mask, anywhere, NULL, offset, copy, cur_protection,
+                        max_protection, inheritance);
+}
