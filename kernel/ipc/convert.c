@@ -143,6 +143,6 @@ ipc_port_t convert_device_to_port(device_master_t device)
 {
     struct port *port = port_make_send(device->port);
 
-    device_dereference(device);
+    device_deallocate(device);
     return port;
 }
