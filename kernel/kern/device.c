@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Devices (device.h), and the calls of device_io.defs: I/O ports and interrupts for user-mode drivers.
+//
+// An interrupt becomes a message. The line stays masked until the driver acknowledges, so one message
+// per line, allocated beforehand, is enough and none is ever lost; should the driver acknowledge before
+// it has received, the message that still waits in its queue counts further interrupts.
+#include "kern/device.h"
+#include <mach/device_io.h>
+#include "device_io_server.h"
+#include "ipc/kmsg.h"
+#include "ipc/mqueue.h"
+#include "ipc/port.h"
+#include "kern/task.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "x86/context.h"
+#include "x86/interrupt.h"
+
+struct port *device_master_port;
+
+static struct {
+    struct port *notify; // send right; NULL: nobody is attached
+    struct kmsg *spare;  // for the next interrupt; NULL: used, until it is acknowledged
+} lines[INTERRUPT_LINES];
+
+// ---- device ports ----
+
+// Two references, one of them for being alive. NULL when memory is short.
+static struct device *device_make(uint32_t first, uint32_t count, uint32_t irq_mask)
+{
+    struct device *device = kmalloc(sizeof(*device));
+
+    if (!device)
+        return NULL;
+    *device = (struct device){.refs = 2, .first = first, .count = count, .irq_mask = irq_mask};
+    device->port = port_make_kernel(PORT_DEVICE, device);
+    if (!device->port) {
+        kfree(device);
+        return NULL;
+    }
+    return device;
+}
+
+void device_reference(struct device *device)
+{
+    device->refs++;
+}
+
+void device_deallocate(struct device *device)
+{
+    if (!device)
+        return;
+    kassert(device->refs > 0);
+    if (--device->refs == 0)
+        kfree(device);
+}
+
+void device_no_senders(struct device *device)
+{
+    struct port *port = device->port;
+
+    device->port = NULL;
+    port_destroy_kernel(port);
+    device_deallocate(device);
+}
+
+void device_init(void)
+{
+    struct device *master = device_make(0, DEVICE_IO_PORT_COUNT, (1u << DEVICE_IO_IRQ_COUNT) - 1);
+
+    if (!master)
+        panic("no memory for the device master port: give the machine more memory (-m)");
+    device_master_port = port_make_send(master->port);
+    device_deallocate(master);
+}
+
+// first … first + count - 1 within first_limit … ; `count` may be 0.
+static bool range_within(uint32_t first, uint32_t count, uint32_t start, uint32_t size)
+{
+    return count == 0 || (first >= start && count <= size && first - start <= size - count);
+}
+
+kern_return_t device_io_subset(device_master_t device, natural_t first, natural_t count,
+                               natural_t irq_mask, device_master_t *subset)
+{
+    if (!device)
+        return KERN_INVALID_ARGUMENT;
+    if (!range_within(first, count, 0, DEVICE_IO_PORT_COUNT) || irq_mask >> DEVICE_IO_IRQ_COUNT)
+        return KERN_INVALID_VALUE;
+    if (!range_within(first, count, device->first, device->count) || (irq_mask & ~device->irq_mask))
+        return KERN_NO_ACCESS;
+    *subset = device_make(first, count, irq_mask);
+    return *subset ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
+kern_return_t device_io_port_grant(device_master_t device, task_t task, natural_t first,
+                                   natural_t count)
+{
+    if (!device || !task || !task->alive)
+        return KERN_INVALID_ARGUMENT;
+    if (count == 0 || !range_within(first, count, 0, DEVICE_IO_PORT_COUNT))
+        return KERN_INVALID_VALUE;
+    if (!range_within(first, count, device->first, device->count))
+        return KERN_NO_ACCESS;
+    return io_ports_grant(&task->io_ports, first, count);
+}
+
+// ---- interrupts ----
+
+static struct kmsg *interrupt_message(void)
+{
+    return kmsg_alloc(sizeof(device_interrupt_msg_t));
+}
+
+static void detach(unsigned line)
+{
+    struct port *notify = lines[line].notify;
+
+    interrupt_detach(line);
+    lines[line].notify = NULL;
+    if (lines[line].spare)
+        kmsg_free(lines[line].spare);
+    lines[line].spare = NULL;
+    port_release_send(notify);
+}
+
+// The message about that line which still waits in the port's queue; NULL when there is none. Only the
+// kernel's own messages have sender 0.
+static device_interrupt_msg_t *queued_message(struct port *port, unsigned line)
+{
+    list_for_each(link, &port->messages)
+    {
+        struct kmsg *kmsg = container_of(link, struct kmsg, link);
+        device_interrupt_msg_t *msg = (device_interrupt_msg_t *)&kmsg->header;
+
+        if (kmsg->sender.val[0] == 0 && msg->header.msgh_id == DEVICE_INTERRUPT_MSG_ID &&
+            msg->irq == line)
+            return msg;
+    }
+    return NULL;
+}
+
+static void send_interrupt(struct kmsg *kmsg, struct port *notify, unsigned line)
+{
+    device_interrupt_msg_t *msg = (device_interrupt_msg_t *)&kmsg->header;
+
+    msg->header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND, 0);
+    msg->header.msgh_size = sizeof(*msg);
+    msg->header.msgh_remote_port = kmsg_field(port_copy_send(notify));
+    msg->header.msgh_local_port = MACH_PORT_NULL;
+    msg->header.msgh_reserved = 0;
+    msg->header.msgh_id = DEVICE_INTERRUPT_MSG_ID;
+    msg->irq = line;
+    msg->count = 1;
+    kmsg->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
+    mqueue_send_always(kmsg);
+}
+
+// The line is masked now and stays so until device_interrupt_ack.
+static void interrupt(unsigned line)
+{
+    struct port *notify = lines[line].notify;
+    struct kmsg *spare = lines[line].spare;
+    device_interrupt_msg_t *queued;
+
+    if (!notify->active) {
+        detach(line);
+        return;
+    }
+    queued = queued_message(notify, line);
+    if (queued) {
+        queued->count++;
+        return;
+    }
+    kassert(spare); // ack makes one before it unmasks
+    lines[line].spare = NULL;
+    send_interrupt(spare, notify, line);
+}
+
+static kern_return_t check_line(const struct device *device, natural_t irq)
+{
+    if (!device)
+        return KERN_INVALID_ARGUMENT;
+    if (irq >= DEVICE_IO_IRQ_COUNT)
+        return KERN_INVALID_VALUE;
+    return device->irq_mask & 1u << irq ? KERN_SUCCESS : KERN_NO_ACCESS;
+}
+
+kern_return_t device_interrupt_attach(device_master_t device, natural_t irq, ipc_port_t notify)
+{
+    kern_return_t kr = check_line(device, irq);
+    struct kmsg *spare;
+
+    if (kr != KERN_SUCCESS)
+        return kr;
+    if (!port_valid(notify) || !notify->active)
+        return KERN_INVALID_CAPABILITY;
+    if (lines[irq].notify && lines[irq].notify->active)
+        return KERN_ALREADY_WAITING;
+    spare = interrupt_message();
+    if (!spare)
+        return KERN_RESOURCE_SHORTAGE;
+    if (lines[irq].notify)
+        detach(irq); // its port has died
+    if (!interrupt_attach(irq, interrupt)) {
+        kmsg_free(spare);
+        return KERN_INVALID_VALUE;
+    }
+    lines[irq].notify = notify;
+    lines[irq].spare = spare;
+    interrupt_unmask(irq);
+    return KERN_SUCCESS;
+}
+
+kern_return_t device_interrupt_ack(device_master_t device, natural_t irq)
+{
+    kern_return_t kr = check_line(device, irq);
+
+    if (kr != KERN_SUCCESS)
+        return kr;
+    if (!lines[irq].notify)
+        return KERN_FAILURE;
+    if (!lines[irq].spare)
+        lines[irq].spare = interrupt_message();
+    if (!lines[irq].spare)
+        return KERN_RESOURCE_SHORTAGE;
+    interrupt_unmask(irq);
+    return KERN_SUCCESS;
+}
+
+kern_return_t device_interrupt_detach(device_master_t device, natural_t irq)
+{
+    kern_return_t kr = check_line(device, irq);
+
+    if (kr != KERN_SUCCESS)
+        return kr;
+    if (!lines[irq].notify)
+        return KERN_FAILURE;
+    detach(irq);
+    return KERN_SUCCESS;
+}

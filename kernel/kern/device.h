@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Device ports: the power to use some I/O ports and to take some interrupt lines. The device master
+// port has it over all; device_io_subset makes ports with less.
+#ifndef KERN_DEVICE_H
+#define KERN_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct port;
+
+struct device {
+    uint32_t refs;
+    struct port *port;          // a reference; NULL when nobody has a send right any more
+    uint32_t first, count;      // I/O ports
+    uint32_t irq_mask;          // bit n: interrupt line n
+};
+
+extern struct port *device_master_port; // a send right that the kernel keeps
+
+void device_init(void);
+void device_reference(struct device *device);
+void device_deallocate(struct device *device); // NULL is fine
+// The last send right to its port has gone, and with it its power (ipc/port.c).
+void device_no_senders(struct device *device);
+
+#endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The host: what stands behind the host port that every task gets (information) and the privileged one
+// that bootstrap gets (control).
+#ifndef KERN_HOST_H
+#define KERN_HOST_H
+
+struct port;
+
+struct host {
+    struct port *port;      // PORT_HOST; a reference
+    struct port *priv_port; // PORT_HOST_PRIV; a reference
+};
+
+extern struct host the_host; // the object of both ports
+
+void host_init(void);
+extern const char minato_version[]; // one line, for the banner and host_kernel_version
+
+#endif

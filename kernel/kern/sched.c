@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The scheduler (sched.h): run queues, the switch, and the ageing of timeshare threads.
+//
+// Time is counted in processor cycles, which cost one instruction to read; the ratio of cycles to
+// nanoseconds is taken from both clocks since boot, so there is no calibration. A thread's `usage` is
+// the cycles it used, losing a sixteenth every DECAY_MS: whoever computes without a pause ends at
+// USAGE_MS worth of it and SINK_LEVELS below its base. Read next: thread.c, docs/scheduling.md.
+#include "kern/sched.h"
+#include <mach/policy.h>
+#include "kern/task.h"
+#include "kern/thread.h"
+#include "lib/assert.h"
+#include "vm/map.h"
+#include "x86/cpu.h"
+#include "x86/interrupt.h"
+
+#define DECAY_MS 8                // usage loses 1/16 in this time …
+#define DECAY_STEPS_PER_HALF 11   // … so half of it in 11 of these: 88 ms
+#define USAGE_MS (DECAY_MS * 16)  // where it settles when a thread never pauses
+#define SINK_LEVELS 32            // what that costs in levels
+#define AGING_TICKS 8             // quantum ticks between two looks at the threads that are ready
+#define NS_PER_MS 1000000u
+
+struct processor processors[MAX_CPUS];
+
+static struct thread boot_thread;
+
+// The ratio of the clocks, and what follows from it. Refined at every quantum tick.
+static struct {
+    uint64_t start_cycles, start_ns;
+    uint32_t cycles_per_ms;
+    uint32_t decay_cycles;   // DECAY_MS
+    uint32_t usage_cycles;   // USAGE_MS: no usage is larger
+    uint32_t levels_per_cycle; // SINK_LEVELS / usage_cycles, in 1 / 2^32
+} rate;
+
+static inline struct processor *this_processor(void)
+{
+    return &processors[this_cpu()->number];
+}
+
+// ---- rates ----
+
+static void rate_set(uint32_t cycles_per_ms)
+{
+    rate.cycles_per_ms = cycles_per_ms;
+    rate.decay_cycles = cycles_per_ms * DECAY_MS;
+    rate.usage_cycles = cycles_per_ms * USAGE_MS;
+    rate.levels_per_cycle = (uint32_t)(((uint64_t)SINK_LEVELS << 32) / rate.usage_cycles);
+}
+
+static void rate_update(void)
+{
+    uint64_t ns = clock_now() - rate.start_ns;
+    uint64_t cycles = cpu_cycles() - rate.start_cycles;
+    uint64_t ratio;
+
+    if (ns < NS_PER_MS)
+        return; // too early to tell
+    ratio = cycles / (ns / NS_PER_MS);
+    // Between 1 MHz and 16 GHz; outside, a clock has stood still, and the old ratio is better.
+    if (ratio >= 1000 && ratio <= 16000000)
+        rate_set((uint32_t)ratio);
+}
+
+uint64_t sched_cycles_to_ns(uint64_t cycles)
+{
+    uint64_t ms;
+
+    rate_update();
+    ms = cycles / rate.cycles_per_ms;
+    return ms * NS_PER_MS + (cycles % rate.cycles_per_ms) * NS_PER_MS / rate.cycles_per_ms;
+}
+
+// ---- usage and priority ----
+
+// Lets the usage fall to what is left of it at `now`.
+static void decay(struct thread *thread, uint64_t now)
+{
+    uint64_t steps = (now - thread->usage_stamp) / rate.decay_cycles;
+    unsigned rest;
+
+    thread->usage_stamp += steps * rate.decay_cycles;
+    if (steps >= 31 * DECAY_STEPS_PER_HALF) {
+        thread->usage = 0;
+        return;
+    }
+    thread->usage >>= (unsigned)steps / DECAY_STEPS_PER_HALF;
+    for (rest = (unsigned)steps % DECAY_STEPS_PER_HALF; rest > 0; rest--)
+        thread->usage -= thread->usage >> 4;
+}
+
+static inline void decay_if_due(struct thread *thread, uint64_t now)
+{
+    if (now - thread->usage_stamp >= rate.decay_cycles)
+        decay(thread, now);
+}
+
+// Books the cycles since the thread was last looked at.
+static inline void charge(struct thread *thread, uint64_t now)
+{
+    uint64_t spent = now - thread->cycles_stamp;
+    uint32_t usage;
+
+    thread->cycles += spent;
+    thread->cycles_stamp = now;
+    decay_if_due(thread, now);
+    if (spent > rate.usage_cycles)
+        spent = rate.usage_cycles;
+    usage = thread->usage + (uint32_t)spent;
+    thread->usage = usage > rate.usage_cycles ? rate.usage_cycles : usage;
+    thread->turn += (uint32_t)spent;
+}
+
+static inline int current_priority(const struct thread *thread)
+{
+    int priority = thread->base_priority;
+
+    if (thread->depressed)
+        return PRIORITY_IDLE;
+    if (thread->policy != POLICY_TIMESHARE)
+        return priority;
+    priority += (int)((uint64_t)thread->usage * rate.levels_per_cycle >> 32);
+    return priority < PRIORITY_IDLE ? priority : PRIORITY_IDLE;
+}
+
+uint64_t sched_thread_cycles(const struct thread *thread)
+{
+    if (thread == current_thread())
+        return thread->cycles + (cpu_cycles() - thread->cycles_stamp);
+    return thread->cycles;
+}
+
+unsigned sched_thread_share(struct thread *thread)
+{
+    uint64_t now = cpu_cycles();
+
+    if (thread == current_thread())
+        charge(thread, now);
+    else
+        decay_if_due(thread, now);
+    return (unsigned)((uint64_t)thread->usage * 1000 / rate.usage_cycles);
+}
+
+// ---- run queues ----
+
+static inline void mark(struct processor *p, int level)
+{
+    p->bitmap[level / 32] |= 1u << (level % 32);
+}
+
+static inline void enqueue_tail(struct processor *p, struct thread *thread)
+{
+    thread->state = THREAD_READY;
+    list_insert_tail(&p->queues[thread->priority], &thread->run_link);
+    mark(p, thread->priority);
+}
+
+static inline void enqueue_head(struct processor *p, struct thread *thread)
+{
+    thread->state = THREAD_READY;
+    list_insert_head(&p->queues[thread->priority], &thread->run_link);
+    mark(p, thread->priority);
+}
+
+static inline void dequeue(struct processor *p, struct thread *thread)
+{
+    int level = thread->priority;
+
+    list_remove(&thread->run_link);
+    if (list_empty(&p->queues[level]))
+        p->bitmap[level / 32] &= ~(1u << (level % 32));
+}
+
+static inline int best_level(const struct processor *p)
+{
+    for (int word = 0; word < PRIORITY_LEVELS / 32; word++)
+        if (p->bitmap[word])
+            return word * 32 + __builtin_ctz(p->bitmap[word]);
+    return PRIORITY_LEVELS;
+}
+
+int sched_best_ready(void)
+{
+    return best_level(this_processor());
+}
+
+static inline struct thread *pick(struct processor *p)
+{
+    int level = best_level(p);
+    struct thread *thread;
+
+    if (level == PRIORITY_LEVELS)
+        return p->idle;
+    thread = container_of(p->queues[level].next, struct thread, run_link);
+    dequeue(p, thread);
+    return thread;
+}
+
+static inline void quantum_watch(struct processor *p)
+{
+    if (!tree_contains(&p->quantum_timer.node))
+        timer_arm(&p->quantum_timer, clock_now() + QUANTUM_MS * (uint64_t)NS_PER_MS);
+}
+
+void sched_ready(struct thread *thread)
+{
+    struct processor *p = this_processor();
+
+    decay_if_due(thread, cpu_cycles());
+    thread->priority = current_priority(thread);
+    enqueue_tail(p, thread);
+    if (thread->priority < current_thread()->priority)
+        this_cpu()->ast |= AST_RESCHEDULE;
+    quantum_watch(p);
+}
+
+void sched_unready(struct thread *thread)
+{
+    kassert(thread->state == THREAD_READY);
+    dequeue(this_processor(), thread);
+}
+
+void sched_update_priority(struct thread *thread)
+{
+    struct processor *p = this_processor();
+    int priority = current_priority(thread);
+
+    if (priority == thread->priority)
+        return;
+    if (thread->state == THREAD_READY) {
+        dequeue(p, thread);
+        thread->priority = priority;
+        enqueue_tail(p, thread);
+    }
+    thread->priority = priority;
+    if (best_level(p) < current_thread()->priority)
+        this_cpu()->ast |= AST_RESCHEDULE;
+}
+
+// ---- the switch ----
+
+static void reap(struct processor *p)
+{
+    struct thread *dead = p->dead;
+
+    p->dead = NULL;
+    thread_deallocate(dead);
+}
+
+// A kernel thread keeps the address space of whoever ran before, unless that one is gone.
+static inline void switch_space(const struct thread *self, const struct thread *next)
+{
+    if (next->task) {
+        next->task->events.csw++;
+        if (next->task != self->task)
+            pmap_activate(&next->task->map->pmap);
+    } else if (self->state == THREAD_DEAD) {
+        pmap_activate(&kernel_pmap);
+    }
+}
+
+// From `self`, whose state says why, to `next`, which is on no queue.
+static inline void switch_to(struct processor *p, struct thread *self, struct thread *next)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t now = self->cycles_stamp; // booked by the caller
+
+    next->cycles_stamp = now;
+    next->state = THREAD_RUNNING;
+    cpu->current = next;
+    cpu->ast = next->ast;
+    switch_space(self, next);
+    if (self->state == THREAD_DEAD)
+        p->dead = self;
+    context_switch(&self->machine, &next->machine);
+    if (p->dead)
+        reap(p);
+}
+
+void sched_switched(void)
+{
+    struct processor *p = this_processor();
+
+    if (p->dead)
+        reap(p);
+}
+
+void sched_switch(void)
+{
+    struct processor *p = this_processor();
+    struct thread *self = current_thread(), *next;
+
+    charge(self, cpu_cycles());
+    self->turn = 0;
+    if (self->state == THREAD_READY) {
+        self->priority = current_priority(self);
+        enqueue_tail(p, self);
+    }
+    next = pick(p);
+    if (next != self) {
+        switch_to(p, self, next);
+        return;
+    }
+    self->state = THREAD_RUNNING;
+    this_cpu()->ast &= ~AST_RESCHEDULE;
+}
+
+void sched_switch_to(struct thread *next)
+{
+    struct processor *p = this_processor();
+    struct thread *self = current_thread();
+
+    charge(self, cpu_cycles());
+    self->turn = 0;
+    if (self->state == THREAD_READY) {
+        self->priority = current_priority(self);
+        enqueue_tail(p, self);
+        quantum_watch(p);
+    }
+    switch_to(p, self, next);
+}
+
+// ---- preemption ----
+
+static bool turn_is_over(const struct thread *thread)
+{
+    return thread->policy != POLICY_FIFO &&
+           thread->turn / rate.cycles_per_ms >= thread->quantum_ms;
+}
+
+void sched_preempt(void)
+{
+    struct processor *p = this_processor();
+    struct thread *self = current_thread();
+    int best = best_level(p);
+    bool over;
+
+    this_cpu()->ast &= ~AST_RESCHEDULE;
+    charge(self, cpu_cycles());
+    over = turn_is_over(self);
+    self->priority = current_priority(self);
+    if (best > self->priority || (best == self->priority && !over))
+        return;
+    if (over) {
+        self->turn = 0;
+        enqueue_tail(p, self);
+    } else {
+        enqueue_head(p, self);
+    }
+    switch_to(p, self, pick(p));
+}
+
+// Gives ready timeshare threads the priority that their usage has decayed to. Walks from the most
+// urgent level down; threads only move up from where they are, so none is met twice.
+static void age_ready(struct processor *p, uint64_t now)
+{
+    for (int level = 0; level < PRIORITY_LEVELS; level++)
+        list_for_each_safe(link, &p->queues[level])
+        {
+            struct thread *thread = container_of(link, struct thread, run_link);
+
+            decay_if_due(thread, now);
+            if (current_priority(thread) != level) {
+                dequeue(p, thread);
+                thread->priority = current_priority(thread);
+                enqueue_tail(p, thread);
+            }
+        }
+}
+
+// The quantum timer: while others wait, looks at least every QUANTUM_MS whether the thread that runs
+// still should.
+static void quantum_tick(struct timer *timer)
+{
+    struct processor *p = container_of(timer, struct processor, quantum_timer);
+    struct thread *self = current_thread();
+    uint64_t now = cpu_cycles();
+    uint32_t left = QUANTUM_MS;
+    int best;
+
+    rate_update();
+    charge(self, now);
+    if (self != p->idle)
+        self->priority = current_priority(self);
+    if (++p->ticks % AGING_TICKS == 0)
+        age_ready(p, now);
+    best = best_level(p);
+    if (best == PRIORITY_LEVELS)
+        return; // nobody waits: sched_ready arms the timer again
+    if (best < self->priority || (best == self->priority && turn_is_over(self)))
+        this_cpu()->ast |= AST_RESCHEDULE;
+    else if (self->turn / rate.cycles_per_ms < self->quantum_ms)
+        left = self->quantum_ms - self->turn / rate.cycles_per_ms;
+    if (left > QUANTUM_MS)
+        left = QUANTUM_MS;
+    timer_arm(timer, clock_now() + left * (uint64_t)NS_PER_MS);
+}
+
+// ---- start ----
+
+void sched_init(void)
+{
+    struct processor *p = this_processor();
+
+    for (int level = 0; level < PRIORITY_LEVELS; level++)
+        list_init(&p->queues[level]);
+    timer_init(&p->quantum_timer, quantum_tick);
+    rate.start_cycles = cpu_cycles();
+    rate.start_ns = clock_now();
+    rate_set(NS_PER_MS); // 1 GHz, which is also what the emulator's counted time has
+    boot_thread.state = THREAD_RUNNING;
+    boot_thread.priority = 0;
+    boot_thread.policy = POLICY_FIFO;
+    boot_thread.cycles_stamp = boot_thread.usage_stamp = rate.start_cycles;
+    this_cpu()->current = &boot_thread;
+}
+
+void sched_start(struct thread *first)
+{
+    struct cpu *cpu = this_cpu();
+
+    first->state = THREAD_RUNNING;
+    first->cycles_stamp = cpu_cycles();
+    cpu->current = first;
+    cpu->ast = first->ast;
+    switch_space(&boot_thread, first);
+    context_start(&first->machine);
+}

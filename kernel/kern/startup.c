@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From a machine that is just able to run C to the first task in user mode.
+//
+// The order is that of need: memory, ports, the scheduler, then the objects that ports stand for. All of
+// it runs on the boot stack as the boot thread (sched.c), which ends by becoming the first task's first
+// thread. docs/boot.md tells the whole way, from the boot loader on.
+#include "ipc/kobject.h"
+#include "ipc/port.h"
+#include "kern/archive.h"
+#include "kern/bootstrap.h"
+#include "kern/clock.h"
+#include "kern/device.h"
+#include "kern/host.h"
+#include "kern/loader.h"
+#include "kern/sched.h"
+#include "kern/semaphore.h"
+#include "kern/task.h"
+#include "kern/thread.h"
+#include "lib/assert.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "vm/map.h"
+#include "vm/page.h"
+#include "x86/boot.h"
+#include "x86/upcall.h"
+
+static void init_all(void)
+{
+    vm_init();
+    timer_init_all();
+    sched_init();
+    port_init();
+    task_init();
+    thread_init();
+    semaphore_init();
+    host_init();
+    clock_init();
+    device_init();
+    archive_init();
+}
+
+// The first task: the boot archive's first file, with the right to ask the kernel for everything.
+static struct thread *make_first_task(void)
+{
+    struct task *task;
+    struct thread *thread;
+    const void *image;
+    vm_size_t size;
+    const char *name = archive_first(&image, &size);
+    uintptr_t entry;
+
+    if (task_make(NULL, false, &task) != KERN_SUCCESS ||
+        thread_make(task, &thread) != KERN_SUCCESS)
+        panic("no memory for the first task: give the machine more memory (-m)");
+    strlcpy(task->name, name, sizeof(task->name));
+    task->host = port_make_send(the_host.port);
+    task->bootstrap = bootstrap_port_make();
+    entry = load_program(task, name, image, size);
+    machine_thread_set_user(&thread->machine, entry, load_stack(task, name));
+    thread->suspend_count = 0;
+    thread_release(thread); // ready now
+    task_deallocate(task);
+    return thread;
+}
+
+void kernel_main(void)
+{
+    struct thread *first;
+
+    init_all();
+    printf("%s: %u MiB of memory\n", minato_version, pages_total() / (1024 * 1024 / PAGE_SIZE));
+    first = make_first_task();
+    sched_unready(first);
+    thread_deallocate(first); // its own reference keeps it
+    sched_start(first);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Tasks (task.h): making, suspending and ending them, and what "current" means.
+//
+// A task's address map and port space live as long as the structure, so that nobody who holds a
+// reference meets a NULL; when the task ends they are emptied and refuse further work. Read next:
+// task_calls.c for what users can ask of a task.
+#include "kern/task.h"
+#include <mach/policy.h>
+#include "ipc/port.h"
+#include "ipc/space.h"
+#include "kern/sched.h"
+#include "kern/semaphore.h"
+#include "kern/thread.h"
+#include "lib/assert.h"
+#include "lib/printf.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "vm/map.h"
+#include "x86/context.h"
+#include "x86/cpu.h"
+#include "x86/upcall.h"
+
+struct list all_tasks;
+unsigned task_count;
+
+static struct slab_cache task_cache;
+static uint32_t next_number = 1;
+
+void task_init(void)
+{
+    slab_cache_init(&task_cache, "task", sizeof(struct task));
+    list_init(&all_tasks);
+}
+
+// ---- making ----
+
+static void inherit_ports(struct task *task, const struct task *parent)
+{
+    task->host = port_copy_send(parent->host);
+    task->name_server = port_copy_send(parent->name_server);
+    task->bootstrap = port_copy_send(parent->bootstrap);
+    for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
+        task->registered[i] = port_copy_send(parent->registered[i]);
+}
+
+static void inherit_policy(struct task *task, const struct task *parent)
+{
+    task->policy = parent ? parent->policy : POLICY_TIMESHARE;
+    task->priority = parent ? parent->priority : PRIORITY_USER;
+    task->max_priority = parent ? parent->max_priority : 0;
+    task->quantum_ms = parent ? parent->quantum_ms : QUANTUM_MS;
+}
+
+// The parts that can fail. False: what was made is in the task for task_free.
+static bool make_parts(struct task *task, struct task *parent, bool inherit_memory)
+{
+    task->map = parent && inherit_memory ? vm_map_fork(parent->map) : vm_map_create();
+    if (!task->map)
+        return false;
+    task->space = space_make();
+    if (!task->space)
+        return false;
+    task->self = port_make_kernel(PORT_TASK, task);
+    return task->self != NULL;
+}
+
+static void task_free(struct task *task)
+{
+    if (task->map) {
+        vm_map_shutdown(task->map);
+        vm_map_deallocate(task->map);
+    }
+    if (task->space) {
+        space_shutdown(task->space);
+        space_release(task->space);
+    }
+    if (task->io_ports)
+        io_ports_destroy(task->io_ports);
+    slab_free(&task_cache, task);
+}
+
+kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **result)
+{
+    struct task *task = slab_alloc(&task_cache);
+
+    if (!task)
+        return KERN_RESOURCE_SHORTAGE;
+    memset(task, 0, sizeof(*task));
+    if (!make_parts(task, parent, inherit_memory)) {
+        task_free(task);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    task->refs = 2; // alive, and the caller's
+    task->alive = true;
+    task->number = next_number++;
+    task->next_thread_number = 1;
+    list_init(&task->threads);
+    list_init(&task->semaphores);
+    task->sself = port_make_send(task->self);
+    if (parent) {
+        inherit_ports(task, parent);
+        strlcpy(task->name, parent->name, sizeof(task->name));
+    }
+    inherit_policy(task, parent);
+    list_insert_tail(&all_tasks, &task->link);
+    task_count++;
+    *result = task;
+    return KERN_SUCCESS;
+}
+
+void task_reference(struct task *task)
+{
+    task->refs++;
+}
+
+void task_deallocate(struct task *task)
+{
+    if (!task)
+        return;
+    kassert(task->refs > 0);
+    if (--task->refs == 0)
+        task_free(task);
+}
+
+// ---- suspending ----
+
+void task_hold(struct task *task)
+{
+    if (task->suspend_count++ > 0)
+        return;
+    list_for_each(link, &task->threads)
+        thread_task_held(container_of(link, struct thread, task_link));
+}
+
+kern_return_t task_release(struct task *task)
+{
+    if (task->suspend_count == 0)
+        return KERN_FAILURE;
+    if (--task->suspend_count > 0)
+        return KERN_SUCCESS;
+    list_for_each(link, &task->threads)
+        thread_task_released(container_of(link, struct thread, task_link));
+    return KERN_SUCCESS;
+}
+
+// ---- ending ----
+
+static void drop_port(struct port **slot)
+{
+    struct port *port = *slot;
+
+    *slot = NULL;
+    port_release_send(port);
+}
+
+static void release_ports(struct task *task)
+{
+    struct port *self = task->self;
+
+    task->self = NULL;
+    port_destroy_kernel(self);
+    drop_port(&task->sself);
+    drop_port(&task->host);
+    drop_port(&task->name_server);
+    drop_port(&task->bootstrap);
+    for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
+        drop_port(&task->registered[i]);
+}
+
+void task_kill(struct task *task)
+{
+    if (!task->alive)
+        return;
+    task->alive = false;
+    task_count--;
+    list_remove(&task->link);
+    release_ports(task);
+    while (!list_empty(&task->semaphores))
+        semaphore_kill(container_of(task->semaphores.next, struct semaphore, task_link));
+    list_for_each_safe(link, &task->threads)
+        thread_kill(container_of(link, struct thread, task_link));
+    space_shutdown(task->space);
+    vm_map_shutdown(task->map);
+    task_deallocate(task);
+}
+
+// ---- current ----
+
+struct task *current_task(void)
+{
+    return current_thread()->task;
+}
+
+struct space *current_space(void)
+{
+    return current_thread()->task->space;
+}
+
+struct vm_map *current_map(void)
+{
+    return current_thread()->task->map;
+}
+
+struct io_ports *current_io_ports(void)
+{
+    struct task *task = current_thread()->task;
+
+    return task ? task->io_ports : NULL;
+}
+
+void describe_current(char *buffer, unsigned size)
+{
+    const struct thread *thread = current_thread();
+
+    if (!thread || !thread->task)
+        snprintf(buffer, size, "%s", thread && thread == processors[this_cpu()->number].idle
+                                         ? "the idle thread" : "the kernel, while booting");
+    else
+        snprintf(buffer, size, "task %u (%s), thread %u", thread->task->number,
+                 thread->task->name[0] ? thread->task->name : "unnamed", thread->number);
+}

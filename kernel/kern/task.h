@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Tasks: an address map, a port space and threads. `alive` goes false in task_terminate, once and for
+// all; the structure stays while somebody holds a reference.
+#ifndef KERN_TASK_H
+#define KERN_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
+#include <mach/task_special_ports.h>
+#include "lib/list.h"
+
+struct port;
+struct space;
+struct thread;
+struct vm_map;
+struct io_ports;
+
+// TASK_EVENTS_INFO; whoever sees the event counts it.
+struct task_events {
+    uint32_t faults, pageins, cow_faults;         // vm
+    uint32_t messages_sent, messages_received;    // ipc
+    uint32_t traps, redirected_traps;             // x86
+    uint32_t csw;                                 // switches to one of its threads (kern/sched.c)
+};
+
+struct task {
+    uint32_t refs;
+    bool alive;
+    uint32_t number;            // for people: counts from 1
+    char name[32];              // for people: the program, set by the loader (minato_task_set_name)
+    struct list link;           // all tasks
+    struct list threads;        // thread->task_link
+    unsigned thread_count;
+    uint32_t next_thread_number;
+    uint32_t suspend_count;     // user stops: task_suspend
+    struct vm_map *map;         // a reference
+    struct space *space;        // a reference
+    struct list semaphores;     // semaphore->task_link: destroyed with the task
+    unsigned semaphore_count;
+    struct io_ports *io_ports;  // NULL: none granted
+
+    // ports: each a send right that the task owns, or NULL
+    struct port *self;          // kernel port: a reference, no right
+    struct port *sself;         // TASK_KERNEL_PORT
+    struct port *host;          // TASK_HOST_PORT
+    struct port *name_server;   // TASK_NAME_PORT
+    struct port *bootstrap;     // TASK_BOOTSTRAP_PORT
+    struct port *registered[TASK_PORT_REGISTER_MAX];
+
+    // what new threads get
+    int policy, priority;
+    int max_priority;           // the most urgent base they may ask for
+    uint32_t quantum_ms;
+
+    uint64_t dead_cycles, dead_system_cycles; // of threads that have ended
+    struct task_events events;
+};
+
+extern struct list all_tasks;
+extern unsigned task_count; // alive, in the whole system
+
+void task_init(void); // the cache
+
+struct task *current_task(void);
+// A new task, alive, without threads; `parent` NULL for the first. One reference for the caller.
+kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **task);
+void task_reference(struct task *task);
+void task_deallocate(struct task *task); // NULL is fine
+// Ends the task: its port dies, its threads end at their next boundary, its space and memory go now.
+void task_kill(struct task *task);
+// Suspension, counted.
+void task_hold(struct task *task);
+kern_return_t task_release(struct task *task); // KERN_FAILURE: it is not suspended
+
+#endif

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Threads (thread.h): making them, stopping them, ending them.
+//
+// Everything that stops a thread (suspend counts, termination, a pending abort) only raises AST_THREAD;
+// the thread looks at it in return_to_user_checks, the one place where it holds nothing. Whoever needs
+// the registers of another thread to lie still waits in thread_wait_stopped. Read next: sched.c for how
+// a thread runs, thread_calls.c for what users can ask of it.
+#include "kern/thread.h"
+#include <mach/policy.h>
+#include "ipc/port.h"
+#include "kern/sched.h"
+#include "kern/task.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
+#include "x86/cpu.h"
+#include "x86/interrupt.h"
+#include "x86/upcall.h"
+
+unsigned thread_count;
+
+static struct slab_cache thread_cache;
+
+// ---- making ----
+
+static void wait_expired(struct timer *timer)
+{
+    waitq_wake_thread(container_of(timer, struct thread, wait_timer), WAIT_TIMED_OUT);
+}
+
+static void depression_expired(struct timer *timer)
+{
+    struct thread *thread = container_of(timer, struct thread, depress_timer);
+
+    thread->depressed = false;
+    sched_update_priority(thread);
+}
+
+// A cleared thread with one reference, in no task. NULL when memory is short.
+static struct thread *thread_alloc(void (*start)(void *), void *argument)
+{
+    struct thread *thread = slab_alloc(&thread_cache);
+
+    if (!thread)
+        return NULL;
+    memset(thread, 0, sizeof(*thread));
+    if (machine_thread_init(&thread->machine, start, argument) != KERN_SUCCESS) {
+        slab_free(&thread_cache, thread);
+        return NULL;
+    }
+    thread->refs = 1;
+    thread->state = THREAD_NEW;
+    thread->at_user_boundary = true;
+    list_init(&thread->task_link);
+    list_init(&thread->run_link);
+    list_init(&thread->wait_link);
+    waitq_init(&thread->stop_waiters);
+    timer_init(&thread->wait_timer, wait_expired);
+    timer_init(&thread->depress_timer, depression_expired);
+    thread->cycles_stamp = thread->usage_stamp = cpu_cycles();
+    return thread;
+}
+
+static void thread_free(struct thread *thread)
+{
+    machine_thread_destroy(&thread->machine);
+    task_deallocate(thread->task);
+    slab_free(&thread_cache, thread);
+}
+
+// Where a user thread begins when it first runs; it returns to user mode.
+static void user_thread_start(void *unused)
+{
+    (void)unused;
+    sched_switched();
+    return_to_user_checks();
+}
+
+static void inherit_policy(struct thread *thread, const struct task *task)
+{
+    thread->policy = task->policy;
+    thread->base_priority = thread->priority = task->priority;
+    thread->max_priority = task->max_priority;
+    thread->quantum_ms = task->quantum_ms;
+}
+
+kern_return_t thread_make(struct task *task, struct thread **result)
+{
+    struct thread *thread;
+
+    if (!task->alive)
+        return KERN_FAILURE;
+    thread = thread_alloc(user_thread_start, NULL);
+    if (!thread)
+        return KERN_RESOURCE_SHORTAGE;
+    thread->self = port_make_kernel(PORT_THREAD, thread);
+    if (!thread->self) {
+        thread_free(thread);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    thread->sself = port_make_send(thread->self);
+    thread->refs = 2; // alive, and the caller's
+    thread->suspend_count = 1;
+    thread->hold_count = 1;
+    thread->ast = AST_THREAD;
+    inherit_policy(thread, task);
+    task_reference(task);
+    thread->task = task;
+    thread->number = task->next_thread_number++;
+    list_insert_tail(&task->threads, &thread->task_link);
+    task->thread_count++;
+    thread_count++;
+    *result = thread;
+    return KERN_SUCCESS;
+}
+
+struct thread *thread_make_kernel(void (*body)(void *), void *argument, int priority)
+{
+    struct thread *thread = thread_alloc(body, argument);
+
+    if (!thread)
+        return NULL;
+    thread->at_user_boundary = false;
+    thread->policy = POLICY_FIFO;
+    thread->base_priority = thread->priority = priority;
+    return thread;
+}
+
+// Runs when nobody is ready. It counts as waiting, so that it is never on a run queue.
+static void idle_body(void *unused)
+{
+    struct thread *self = current_thread();
+
+    (void)unused;
+    sched_switched();
+    for (;;) {
+        while (sched_best_ready() == PRIORITY_LEVELS)
+            cpu_idle();
+        self->state = THREAD_WAITING;
+        sched_switch();
+    }
+}
+
+void thread_init(void)
+{
+    struct thread *idle;
+
+    slab_cache_init(&thread_cache, "thread", sizeof(struct thread));
+    idle = thread_make_kernel(idle_body, NULL, PRIORITY_NONE);
+    if (!idle)
+        panic("no memory for the idle thread: give the machine more memory (-m)");
+    processors[0].idle = idle;
+}
+
+void thread_reference(struct thread *thread)
+{
+    thread->refs++;
+}
+
+void thread_deallocate(struct thread *thread)
+{
+    if (!thread)
+        return;
+    kassert(thread->refs > 0);
+    if (--thread->refs > 0)
+        return;
+    kassert(thread->state == THREAD_DEAD);
+    thread_free(thread);
+}
+
+// ---- stopping ----
+
+bool thread_is_held(const struct thread *thread)
+{
+    return thread->hold_count > 0 || thread->task->suspend_count > 0;
+}
+
+// Makes the thread look at what is asked of it before it next runs user code.
+static void post(struct thread *thread)
+{
+    thread->ast = AST_THREAD;
+    if (thread == current_thread())
+        this_cpu()->ast |= AST_THREAD;
+}
+
+// Starts a new thread, or one that is stopped at its boundary, unless something still holds it.
+static void let_go(struct thread *thread)
+{
+    if (thread_is_held(thread))
+        return;
+    if (thread->state == THREAD_NEW)
+        sched_ready(thread);
+    else if (thread->state == THREAD_WAITING && thread->at_user_boundary)
+        waitq_wake_thread(thread, WAIT_AWAKENED);
+}
+
+void thread_hold(struct thread *thread)
+{
+    thread->hold_count++;
+    post(thread);
+}
+
+void thread_release(struct thread *thread)
+{
+    kassert(thread->hold_count > 0);
+    thread->hold_count--;
+    if (thread->state != THREAD_DEAD)
+        let_go(thread);
+}
+
+void thread_task_held(struct thread *thread)
+{
+    post(thread);
+}
+
+void thread_task_released(struct thread *thread)
+{
+    let_go(thread);
+}
+
+kern_return_t thread_wait_stopped(struct thread *thread)
+{
+    for (;;) {
+        if (thread->terminating)
+            return KERN_TERMINATED;
+        if (thread->at_user_boundary || thread->state == THREAD_WAITING)
+            return KERN_SUCCESS;
+        switch (waitq_wait(&thread->stop_waiters, WAIT_FOREVER, true, "thread stop")) {
+        case WAIT_INTERRUPTED:
+            return KERN_ABORTED;
+        case WAIT_AWAKENED:
+        case WAIT_TIMED_OUT:
+        case WAIT_DESTROYED:
+            break; // look again
+        }
+    }
+}
+
+kern_return_t thread_interrupt(struct thread *thread, bool safely)
+{
+    if (thread->terminating)
+        return KERN_TERMINATED;
+    thread_undepress(thread);
+    if (thread == current_thread() || thread->at_user_boundary)
+        return KERN_SUCCESS;
+    if (thread->state == THREAD_WAITING && thread->wait_interruptible) {
+        waitq_wake_thread(thread, WAIT_INTERRUPTED);
+        return KERN_SUCCESS;
+    }
+    if (safely && thread->state == THREAD_WAITING)
+        return KERN_FAILURE;
+    thread->aborted = true;
+    post(thread);
+    return KERN_SUCCESS;
+}
+
+// ---- ending ----
+
+// Takes a thread that will never run again out of its task and tells who waits for it.
+static void leave_task(struct thread *thread)
+{
+    struct task *task = thread->task;
+
+    timer_cancel(&thread->wait_timer);
+    timer_cancel(&thread->depress_timer);
+    waitq_wake_all(&thread->stop_waiters, WAIT_DESTROYED);
+    port_release_send(thread->sself);
+    thread->sself = NULL;
+    list_remove(&thread->task_link);
+    task->thread_count--;
+    thread_count--;
+    task->dead_cycles += sched_thread_cycles(thread);
+    task->dead_system_cycles += thread->system_cycles;
+}
+
+static __attribute__((noreturn)) void thread_exit(void)
+{
+    struct thread *self = current_thread();
+
+    leave_task(self);
+    self->state = THREAD_DEAD;
+    sched_switch(); // the next thread reaps it
+    panic("a dead thread runs again");
+}
+
+// Ends a thread that holds nothing without letting it run.
+static void end_at_boundary(struct thread *thread)
+{
+    if (thread->state == THREAD_READY)
+        sched_unready(thread);
+    leave_task(thread);
+    thread->state = THREAD_DEAD;
+    thread_deallocate(thread);
+}
+
+void thread_kill(struct thread *thread)
+{
+    struct port *port = thread->self;
+
+    if (thread->terminating)
+        return;
+    thread->terminating = true;
+    thread->self = NULL;
+    port_destroy_kernel(port);
+    if (thread->at_user_boundary && thread != current_thread()) {
+        end_at_boundary(thread);
+        return;
+    }
+    post(thread);
+    if (thread->state == THREAD_WAITING && thread->wait_interruptible)
+        waitq_wake_thread(thread, WAIT_INTERRUPTED);
+}
+
+// ---- the boundary ----
+
+// Does what AST_THREAD asks of the current thread; may wait here, or end.
+static void stop_at_boundary(struct thread *self)
+{
+    self->aborted = false;
+    if (self->terminating)
+        thread_exit();
+    if (!thread_is_held(self)) {
+        self->ast = 0;
+        this_cpu()->ast &= ~AST_THREAD;
+        return;
+    }
+    waitq_wake_all(&self->stop_waiters, WAIT_AWAKENED);
+    self->wait_interruptible = false;
+    self->wait_reason = "suspended";
+    self->state = THREAD_WAITING;
+    sched_switch();
+}
+
+void return_to_user_checks(void)
+{
+    struct thread *self = current_thread();
+    uint32_t ast;
+
+    self->at_user_boundary = true;
+    while ((ast = this_cpu()->ast)) {
+        if (ast & AST_THREAD)
+            stop_at_boundary(self);
+        if (ast & AST_RESCHEDULE)
+            sched_preempt();
+    }
+    self->at_user_boundary = false;
+}
+
+// ---- depression and times ----
+
+void thread_depress(uint32_t ms)
+{
+    struct thread *self = current_thread();
+
+    self->depressed = true;
+    if (ms > 0)
+        timer_arm(&self->depress_timer, clock_now() + ms * 1000000ull);
+    sched_update_priority(self);
+}
+
+void thread_undepress(struct thread *thread)
+{
+    if (!thread->depressed)
+        return;
+    thread->depressed = false;
+    timer_cancel(&thread->depress_timer);
+    sched_update_priority(thread);
+}
+
+uint64_t thread_system_begin(void)
+{
+    return sched_thread_cycles(current_thread());
+}
+
+void thread_system_end(uint64_t begin)
+{
+    struct thread *self = current_thread();
+
+    self->system_cycles += sched_thread_cycles(self) - begin;
+}

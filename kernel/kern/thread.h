@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Threads. A thread is always in one of these states:
+//
+//        create           dispatch              exit
+//   NEW ───────▶ READY ◀──────────▶ RUNNING ─────────▶ DEAD
+//                  ▲                   │
+//                  └──── WAITING ◀─────┘  (on a wait queue, for a deadline, or stopped)
+//
+// Suspension and termination take effect where the thread is about to enter user mode, in
+// return_to_user_checks: there it waits while its suspend count is positive, and there it ends when it
+// was terminated. A thread in the kernel is therefore never torn away from what it holds; one that is
+// already at that boundary (stopped, new, or waiting for its turn there) holds nothing and ends at once.
+#ifndef KERN_THREAD_H
+#define KERN_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
+#include <mach/message.h>
+#include "kern/timer.h"
+#include "kern/waitq.h"
+#include "lib/list.h"
+#include "x86/context.h"
+
+struct task;
+struct port;
+struct kmsg;
+
+enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
+
+// What a thread that waits to receive tells the sender, and what the sender leaves for it (ipc).
+struct thread_ipc {
+    struct kmsg *kmsg;          // the message handed over, with WAIT_AWAKENED
+    mach_msg_return_t result;   // why there is none, with WAIT_DESTROYED
+    mach_msg_size_t max_size;   // room in the receive buffer, header to trailer
+    mach_msg_option_t option;   // of the receive (MACH_RCV_LARGE)
+    mach_msg_size_t large_size; // with MACH_RCV_TOO_LARGE and MACH_RCV_LARGE: the size it needs
+};
+
+struct thread {
+    struct machine_thread machine; // x86's half
+    uint32_t refs;                 // one for being alive, one per holder of a pointer
+    struct task *task;             // a reference is held
+    struct list task_link;         // task->threads
+    uint32_t number;               // for people: counts from 1 in its task
+
+    // ports
+    struct port *self;   // kernel port of the thread; the thread holds a reference
+    struct port *sself;  // THREAD_KERNEL_PORT as others set it: a send right, or NULL
+
+    // scheduling (kern/sched.c)
+    enum thread_run_state state;
+    int policy;             // POLICY_TIMESHARE, POLICY_RR, POLICY_FIFO
+    int base_priority;      // 0 most urgent … 127
+    int priority;           // base plus decay: the run queue it is in
+    int max_priority;       // the most urgent base it may ask for
+    bool depressed;         // thread_switch(DEPRESS) or swtch_pri, until depress_timer
+    struct timer depress_timer;
+    uint32_t quantum_ms;    // length of a turn (not FIFO)
+    uint32_t turn;          // cycles used of this turn
+    uint32_t usage;         // cycles used lately; decays
+    uint64_t usage_stamp;   // when usage was last decayed, in cycles
+    struct list run_link;   // run queue
+    uint32_t ast;           // AST_THREAD, or 0: becomes cpu->ast when it runs
+    uint64_t cycles;        // processor time, in cpu_cycles() units
+    uint64_t system_cycles; // of these, in kernel calls and faults (thread_system_begin)
+    uint64_t cycles_stamp;  // until when `cycles` is booked; not running: since when
+
+    // waiting (kern/waitq.c)
+    struct waitq *waitq;            // NULL while waiting: only for the deadline
+    struct list wait_link;
+    struct timer wait_timer;
+    enum wait_result wait_result;
+    bool wait_interruptible;
+    const char *wait_reason;        // a word, valid while WAITING
+
+    // control (kern/thread.c)
+    uint32_t suspend_count;         // by users: thread_suspend; all of them are one hold
+    uint32_t hold_count;            // reasons to stop; the task's suspend count comes on top
+    bool terminating;               // ends at its next return to user mode
+    bool aborted;                   // thread_abort met it in the kernel: its next interruptible wait
+                                    // before it returns to user mode fails at once
+    bool at_user_boundary;          // stopped or new: user registers are complete and quiet
+    struct waitq stop_waiters;      // threads that wait for it to reach the boundary
+    struct thread_ipc ipc;
+};
+
+extern unsigned thread_count; // user threads alive, in the whole system
+
+void thread_init(void); // the cache; makes the idle thread
+// A new thread of `task`, NEW and suspended once, with clean registers; one reference for the caller.
+// KERN_RESOURCE_SHORTAGE, KERN_FAILURE (the task is gone).
+kern_return_t thread_make(struct task *task, struct thread **thread);
+void thread_reference(struct thread *thread);
+void thread_deallocate(struct thread *thread); // NULL is fine
+// A thread that runs `body(argument)` in the kernel and never enters user mode (idle).
+// It is NEW: sched_ready makes it run. NULL when memory is short.
+struct thread *thread_make_kernel(void (*body)(void *), void *argument, int priority);
+// Ends it at its next boundary; its port dies now. Harmless when done twice.
+void thread_kill(struct thread *thread);
+// Holds, counted: those of users (thread_suspend) and the kernel's own. `thread_hold` on the current
+// thread takes effect at its boundary; the last `thread_release` lets a stopped or new thread go,
+// unless its task is suspended. A new thread has one hold, its first suspension.
+void thread_hold(struct thread *thread);
+void thread_release(struct thread *thread);
+// The suspend count of its task has changed from or to 0.
+void thread_task_held(struct thread *thread);
+void thread_task_released(struct thread *thread);
+bool thread_is_held(const struct thread *thread); // by a hold or by its task
+// Waits until `thread` (held, not current) is at its user boundary, or blocked in the kernel: in
+// both cases its user registers lie still. KERN_ABORTED: the caller's wait was interrupted;
+// KERN_TERMINATED: the thread has ended.
+kern_return_t thread_wait_stopped(struct thread *thread);
+// Ends the kernel wait that it is in, or makes its next one on its way out of the kernel fail; does
+// nothing to a thread in user mode. `safely`: KERN_FAILURE if it is in a wait that cannot be repeated.
+kern_return_t thread_interrupt(struct thread *thread, bool safely);
+// Puts the current thread at the lowest priority until it runs next, or for `ms` (0: no limit).
+void thread_depress(uint32_t ms);
+void thread_undepress(struct thread *thread);
+
+// Brackets around work that the kernel does for the current thread; may block in between.
+uint64_t thread_system_begin(void);
+void thread_system_end(uint64_t begin);
+
+#endif

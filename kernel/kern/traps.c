@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The trap table, and those traps that are neither messages nor ports: memory, semaphores, and giving
+// the processor away.
+//
+// A trap is a short cut for a message to the object that its first argument names. If that name does
+// not denote an object of the right kind in this kernel (no such name, a user's port, a proxy for an
+// object elsewhere) the answer is MACH_SEND_INVALID_DEST and nothing has happened; the library then
+// sends the message. Contracts: <mach/mach_traps.h>; entry: x86/entry.asm.
+#include <mach/syscall_sw.h>
+#include <mach/thread_switch.h>
+#include "ipc/convert.h"
+#include "ipc/mach_msg.h"
+#include "ipc/port.h"
+#include "ipc/space.h"
+#include "kern/clock.h"
+#include "kern/sched.h"
+#include "kern/semaphore.h"
+#include "kern/task.h"
+#include "kern/thread.h"
+#include "mach_server.h"
+#include "vm/map.h"
+#include "x86/cpu.h"
+#include "x86/interrupt.h"
+#include "x86/upcall.h"
+#include "x86/usercopy.h"
+
+// The kernel object of that kind behind a name of the current task; NULL when there is none. Borrowed:
+// good until the caller blocks.
+static void *object_named(mach_port_name_t name, enum port_kind kind)
+{
+    return port_object(space_send_target(current_space(), name), kind);
+}
+
+// ---- memory ----
+
+// The map of the task that `name` denotes, with a reference; NULL when it denotes none.
+static struct vm_map *map_named(mach_port_name_t name)
+{
+    struct task *task = object_named(name, PORT_TASK);
+
+    if (!task)
+        return NULL;
+    vm_map_reference(task->map);
+    return task->map;
+}
+
+// Tells the caller where its memory is; gives the memory back when the caller cannot be told.
+static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_address_t address,
+                                 vm_size_t size)
+{
+    if (copy_to_user(pointer, &address, sizeof(address)))
+        return KERN_SUCCESS;
+    vm_map_remove(map, address, size);
+    return KERN_INVALID_ADDRESS;
+}
+
+static kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
+                                      boolean_t anywhere)
+{
+    struct vm_map *map;
+    vm_address_t address;
+    kern_return_t kr;
+
+    if (!object_named(task, PORT_TASK))
+        return MACH_SEND_INVALID_DEST;
+    if (!copy_from_user(&address, pointer, sizeof(address)))
+        return KERN_INVALID_ADDRESS;
+    map = map_named(task); // only now: the copy may have blocked
+    if (!map)
+        return MACH_SEND_INVALID_DEST;
+    kr = vm_allocate(map, &address, size, anywhere);
+    if (kr == KERN_SUCCESS)
+        kr = address_out(map, pointer, address, size);
+    vm_map_deallocate(map);
+    return kr;
+}
+
+static kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address, vm_size_t size)
+{
+    struct vm_map *map = map_named(task);
+    kern_return_t kr;
+
+    if (!map)
+        return MACH_SEND_INVALID_DEST;
+    kr = vm_deallocate(map, address, size);
+    vm_map_deallocate(map);
+    return kr;
+}
+
+// Only zero-filled memory; to map an object the library sends the message, which carries its right.
+static kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
+                                 vm_address_t mask, boolean_t anywhere, mach_port_name_t object,
+                                 vm_offset_t offset, boolean_t copy, vm_prot_t protection,
+                                 vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+    struct vm_map *map;
+    vm_address_t address;
+    kern_return_t kr;
+
+    if (object != MACH_PORT_NULL || !object_named(task, PORT_TASK))
+        return MACH_SEND_INVALID_DEST;
+    if (!copy_from_user(&address, pointer, sizeof(address)))
+        return KERN_INVALID_ADDRESS;
+    map = map_named(task);
+    if (!map)
+        return MACH_SEND_INVALID_DEST;
+    kr = vm_map(map, &address, size, mask, anywhere, MACH_PORT_NULL, offset, copy, protection,
+                max_protection, inheritance);
+    if (kr == KERN_SUCCESS)
+        kr = address_out(map, pointer, address, size);
+    vm_map_deallocate(map);
+    return kr;
+}
+
+// ---- semaphores ----
+
+static kern_return_t semaphore_signal_trap(mach_port_name_t name)
+{
+    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
+
+    return semaphore ? semaphore_give(semaphore) : MACH_SEND_INVALID_DEST;
+}
+
+static kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
+{
+    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
+
+    return semaphore ? semaphore_give_all(semaphore) : MACH_SEND_INVALID_DEST;
+}
+
+static kern_return_t semaphore_wait_trap(mach_port_name_t name)
+{
+    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
+
+    return semaphore ? semaphore_take(semaphore, WAIT_FOREVER) : MACH_SEND_INVALID_DEST;
+}
+
+static kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec, int nsec)
+{
+    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
+    uint64_t deadline;
+
+    if (!semaphore)
+        return MACH_SEND_INVALID_DEST;
+    if (!semaphore_deadline(sec, nsec, &deadline))
+        return KERN_INVALID_VALUE;
+    return semaphore_take(semaphore, deadline);
+}
+
+// ---- giving the processor away ----
+
+// Lets others run, `next` first if it is a ready thread. Returns when it is this thread's turn again,
+// which also ends a depression.
+static void give_way(struct thread *next)
+{
+    struct thread *self = current_thread();
+
+    self->state = THREAD_READY;
+    if (next && next->state == THREAD_READY) {
+        sched_unready(next);
+        sched_switch_to(next);
+    } else {
+        sched_switch();
+    }
+    thread_undepress(self);
+}
+
+static boolean_t swtch_trap(void)
+{
+    if (sched_best_ready() == PRIORITY_LEVELS)
+        return FALSE;
+    give_way(NULL);
+    return TRUE;
+}
+
+static boolean_t swtch_pri_trap(int priority)
+{
+    (void)priority;
+    if (sched_best_ready() == PRIORITY_LEVELS)
+        return FALSE;
+    thread_depress(0);
+    give_way(NULL);
+    return TRUE;
+}
+
+static kern_return_t switch_wait(mach_msg_timeout_t ms)
+{
+    uint64_t deadline = clock_now() + ms * 1000000ull;
+
+    if (waitq_wait(NULL, deadline, true, "thread_switch") == WAIT_INTERRUPTED)
+        return KERN_ABORTED;
+    return KERN_SUCCESS;
+}
+
+// A name that is no thread's is only a bad hint.
+static kern_return_t thread_switch_trap(mach_port_name_t name, int option, mach_msg_timeout_t ms)
+{
+    struct thread *next;
+
+    if (!valid_switch_option(option))
+        return KERN_INVALID_ARGUMENT;
+    if (option == SWITCH_OPTION_WAIT)
+        return switch_wait(ms);
+    next = name == MACH_PORT_NULL ? NULL : object_named(name, PORT_THREAD);
+    if (option != SWITCH_OPTION_NONE)
+        thread_depress(ms);
+    give_way(next);
+    return KERN_SUCCESS;
+}
+
+// ---- the table ----
+
+#define TRAP(name, implementation) \
+    [MACH_TRAP_##name] = {(void *)(implementation), MACH_TRAP_ARGS_##name}
+
+const struct trap_entry trap_table[] = {
+    TRAP(mach_msg_trap, mach_msg_trap),
+    TRAP(mach_reply_port, mach_reply_port_trap),
+    TRAP(mach_thread_self, mach_thread_self_trap),
+    TRAP(mach_task_self, mach_task_self_trap),
+    TRAP(mach_host_self, mach_host_self_trap),
+    TRAP(semaphore_signal_trap, semaphore_signal_trap),
+    TRAP(semaphore_signal_all_trap, semaphore_signal_all_trap),
+    TRAP(semaphore_wait_trap, semaphore_wait_trap),
+    TRAP(semaphore_timedwait_trap, semaphore_timedwait_trap),
+    TRAP(swtch_pri, swtch_pri_trap),
+    TRAP(swtch, swtch_trap),
+    TRAP(thread_switch, thread_switch_trap),
+    TRAP(clock_sleep_trap, clock_sleep_trap),
+    TRAP(vm_map, vm_map_trap),
+    TRAP(vm_allocate, vm_allocate_trap),
+    TRAP(vm_deallocate, vm_deallocate_trap),
+    TRAP(mach_port_allocate, mach_port_allocate_trap),
+    TRAP(mach_port_deallocate, mach_port_deallocate_trap),
+    TRAP(mach_port_insert_right, mach_port_insert_right_trap),
+};
+
+const uint32_t trap_count = sizeof(trap_table) / sizeof(trap_table[0]);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Wait queues (waitq.h): blocking, and the four ways out of it.
+//
+// A waiter's place is found when it comes, so waking is a matter of taking the first. Both ends are
+// on the path of every RPC and semaphore operation; what is rare (a deadline, somebody who waits for
+// this thread to stop) is tested in one word and kept out of line. Read next: sched.c.
+#include "kern/waitq.h"
+#include "kern/sched.h"
+#include "kern/thread.h"
+#include "lib/assert.h"
+#include "x86/cpu.h"
+#include "x86/interrupt.h"
+
+static struct thread *waiter(const struct list *link)
+{
+    return container_of(link, struct thread, wait_link);
+}
+
+// Behind the last waiter that is at least as urgent. Nearly always that is the tail.
+static void enqueue(struct waitq *q, struct thread *thread)
+{
+    struct list *after = q->threads.prev;
+
+    if (!q->fifo)
+        while (after != &q->threads && waiter(after)->base_priority > thread->base_priority)
+            after = after->prev;
+    list_insert_before(after->next, &thread->wait_link);
+    thread->waitq = q;
+}
+
+enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptible,
+                            const char *reason)
+{
+    struct thread *self = current_thread();
+
+    if (self->ast && interruptible && (self->aborted || self->terminating)) {
+        self->aborted = false;
+        return WAIT_INTERRUPTED;
+    }
+    if (deadline != WAIT_FOREVER) {
+        if (deadline <= clock_now())
+            return WAIT_TIMED_OUT;
+        timer_arm(&self->wait_timer, deadline);
+    }
+    if (q)
+        enqueue(q, self);
+    self->wait_interruptible = interruptible;
+    self->wait_reason = reason;
+    self->state = THREAD_WAITING;
+    // A thread that is to stop counts as stopped while it blocks (thread_wait_stopped).
+    if (self->ast)
+        waitq_wake_all(&self->stop_waiters, WAIT_AWAKENED);
+    sched_switch();
+    return self->wait_result;
+}
+
+void waitq_wake_thread(struct thread *thread, enum wait_result result)
+{
+    debug_assert(thread->state == THREAD_WAITING);
+    if (thread->waitq) {
+        list_remove(&thread->wait_link);
+        thread->waitq = NULL;
+    }
+    if (tree_contains(&thread->wait_timer.node))
+        timer_cancel(&thread->wait_timer);
+    thread->wait_result = result;
+    sched_ready(thread);
+}
+
+struct thread *waitq_wake_first(struct waitq *q, enum wait_result result)
+{
+    struct thread *thread;
+
+    if (list_empty(&q->threads))
+        return NULL;
+    thread = waiter(q->threads.next);
+    waitq_wake_thread(thread, result);
+    return thread;
+}
+
+unsigned waitq_wake_all(struct waitq *q, enum wait_result result)
+{
+    unsigned count = 0;
+
+    while (waitq_wake_first(q, result))
+        count++;
+    return count;
+}
+
+struct thread *waitq_first(const struct waitq *q)
+{
+    return list_empty(&q->threads) ? NULL : waiter(q->threads.next);
+}
+
+struct thread *waitq_nth(const struct waitq *q, unsigned n)
+{
+    struct list *link = q->threads.next;
+
+    while (n-- > 0)
+        link = link->next;
+    debug_assert(link != &q->threads);
+    return waiter(link);
+}
+
+unsigned waitq_count(const struct waitq *q)
+{
+    unsigned count = 0;
+
+    list_for_each(link, &q->threads)
+        count++;
+    return count;
+}
+
+void waitq_reorder(struct thread *thread)
+{
+    struct waitq *q = thread->waitq;
+
+    if (!q || q->fifo)
+        return;
+    list_remove(&thread->wait_link);
+    enqueue(q, thread);
+}
