@@ -35,8 +35,10 @@ check_cpu:
         cpuid
         test    eax, eax
         jz      refuse
+        push    ebx                     ; the vendor's first four letters
         mov     eax, 1
         cpuid
+        pop     ebx
         mov     edi, features
 .next:  mov     ecx, [edi]              ; its bit in edx
         jecxz   .sep
@@ -46,8 +48,10 @@ check_cpu:
         add     edi, 8
         jmp     .next
 
-        ; Pentium Pro: CPUID promises SYSENTER before model 3, stepping 3, where it does not exist.
-.sep:   mov     ecx, eax
+        ; Intel's Pentium Pro: CPUID promises SYSENTER before model 3, stepping 3, in error.
+.sep:   cmp     ebx, "Genu"
+        jne     .fine
+        mov     ecx, eax
         shr     ecx, 8
         and     ecx, 15
         cmp     ecx, 6

@@ -67,6 +67,9 @@ static void module_find(const struct multiboot_info *info)
     boot_info.module_end = module->end;
 }
 
+// The end of usable memory, taken or not: the direct map ends there, so that a wild pointer above it faults.
+static uintptr_t memory_end;
+
 static uintptr_t clip(uint64_t address)
 {
     return address < DIRECT_MAP_MAX ? (uintptr_t)address : DIRECT_MAP_MAX;
@@ -85,6 +88,8 @@ static void map_apply(const struct multiboot_info *info, bool usable, struct reg
 
         if (last < e->base)
             last = UINT64_MAX;
+        if (e->type == MULTIBOOT_MAP_USABLE && clip(last) > memory_end)
+            memory_end = clip(last);
         if ((e->type == MULTIBOOT_MAP_USABLE) == usable)
             change(list, clip(e->base), clip(last));
         at += e->size + sizeof e->size;
@@ -122,6 +127,7 @@ static void memory_find(const struct multiboot_info *info, struct regions *list)
         uint64_t end = LOW_MEMORY_END + (uint64_t)info->mem_upper * 1024;
 
         regions_add(list, LOW_MEMORY_END, clip(end));
+        memory_end = clip(end);
         unreachable = end - clip(end);
     } else {
         panic("the boot loader does not say how much memory there is");
@@ -158,7 +164,7 @@ __attribute__((noreturn)) void boot_main(uint32_t physical)
     module_find(info);
     memory_find(info, &list);
     regions_take(&list);
-    pmap_bootstrap();
+    pmap_bootstrap(memory_end);
     descriptors_init();
     fpu_init();
     interrupt_init();

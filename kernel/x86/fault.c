@@ -17,6 +17,7 @@
 #include "x86/pmap.h"
 #include "x86/upcall.h"
 
+#define PAGE_FAULT_PRESENT 1u
 #define PAGE_FAULT_WRITE 2u
 #define PAGE_FAULT_RESERVED 8u
 #define SELECTOR_MASK 0xFFFFu
@@ -68,7 +69,7 @@ static void kernel_page_fault(uintptr_t address, struct trap_frame *frame)
 
     if (!f || f->kind != FIXUP_COPY || address >= VM_MAX_ADDRESS)
         panic_frame(frame, "the kernel touched address 0x%lx, which it %s", (unsigned long)address,
-                    frame->error & PAGE_FAULT_WRITE ? "may not write" : "has not mapped");
+                    frame->error & PAGE_FAULT_PRESENT ? "may not write" : "has not mapped");
     if (resolve_page_fault(address, frame->error & PAGE_FAULT_WRITE) != KERN_SUCCESS)
         frame->eip = f->target;
 }

@@ -39,8 +39,11 @@ static uint32_t first_table[ENTRIES] __attribute__((aligned(PAGE_SIZE))); // of 
 struct pmap kernel_pmap;
 static struct pmap *active;
 
-void pmap_bootstrap(void)
+void pmap_bootstrap(uintptr_t memory_end)
 {
+    for (uintptr_t at = (memory_end + TABLE_SPAN - 1) & -TABLE_SPAN; at < DIRECT_MAP_MAX;
+         at += TABLE_SPAN)
+        boot_directory[KERNEL_FIRST + (at >> TABLE_SHIFT)] = 0;
     for (unsigned i = 0; i < ENTRIES; i++) {
         const char *page = phys_to_virt(i << PAGE_SHIFT);
         bool constant = (page >= kernel_text_start && page < kernel_data_start)

@@ -63,8 +63,8 @@ void pmap_clear_modified(struct pmap *pmap, uintptr_t address);
 // page tables in one step each.
 uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end);
 
-// At boot, on the directory that boot/start.asm made: takes the low mapping away and makes the
-// kernel's code and constants read-only.
-void pmap_bootstrap(void);
+// At boot, on the directory that boot/start.asm made: takes away the low mapping and that of physical
+// addresses from `memory_end` on, and makes the kernel's code and constants read-only.
+void pmap_bootstrap(uintptr_t memory_end);
 
 #endif
