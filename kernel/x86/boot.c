@@ -168,7 +168,7 @@ __attribute__((noreturn)) void boot_main(uint32_t physical)
     descriptors_init();
     fpu_init();
     interrupt_init();
-    clock_init();
+    clock_start();
     kernel_main();
 }
 

@@ -102,7 +102,7 @@ uint32_t clock_resolution(void)
     return NS_FACTOR / TICK_FACTOR + 1;
 }
 
-void clock_init(void)
+void clock_start(void)
 {
     uint8_t speaker = io_in8(SPEAKER_PORT);
 

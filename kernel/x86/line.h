@@ -8,7 +8,7 @@ void interrupt_line(unsigned line);
 // Sets up the controller, every line masked. (interrupt.c)
 void interrupt_init(void);
 // Starts the time. (clock.c)
-void clock_init(void);
+void clock_start(void);
 // The timer's line was raised. (clock.c)
 void clock_interrupt(void);
 
