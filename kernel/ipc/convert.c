@@ -86,6 +86,9 @@ semaphore_t convert_port_to_semaphore(ipc_port_t port)
 {
     struct semaphore *semaphore = port_object(port, PORT_SEMAPHORE);
 
+    // A right whose port has died: the caller shall hear KERN_TERMINATED.
+    if (port == PORT_DEAD)
+        semaphore = &dead_semaphore;
     if (semaphore)
         semaphore_reference(semaphore);
     return semaphore;

@@ -9,6 +9,7 @@
 #include "ipc/port_set.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
+#include "kern/device.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
@@ -130,18 +131,26 @@ struct port *port_make_send_once(struct port *port)
     return port;
 }
 
-void port_release_send(struct port *port)
+// Nobody can send any more: tells who asked to know. Device ports live by their send rights alone.
+static void no_more_senders(struct port *port)
 {
-    struct port *notify;
+    struct port *notify = port->no_senders;
 
-    if (!port_valid(port))
-        return;
-    kassert(port->srights > 0);
-    if (--port->srights == 0 && port->active && port->no_senders) {
-        notify = port->no_senders;
+    if (notify) {
         port->no_senders = NULL;
         notify_no_senders(notify, port->mscount);
     }
+    if (port->kind == PORT_DEVICE)
+        device_no_senders(port->object);
+}
+
+void port_release_send(struct port *port)
+{
+    if (!port_valid(port))
+        return;
+    kassert(port->srights > 0);
+    if (--port->srights == 0 && port->active)
+        no_more_senders(port);
     port_release(port);
 }
 
