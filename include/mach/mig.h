@@ -71,34 +71,29 @@ typedef struct mig_symtab {
  */
 #define MIG_BEHIND(type, msg, used, max) ((type *)(void *)((char *)(msg) + (used) - (max)))
 
-/* Copies at most max bytes of a string including its end, which is always there, and fills the rest
- * of the last word with 0.  Returns the bytes used, the terminating 0 included. */
+/* Copies at most max bytes of a string including its end, which is always there. Returns the bytes
+ * used. */
 static inline mach_msg_type_number_t mig_put_string(char *to, const char *from, unsigned int max)
 {
-    unsigned int n = 0, used;
+    unsigned int n = 0;
 
     while (n + 1 < max && from[n] != '\0') {
         to[n] = from[n];
         n++;
     }
-    to[n++] = '\0';
-    for (used = n; n % 4 != 0 && n < max; n++)
-        to[n] = '\0';
-    return used;
+    to[n] = '\0';
+    return n + 1;
 }
 
-/* Ends a string that somebody wrote into max bytes of a message and fills the rest of the last word.
- * Returns the bytes used. */
+/* Ends a string that somebody wrote into max bytes. Returns the bytes used. */
 static inline mach_msg_type_number_t mig_end_string(char *string, unsigned int max)
 {
-    unsigned int n = 0, used;
+    unsigned int n = 0;
 
     while (n + 1 < max && string[n] != '\0')
         n++;
-    string[n++] = '\0';
-    for (used = n; n % 4 != 0 && n < max; n++)
-        string[n] = '\0';
-    return used;
+    string[n] = '\0';
+    return n + 1;
 }
 
 /* The same for a string whose whole max bytes travel: nothing of the buffer's past goes with it. */

@@ -187,6 +187,9 @@ static const char *param_ctype(const struct param *param, enum side side)
     case PARAM_VALUE:
         if (arg->direction == DIR_SERVER_IMPL || arg->direction == DIR_MSG_SEQNO)
             return arg->type->server_ctype;
+        /* Callers pass literals and buffers shorter than the array that the type may be. */
+        if (side == USER_SIDE && arg->direction == DIR_IN && arg->type->kind == TYPE_STRING)
+            return "const char *";
         if (!read_only || arg->type->kind == TYPE_OOL)
             return function_ctype(arg, side);
         if (arg->type->kind == TYPE_ARRAY || arg->type->kind == TYPE_STRING)

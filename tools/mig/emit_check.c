@@ -125,6 +125,19 @@ static void emit_descriptor_count(FILE *out, const struct message *message, cons
 
 /* ---- data ----------------------------------------------------------------------------------- */
 
+/* Whether the check of anything behind n varying fields needs to find it. */
+static bool checks_behind(const struct message *message, unsigned n)
+{
+    for (const struct field *f = message->fields; f; f = f->next) {
+        bool has_data = message->is_reply ? arg_goes_out(f->arg) : arg_goes_in(f->arg);
+        bool checked = f->kind == FIELD_COUNT ? has_data : f->arg->type->kind == TYPE_STRING;
+
+        if (f->behind >= n && checked)
+            return true;
+    }
+    return false;
+}
+
 static void emit_varying(FILE *out, const struct message *message, const struct field *field)
 {
     const struct arg *arg = field->arg;
@@ -141,7 +154,7 @@ static void emit_varying(FILE *out, const struct message *message, const struct 
     if (string)
         emit_return_if(out, format("!mig_string_ends(%s->%s, %s)", base, arg->name, count),
                        bad(message));
-    if (has_fields_behind(message, field->behind + 1))
+    if (checks_behind(message, field->behind + 1))
         fprintf(out, "    %s = MIG_BEHIND(%s, %s, MIG_PAD(%s), %u);\n",
                 via(message, field->behind + 1), message_ctype(message), base,
                 bytes_of(arg, count), pad4(field->size));
@@ -166,7 +179,7 @@ static void emit_locals(FILE *out, const struct message *message)
         return;
     fprintf(out, "    mach_msg_size_t size = %u;\n", message->min_size);
     for (unsigned n = 1; n <= message->varying_count; n++)
-        if (has_fields_behind(message, n))
+        if (checks_behind(message, n))
             fprintf(out, "    %s *%s;\n", message_ctype(message), via(message, n));
     fputc('\n', out);
 }

@@ -67,13 +67,18 @@ static void emit_out_descriptor(FILE *out, const struct message *message,
 /* A count beyond the array is the function's mistake; the reply does not run over its buffer. */
 static void emit_count_checks(FILE *out, const struct message *message)
 {
+    const char *start = "    if (";
+
     for (const struct field *f = message->fields; f; f = f->next)
-        if (f->kind == FIELD_COUNT && f->arg->type->kind == TYPE_ARRAY)
-            fprintf(out,
-                    "    if (OutP->%sCnt > %u) {\n"
-                    "        mig_reply_error(OutHeadP, MIG_ARRAY_TOO_LARGE);\n"
-                    "        return;\n    }\n",
-                    f->arg->name, f->arg->type->count);
+        if (f->kind == FIELD_COUNT && f->arg->type->kind != TYPE_STRING &&
+            f->arg->type->count != 0) {
+            fprintf(out, "%sOutP->%sCnt > %u", start, f->arg->name, f->arg->type->count);
+            start = " ||\n        ";
+        }
+    if (same(start, "    if ("))
+        return;
+    fputs(") {\n        mig_reply_error(OutHeadP, MIG_ARRAY_TOO_LARGE);\n"
+          "        return;\n    }\n", out);
 }
 
 static void emit_value(FILE *out, const struct field *field)
@@ -93,19 +98,16 @@ static void emit_value(FILE *out, const struct field *field)
 }
 
 /* Bytes that a varying field uses, as a C expression good before anything has moved. */
-static char *used(const struct message *message, const struct field *field)
+static char *used(const struct field *field)
 {
-    char *count = format("OutP->%sCnt", field->arg->count_of->name);
-
-    (void)message;
-    return bytes_of(field->arg, count);
+    return bytes_of(field->arg, format("OutP->%sCnt", field->arg->count_of->name));
 }
 
 static void emit_clear_pads(FILE *out, const struct message *message)
 {
     for (const struct field *f = message->fields; f; f = f->next)
-        if (f->varying && f->arg->type->kind == TYPE_ARRAY && element_size(f->arg->type) % 4 != 0)
-            fprintf(out, "    mig_clear_pad(OutP->%s, %s);\n", f->arg->name, used(message, f));
+        if (f->varying && element_size(f->arg->type) % 4 != 0)
+            fprintf(out, "    mig_clear_pad(OutP->%s, %s);\n", f->arg->name, used(f));
 }
 
 static void emit_move(FILE *out, unsigned from, unsigned to_fixed, const char *plus)
@@ -115,19 +117,19 @@ static void emit_move(FILE *out, unsigned from, unsigned to_fixed, const char *p
     fprintf(out, "    memmove(End, (char *)OutP + %u, %s);\n    End += %s;\n", from, length, length);
 }
 
-/* Declares UsedN for each varying field; then moves the pieces. */
+/* Sizes first, while all counts are where they were written; then the pieces move. */
 static void emit_press(FILE *out, const struct message *message)
 {
     unsigned last_end = 0; /* where the last varying field ends at its largest */
 
     for (const struct field *f = message->fields; f; f = f->next)
         if (f->varying)
-            fprintf(out, "    Used%u = MIG_PAD(%s);\n", f->behind, used(message, f));
+            fprintf(out, "    mach_msg_size_t Used%u = MIG_PAD(%s);\n", f->behind, used(f));
     for (const struct field *f = message->fields; f; f = f->next) {
         if (!f->varying)
             continue;
         if (f->behind == 0)
-            fprintf(out, "    End = (char *)OutP + %u + Used0;\n", f->offset);
+            fprintf(out, "    char *End = (char *)OutP + %u + Used0;\n\n", f->offset);
         else
             emit_move(out, last_end, f->offset, format("Used%u", f->behind));
         last_end = f->offset + pad4(f->size);
@@ -151,14 +153,9 @@ static void emit_reply_size(FILE *out, const struct message *message)
         for (const struct field *f = message->fields; f; f = f->next)
             if (f->varying)
                 fprintf(out, "    OutP->Head.msgh_size = %u + MIG_PAD(%s);\n", message->min_size,
-                        used(message, f));
+                        used(f));
     } else {
-        fputs("    {\n    char *End;\n    mach_msg_size_t Used0", out);
-        for (unsigned n = 1; n < message->varying_count; n++)
-            fprintf(out, ", Used%u", n);
-        fputs(";\n\n", out);
         emit_press(out, message);
-        fputs("    }\n", out);
     }
 }
 

@@ -87,7 +87,7 @@ static void emit_pointers(FILE *out, const struct message *message)
 {
     for (const struct field *f = message->fields; f; f = f->next)
         if (f->varying && has_fields_behind(message, f->behind + 1))
-            fprintf(out, "    %s *%s = MIG_BEHIND(%s, %s, MIG_PAD(%s), %u);\n",
+            fprintf(out, "    %s *%s =\n        MIG_BEHIND(%s, %s, MIG_PAD(%s), %u);\n",
                     message_ctype(message), via(message, f->behind + 1), message_ctype(message),
                     via(message, f->behind),
                     bytes_of(f->arg, count_in_message(message, f->arg)), pad4(f->size));
@@ -257,7 +257,9 @@ static void emit_function_call(FILE *out, const struct routine *routine)
 
         if (column > start && column + strlen(text) > LINE_WIDTH - 3)
             column = fprintf(out, "\n%*s", start, "") - 1;
-        column += fprintf(out, "%s%s", text, p->next ? ", " : "");
+        else if (column > start)
+            column += fprintf(out, " ");
+        column += fprintf(out, "%s%s", text, p->next ? "," : "");
     }
     fputs(");\n", out);
 }

@@ -121,9 +121,9 @@ static void emit_pack_value(FILE *out, const struct message *message, const stru
                 arg->type->varying ? bytes_of(arg, count_param(arg)) : format("%u", field->size));
         break;
     }
-    if (arg->type->varying && element_size(arg->type) % 4 != 0 && arg->type->kind == TYPE_ARRAY)
+    if (field->varying && element_size(arg->type) % 4 != 0)
         fprintf(out, "    mig_clear_pad(%s->%s, %s);\n", base, name,
-                bytes_of(arg, count_param(arg)));
+                bytes_of(arg, count_in_message(message, arg)));
     else if (!arg->type->varying && field->size % 4 != 0)
         fprintf(out, "    memset(%s->%sPad, 0, sizeof(%s->%sPad));\n", base, name, base, name);
     if (field->varying)
@@ -159,7 +159,7 @@ static char *request_size(const struct message *message)
 
     for (const struct field *f = message->fields; f; f = f->next)
         if (f->varying)
-            size = format("%s + MIG_PAD(%s)", size,
+            size = format("%s +\n                          MIG_PAD(%s)", size,
                           bytes_of(f->arg, count_in_message(message, f->arg)));
     return size;
 }
