@@ -120,8 +120,8 @@ features:                               ; CPUID leaf 1, bit of edx and what to s
         dd 0
 
 %macro lacks 2
-%1:     db "Minato cannot run on this processor: it lacks ", %2, ". A Pentium III or later is needed "
-        db "(QEMU: -cpu qemu32 or better).", 0
+%1:     db "Minato cannot run on this processor: it lacks ", %2
+        db ". A Pentium III or later is needed (QEMU: -cpu qemu32 or better).", 0
 %endmacro
 
 lacks no_cpuid, "the CPUID instruction"

@@ -53,13 +53,12 @@ start:
         add     eax, 4 << 20
         loop    .entry
 
-        mov     eax, cr4
-        or      eax, CR4_PSE_PGE
+        mov     eax, CR4_PSE_PGE        ; the loader's other bits, if any, are not wanted
         mov     cr4, eax
         mov     eax, boot_directory - KERNEL_BASE
         mov     cr3, eax
         mov     eax, cr0
-        and     eax, ~0x6000000C        ; CD, NW, TS, EM off
+        and     eax, ~0x6004000C        ; CD, NW, AM, TS, EM off
         or      eax, CR0_PG_WP_NE_MP
         mov     cr0, eax
         mov     eax, higher_half

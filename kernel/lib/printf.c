@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Formatted text: %d %i %u %x %X %o %c %s %p %%, with flags - and 0, width and precision (numbers or *),
-// lengths h, l, ll and z. An unknown conversion is printed as it stands.
+// Formatted text: %d %i %u %x %X %o %c %s %p %%, with flags - and 0, width and precision (numbers
+// or *), lengths h, l, ll and z. An unknown conversion is printed as it stands.
 //
 // Characters go to a struct out, which either fills a buffer or feeds the console's sink.
 #include "lib/printf.h"

@@ -67,7 +67,8 @@ static void module_find(const struct multiboot_info *info)
     boot_info.module_end = module->end;
 }
 
-// The end of usable memory, taken or not: the direct map ends there, so that a wild pointer above it faults.
+// The end of usable memory, taken or not: the direct map ends there, so that a wild pointer above
+// it faults.
 static uintptr_t memory_end;
 
 static uintptr_t clip(uint64_t address)

@@ -30,11 +30,11 @@ bool boot_option(const char *key, char *value, unsigned size);
 void console_putc(char c); // the kernel's own words, straight to the serial port
 
 // Exit statuses of the kernel's own; 0 … 125 are for whoever ends a batch run.
-#define MACHINE_STATUS_REFUSED 126 // not a processor or loader that we can work with (boot/check.asm)
+#define MACHINE_STATUS_REFUSED 126 // a processor or loader that will not do (boot/check.asm)
 #define MACHINE_STATUS_PANIC 127
 
-// Leaves QEMU with (status << 1) | 1 where that device exists, else powers off by ACPI's usual ports,
-// else halts.
+// Leaves QEMU with (status << 1) | 1 where that device exists, else powers off by ACPI's usual
+// ports, else halts.
 __attribute__((noreturn)) void machine_power_off(unsigned status);
 __attribute__((noreturn)) void machine_restart(void);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Time, from the 8254 timer chip: channel 2 counts for ever and tells the time, channel 0 counts down
-// once and interrupts.
+// Time, from the 8254 timer chip: channel 2 counts for ever and tells the time, channel 0 counts
+// down once and interrupts.
 //
-// Channel 2 goes round every 65536 ticks (54.9 ms), so it must be read more often than that: channel 0
-// is always armed, for at most KEEP_ALIVE_NS, and a later deadline is approached in pieces. Ticks
-// become nanoseconds by an exact fraction whose remainder is carried along, so time does not drift.
+// Channel 2 goes round every 65536 ticks (54.9 ms), so it must be read more often than that:
+// channel 0 is always armed, for at most KEEP_ALIVE_NS, and a later deadline is approached in
+// pieces. Ticks become nanoseconds by an exact fraction whose remainder is carried along, so time
+// does not drift.
 #include "x86/interrupt.h"
 #include "x86/io.h"
 #include "x86/line.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The serial port, polled: for what the kernel itself has to say, which is little. The console server
-// drives the same port for everybody else; a message of the kernel may fall between its characters.
+// The serial port, polled: for what the kernel itself has to say, which is little. The console
+// server drives the same port for everybody else; a message of the kernel may fall between its
+// characters.
 #include "x86/console.h"
 #include "lib/printf.h"
 #include "x86/boot.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// One processor, as the rest of the kernel sees it: who runs on it and what it still has to do before
-// it may go back to user mode. The scheduler's part of a processor is kern/sched.h.
+// One processor, as the rest of the kernel sees it: who runs on it and what it still has to do
+// before it may go back to user mode. The scheduler's part of a processor is kern/sched.h.
 //
 // The kernel runs with interrupts off, from entry to exit; they are taken only in user mode, in
 // `cpu_idle`, and at `preemption_point`, so kernel code never meets an interrupt halfway through.
@@ -39,8 +39,8 @@ static inline struct thread *current_thread(void)
 
 // Lets one pending interrupt in and waits for the next if there is none. Called by the idle thread.
 void cpu_idle(void);
-// Lets pending interrupts in; call in loops that may take longer than some 10,000 instructions. After
-// it, anything not referenced may be gone: restart from names.
+// Lets pending interrupts in; call in loops that may take longer than some 10,000 instructions.
+// After it, anything not referenced may be gone: restart from names.
 void preemption_point(void);
 // Instructions (or cycles) since the processor started.
 static inline uint64_t cpu_cycles(void)

@@ -13,8 +13,8 @@
 ;     frame    ->  how                   HOW_SYSENTER, HOW_FULL, HOW_SET
 ;
 ; The kernel runs with interrupts off, flat ds and es, and never touches fs and gs: those stay the
-; user's and are switched with the thread (switch.asm). Exceptions in the kernel itself push the same
-; frame without esp and ss, deeper in the stack.
+; user's and are switched with the thread (switch.asm). Exceptions in the kernel itself push the
+; same frame without esp and ss, deeper in the stack.
 ;
 ; Out: by `sysexit` when the frame is as sysenter left it, by `iret` otherwise, after looking at the
 ; processor's ast word. A C function keeps ebx, esi, edi and ebp, so the fast way out does not load
@@ -34,10 +34,10 @@ section .text
 
 ; ---- traps ---------------------------------------------------------------------------------
 
-; eax = trap number, ecx = user esp, edx = where to return. esp = &tss.esp0. The user's ds and es may
-; be anything, as may EFLAGS: TF raises a debug exception here (-> sysenter_traced, fault.c), NT
-; would make an iret a task switch, DF turn string instructions round.
-; Leaves ds and es flat, and the flags clobbered, as after a C call.
+; eax = trap number, ecx = user esp, edx = where to return. esp = &tss.esp0. The user's ds and es
+; may be anything, as may EFLAGS: TF raises a debug exception here (-> sysenter_traced, fault.c), NT
+; would make an iret a task switch, DF turn string instructions round. Leaves ds and es flat, and
+; the flags clobbered, as after a C call.
 sysenter_entry:
         mov     esp, [esp]
 sysenter_entry_end:
@@ -175,8 +175,8 @@ return_to_user:
         call    return_to_user_checks
         jmp     return_to_user
 
-; To wherever the frame says, user or kernel. The three marked instructions fault when a selector has
-; become bad since it was loaded (fault.c, user_return_failed).
+; To wherever the frame says, user or kernel. The three marked instructions fault when a selector
+; has become bad since it was loaded (fault.c, user_return_failed).
 return_full:
 return_load_es:
         mov     es, [esp + FRAME_ES]

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Exceptions and interrupts, once entry.asm has saved the registers.
 //
-// An exception of the user is resolved (page fault, first use of the FPU or of an I/O port) or turned
-// into a Mach exception. One of the kernel itself is expected at few places: copies to and from user
-// memory and loads of the user's selectors, which the fixup table lists, the last instructions of the
-// way out, and the first of the sysenter entry. Anything else is a bug, and panics.
+// An exception of the user is resolved (page fault, first use of the FPU or of an I/O port) or
+// turned into a Mach exception. One of the kernel itself is expected at few places: copies to and
+// from user memory and loads of the user's selectors, which the fixup table lists, the last
+// instructions of the way out, and the first of the sysenter entry. Anything else is a bug, and
+// panics.
 #include "x86/fault.h"
 #include <stddef.h>
 #include "lib/assert.h"
@@ -63,27 +64,28 @@ static const struct fixup *fixup_find(uint32_t eip)
     return NULL;
 }
 
-static void kernel_page_fault(uintptr_t address, struct trap_frame *frame)
+// Not inlined, to keep the user's page faults, which are many, short.
+static __attribute__((noinline)) struct trap_frame *kernel_page_fault(uintptr_t address,
+                                                                      struct trap_frame *frame)
 {
     const struct fixup *f = fixup_find(frame->eip);
 
+    if (frame->error & PAGE_FAULT_RESERVED)
+        panic_frame(frame, "broken page table for address 0x%lx", (unsigned long)address);
     if (!f || f->kind != FIXUP_COPY || address >= VM_MAX_ADDRESS)
         panic_frame(frame, "the kernel touched address 0x%lx, which it %s", (unsigned long)address,
                     frame->error & PAGE_FAULT_PRESENT ? "may not write" : "has not mapped");
     if (resolve_page_fault(address, frame->error & PAGE_FAULT_WRITE) != KERN_SUCCESS)
         frame->eip = f->target;
+    return frame;
 }
 
 struct trap_frame *page_fault(uintptr_t address, struct trap_frame *frame)
 {
     kern_return_t kr = KERN_INVALID_ADDRESS;
 
-    if (frame->error & PAGE_FAULT_RESERVED)
-        panic_frame(frame, "broken page table for address 0x%lx", (unsigned long)address);
-    if (!frame_from_user(frame)) {
-        kernel_page_fault(address, frame);
-        return frame;
-    }
+    if (!frame_from_user(frame) || frame->error & PAGE_FAULT_RESERVED)
+        return kernel_page_fault(address, frame);
     if (address < VM_MAX_ADDRESS)
         kr = resolve_page_fault(address, frame->error & PAGE_FAULT_WRITE);
     if (kr != KERN_SUCCESS)
@@ -94,7 +96,8 @@ struct trap_frame *page_fault(uintptr_t address, struct trap_frame *frame)
 // ---- exceptions of the kernel --------------------------------------------------------------
 
 // The way out met a selector that had become bad. The frame of this exception lies over the user's
-// general registers when it was the iret that failed: what was there has been loaded, so it is here.
+// general registers when it was the iret that failed: what was there has been loaded, so it is
+// here.
 static struct trap_frame *user_return_failed(const struct trap_frame *frame)
 {
     struct trap_frame *user = machine_current()->frame;
@@ -124,8 +127,8 @@ static struct trap_frame *user_return_failed(const struct trap_frame *frame)
     return user;
 }
 
-// Did `frame` interrupt the last steps towards user mode? It then lies right below the user's frame,
-// or, at the iret, in its lower part.
+// Did `frame` interrupt the last steps towards user mode? It then lies right below the user's
+// frame, or, at the iret, in its lower part.
 static bool left_for_user(const struct trap_frame *frame)
 {
     const struct trap_frame *user = machine_current()->frame;
@@ -137,8 +140,9 @@ static bool left_for_user(const struct trap_frame *frame)
            && interrupted_sp == (const void *)user;
 }
 
-// A single step or watched address in the kernel. Only the sysenter entry can be stepped into; it has
-// a second entry for that. A watched user address that the kernel's copy touches counts for nothing.
+// A single step or watched address in the kernel. Only the sysenter entry can be stepped into; it
+// has a second entry for that. A watched user address that the kernel's copy touches counts for
+// nothing.
 static void kernel_debug(struct trap_frame *frame)
 {
     debug_take_status();
@@ -174,8 +178,10 @@ static void user_debug(struct machine_thread *m)
 
     m->debug[6] = status;
     for (unsigned i = 0; i < 4; i++) {
-        if (status & DR6_BREAKPOINTS & 1u << i)
+        if (status & DR6_BREAKPOINTS & 1u << i) {
             watched = m->debug[i];
+            m->frame->eflags |= EFLAGS_RF; // lets the instruction run when the thread goes on
+        }
     }
     handle_exception(EXC_BREAKPOINT, EXC_I386_SGL, (int)watched);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // FPU and SSE registers, switched when they are used rather than with every switch.
 //
-// The processor's registers belong to `owner`, which has MACHINE_FPU set. While another thread runs,
-// CR0.TS is set; its first FPU instruction raises #NM, and fpu_use puts the owner's registers away
-// and loads its own. The kernel itself has no use for them.
+// The processor's registers belong to `owner`, which has MACHINE_FPU set. While another thread
+// runs, CR0.TS is set; its first FPU instruction raises #NM, and fpu_use puts the owner's registers
+// away and loads its own. The kernel itself has no use for them.
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
@@ -39,8 +39,8 @@ static inline void fx_save(struct i386_float_state *state)
 {
     __asm__ volatile("fxsave %0" : "=m"(*state));
 }
-// Some processors leave the x87 pointers alone when no exception is pending; so that the next thread
-// does not find the last one's, they are overwritten first.
+// Some processors leave the x87 pointers alone when no exception is pending; so that the next
+// thread does not find the last one's, they are overwritten first.
 static inline void fx_restore(const struct i386_float_state *state)
 {
     static const int32_t zero;

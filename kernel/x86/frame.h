@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A thread's user registers, as they lie at the top of its kernel stack, whichever way it came in.
 //
-// `sysenter` fills only what a C caller can expect to get back (eip, esp, ebx, esi, edi, ebp): how is
-// then HOW_SYSENTER and frame_complete makes the rest up. Exceptions in the kernel itself push the
-// same layout without esp and ss. The assembly knows the offsets from layout.inc.
-// Read next: entry.asm.
+// `sysenter` fills only what a C caller can expect to get back (eip, esp, ebx, esi, edi, ebp): how
+// is then HOW_SYSENTER and frame_complete makes the rest up. Exceptions in the kernel itself push
+// the same layout without esp and ss. The assembly knows the offsets from layout.inc. Read next:
+// entry.asm.
 #ifndef X86_FRAME_H
 #define X86_FRAME_H
 

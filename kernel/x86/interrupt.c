@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The two 8259 interrupt controllers: sixteen lines, all masked but those that somebody attached to.
+// The two 8259 interrupt controllers: sixteen lines, all masked but those that somebody attached
+// to.
 //
 // A line is masked and acknowledged before its handler runs, so that a level-triggered device stays
 // quiet until its driver, a user task, has served it and unmasks the line. Read next: clock.c.
@@ -82,9 +83,9 @@ static void acknowledge(unsigned line)
     io_out8(PIC1, END_OF_INTERRUPT);
 }
 
-// A line that goes away before the processor asks which it was is reported as the controller's last.
-// It is not in service then and must not be acknowledged, except to the first controller, which only
-// saw the second one's request.
+// A line that goes away before the processor asks which it was is reported as the controller's
+// last. It is not in service then and must not be acknowledged, except to the first controller,
+// which only saw the second one's request.
 static bool spurious(unsigned line)
 {
     uint16_t port = line >= LINES_PER_PIC ? PIC2 : PIC1;

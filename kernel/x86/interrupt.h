@@ -19,8 +19,9 @@ void interrupt_mask(unsigned line);
 
 // Nanoseconds since boot; never goes back. A few instructions and two port reads.
 uint64_t clock_now(void);
-// Asks for timer_interrupt() (upcall.h) at `deadline` (ns since boot) or as soon as it is past; it may
-// come early, and must then be armed again. UINT64_MAX: not at all (the clock still keeps time).
+// Asks for timer_interrupt() (upcall.h) at `deadline` (ns since boot) or as soon as it is past; it
+// may come early, and must then be armed again. UINT64_MAX: not at all (the clock still keeps
+// time).
 void clock_arm(uint64_t deadline);
 // Resolution of clock_now in nanoseconds.
 uint32_t clock_resolution(void);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which I/O ports a task may touch.
 //
-// The processor asks a bitmap in the TSS. That is filled when it is needed: the first access after a
-// change of tasks raises a protection fault, which copies the task's bitmap and lets the instruction
-// run again. pmap_activate takes the bitmap away from the next task. Read next: fault.c.
+// The processor asks a bitmap in the TSS. That is filled when it is needed: the first access after
+// a change of tasks raises a protection fault, which copies the task's bitmap and lets the
+// instruction run again. pmap_activate takes the bitmap away from the next task. Read next:
+// fault.c.
 #include "lib/slab.h"
 #include "lib/string.h"
 #include <stddef.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The last words: what went wrong, who ran, with which registers, and how it got there.
 //
-// The back trace follows the frame pointers. It names the function of each return address minus one:
-// a call that never returns may be the last instruction of its function, and its return address that
-// of the next one. Read next: ksyms.h.
+// The back trace follows the frame pointers. It names the function of each return address minus
+// one: a call that never returns may be the last instruction of its function, and its return
+// address that of the next one. Read next: ksyms.h.
 #include "x86/panic.h"
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A panic with registers: what lib/assert.h's panic is to broken state, this is to broken execution.
+// A panic with registers: what lib/assert.h's panic is to broken state, this is to broken
+// execution.
 #ifndef X86_PANIC_H
 #define X86_PANIC_H
 

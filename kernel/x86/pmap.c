@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Two-level page tables (pmap.h).
 //
-// The kernel's 4 MiB pages are made once, at boot, and copied into every directory. User page tables
-// are made when they are needed and live as long as their pmap; a bitmap says which there are, so
-// that nothing has to look through 768 entries. The kernel edits tables through the direct map.
-// Read next: vm/page.h, which remembers who maps a page.
+// The kernel's 4 MiB pages are made once, at boot, and copied into every directory. User page
+// tables are made when they are needed and live as long as their pmap; a bitmap says which there
+// are, so that nothing has to look through 768 entries. The kernel edits tables through the direct
+// map. Read next: vm/page.h, which remembers who maps a page.
 #include "x86/pmap.h"
 #include "lib/assert.h"
 #include "lib/string.h"
@@ -65,14 +65,18 @@ static inline uint32_t *directory_of(const struct pmap *pmap)
     return phys_to_virt(pmap->directory);
 }
 
+// The entry for `address` in a page table, given the directory's entry for that.
+static inline uint32_t *entry_in(uint32_t table, uintptr_t address)
+{
+    return (uint32_t *)phys_to_virt(table & PTE_FRAME) + (address >> PAGE_SHIFT) % ENTRIES;
+}
+
 // The entry that maps `address`; NULL when there is no page table for it.
 static inline uint32_t *entry_find(const struct pmap *pmap, uintptr_t address)
 {
     uint32_t table = directory_of(pmap)[address >> TABLE_SHIFT];
 
-    if (!(table & PTE_PRESENT))
-        return NULL;
-    return (uint32_t *)phys_to_virt(table & PTE_FRAME) + (address >> PAGE_SHIFT) % ENTRIES;
+    return table & PTE_PRESENT ? entry_in(table, address) : NULL;
 }
 
 static inline void translation_changed(const struct pmap *pmap, uintptr_t address)
@@ -153,15 +157,13 @@ static bool table_make(struct pmap *pmap, uintptr_t address)
 
 bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection)
 {
-    uint32_t *entry = entry_find(pmap, address);
+    uint32_t *table = &directory_of(pmap)[address >> TABLE_SHIFT];
 
     debug_assert(address < VM_MAX_ADDRESS && pmap != &kernel_pmap);
-    if (!entry) {
-        if (!table_make(pmap, address))
-            return false;
-        entry = entry_find(pmap, address);
-    }
+    if (!(*table & PTE_PRESENT) && !table_make(pmap, address))
+        return false;
 
+    uint32_t *entry = entry_in(*table, address);
     uint32_t old = *entry;
 
     *entry = physical | PTE_PRESENT | PTE_USER | (protection & VM_PROT_WRITE ? PTE_WRITE : 0);

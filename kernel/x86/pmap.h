@@ -53,8 +53,8 @@ bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_pro
 struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address);
 // Takes write permission away from one page.
 void pmap_write_protect(struct pmap *pmap, uintptr_t address);
-// Sets the protection of one page that is mapped; does nothing otherwise. Never raises above what the
-// caller knows to be right.
+// Sets the protection of one page that is mapped; does nothing otherwise. Never raises above what
+// the caller knows to be right.
 void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection);
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address);
 void pmap_clear_referenced(struct pmap *pmap, uintptr_t address);
@@ -63,8 +63,8 @@ void pmap_clear_modified(struct pmap *pmap, uintptr_t address);
 // page tables in one step each.
 uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end);
 
-// At boot, on the directory that boot/start.asm made: takes away the low mapping and that of physical
-// addresses from `memory_end` on, and makes the kernel's code and constants read-only.
+// At boot, on the directory that boot/start.asm made: takes away the low mapping and that of
+// physical addresses from `memory_end` on, and makes the kernel's code and constants read-only.
 void pmap_bootstrap(uintptr_t memory_end);
 
 #endif

@@ -14,8 +14,8 @@ static uintptr_t region_size(const struct boot_region *r)
     return r->end - r->start;
 }
 
-// Makes room for a range of `size` bytes in a full list, by giving up the smallest. False when the new
-// one is no larger than that: it is the one to give up.
+// Makes room for a range of `size` bytes in a full list, by giving up the smallest. False when the
+// new one is no larger than that: it is the one to give up.
 static bool region_make_room(struct regions *list, uintptr_t size)
 {
     unsigned smallest = 0;

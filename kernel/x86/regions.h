@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A short list of address ranges, ascending and apart from each other.
 //
-// Ranges can be added (overlapping ones grow together) and cut out. A list that is full gives up its
-// smallest range. Pure arithmetic: tests/unit/kernel-lib.t runs it on the host.
+// Ranges can be added (overlapping ones grow together) and cut out. A list that is full gives up
+// its smallest range. Pure arithmetic: tests/unit/kernel-lib.t runs it on the host.
 #ifndef X86_REGIONS_H
 #define X86_REGIONS_H
 

@@ -30,8 +30,8 @@ extern const uint32_t trap_count;
 void return_to_user_checks(void);
 
 // A page fault on a user address, by user code or by the kernel's user copies; may block.
-// KERN_SUCCESS: the access can be repeated. Else the kernel's copy fails, or handle_exception follows
-// with EXC_BAD_ACCESS and this code: KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE,
+// KERN_SUCCESS: the access can be repeated. Else the kernel's copy fails, or handle_exception
+// follows with EXC_BAD_ACCESS and this code: KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE,
 // KERN_MEMORY_ERROR, KERN_RESOURCE_SHORTAGE. (vm/fault.c)
 kern_return_t resolve_page_fault(uintptr_t address, bool write);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Copies to and from user memory (usercopy.h). The copy itself is user_copy in switch.asm, which the
-// fixup table knows: a page fault there is resolved as one of the user would be, blocking if need be,
-// or makes it return false (fault.c). Only the range is checked here.
+// Copies to and from user memory (usercopy.h). The copy itself is user_copy in switch.asm, which
+// the fixup table knows: a page fault there is resolved as one of the user would be, blocking if
+// need be, or makes it return false (fault.c). Only the range is checked here.
 #include "x86/usercopy.h"
 #include <mach/vm_param.h>
 

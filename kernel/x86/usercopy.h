@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copies between the kernel and the current address space. Any user address may be given; pages are
-// faulted in on the way (so these may block); false means that some of it is not accessible, in which
-// case part of it may have been copied.
+// faulted in on the way (so these may block); false means that some of it is not accessible, in
+// which case part of it may have been copied.
 #ifndef X86_USERCOPY_H
 #define X86_USERCOPY_H
 
