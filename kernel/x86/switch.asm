@@ -9,7 +9,7 @@ bits 32
 
 extern cpu_entry, switch_extra, return_to_user
 global context_switch, context_start, thread_first_entry
-global load_fs, load_gs, descriptors_load, cpu_idle, preemption_point, user_copy
+global load_fs, load_gs, descriptors_load, cpu_idle, preemption_point
 
 section .text
 
@@ -125,31 +125,5 @@ preemption_point:
         nop                             ; interrupts come after the instruction that follows sti
         cli
         ret
-
-; bool user_copy(void *to, const void *from, size_t size)
-; One side is a user address, the range checked by the caller. A page fault that cannot be resolved
-; ends it with false.
-user_copy:
-        push    esi
-        push    edi
-        mov     edi, [esp + 12]
-        mov     esi, [esp + 16]
-        mov     edx, [esp + 20]
-        mov     ecx, edx
-        shr     ecx, 2
-        and     edx, 3
-.start: rep movsd
-        mov     ecx, edx
-        rep movsb
-.end:   mov     eax, 1
-        pop     edi
-        pop     esi
-        ret
-.failed:
-        xor     eax, eax
-        pop     edi
-        pop     esi
-        ret
-fixup FIXUP_COPY, .start, .end, .failed
 
 section .note.GNU-stack noalloc noexec nowrite progbits
