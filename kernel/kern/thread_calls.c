@@ -101,15 +101,16 @@ kern_return_t thread_abort_safely(thread_act_t thread)
 
 // ---- registers ----
 
-// Makes the registers of another thread lie still until thread_release.
-static kern_return_t hold_still(struct thread *thread)
+// Makes the registers of a thread lie still until thread_release. The caller's own are not at rest,
+// but for flavors that user code cannot be in the middle of changing.
+static kern_return_t hold_still(struct thread *thread, thread_state_flavor_t flavor)
 {
     kern_return_t kr;
 
-    if (!thread || thread == current_thread())
+    if (!thread || (thread == current_thread() && !machine_thread_state_own(flavor)))
         return KERN_INVALID_ARGUMENT;
     thread_hold(thread);
-    kr = thread_wait_stopped(thread);
+    kr = thread == current_thread() ? KERN_SUCCESS : thread_wait_stopped(thread);
     if (kr != KERN_SUCCESS)
         thread_release(thread);
     return kr;
@@ -118,7 +119,7 @@ static kern_return_t hold_still(struct thread *thread)
 kern_return_t thread_get_state(thread_act_t thread, thread_state_flavor_t flavor,
                                thread_state_t state, mach_msg_type_number_t *count)
 {
-    kern_return_t kr = hold_still(thread);
+    kern_return_t kr = hold_still(thread, flavor);
 
     if (kr != KERN_SUCCESS)
         return kr;
@@ -130,7 +131,7 @@ kern_return_t thread_get_state(thread_act_t thread, thread_state_flavor_t flavor
 kern_return_t thread_set_state(thread_act_t thread, thread_state_flavor_t flavor,
                                thread_state_t state, mach_msg_type_number_t count)
 {
-    kern_return_t kr = hold_still(thread);
+    kern_return_t kr = hold_still(thread, flavor);
 
     if (kr != KERN_SUCCESS)
         return kr;

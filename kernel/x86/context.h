@@ -54,6 +54,8 @@ void machine_thread_set_result(struct machine_thread *m, kern_return_t kr);
 // Flavors of <mach/thread_status.h>. *count is in natural_t units: in, room; out, filled. Set
 // checks everything before it changes anything (segments, flags, MXCSR): no state can give a thread
 // kernel rights. Errors: KERN_INVALID_ARGUMENT (flavor, count, value), KERN_RESOURCE_SHORTAGE.
+// Whether a thread may read and set the flavor for itself: it is kept apart from the trap frame.
+bool machine_thread_state_own(thread_state_flavor_t flavor);
 kern_return_t machine_thread_get_state(struct machine_thread *m, thread_state_flavor_t flavor,
                                        thread_state_t state, mach_msg_type_number_t *count);
 kern_return_t machine_thread_set_state(struct machine_thread *m, thread_state_flavor_t flavor,

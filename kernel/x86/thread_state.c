@@ -128,6 +128,11 @@ static mach_msg_type_number_t flavor_count(thread_state_flavor_t flavor)
     }
 }
 
+bool machine_thread_state_own(thread_state_flavor_t flavor)
+{
+    return flavor == i386_TLS_STATE;
+}
+
 kern_return_t machine_thread_get_state(struct machine_thread *m, thread_state_flavor_t flavor,
                                        thread_state_t state, mach_msg_type_number_t *count)
 {
