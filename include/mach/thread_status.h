@@ -25,8 +25,9 @@ typedef natural_t thread_state_data_t[THREAD_STATE_MAX];
 
 /*
  * General registers.  Segment selectors and privileged bits of efl that a user must not set are
- * replaced by safe values.  esp is where the CPU's pusha would put the kernel's stack pointer: get
- * returns uesp there, set ignores it; uesp is the thread's stack pointer.
+ * replaced by safe values; virtual-8086 mode in efl gives KERN_INVALID_ARGUMENT.  esp is where the
+ * CPU's pusha would put the kernel's stack pointer: get returns uesp there, set ignores it; uesp is
+ * the thread's stack pointer.
  */
 #define i386_THREAD_STATE 1
 struct i386_thread_state {
