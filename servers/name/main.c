@@ -57,8 +57,8 @@ static kern_return_t check_in_again(struct entry *entry, mach_port_t signature, 
     return NETNAME_SUCCESS;
 }
 
-kern_return_t serve_netname_check_in(mach_port_t server, netname_name_t name,
-                                     mach_port_t signature, mach_port_t port)
+kern_return_t serve_netname_check_in(mach_port_t server, char *name, mach_port_t signature,
+                                     mach_port_t port)
 {
     struct entry *entry = table_find(name);
 
@@ -73,8 +73,7 @@ kern_return_t serve_netname_check_in(mach_port_t server, netname_name_t name,
     return check_in_new(name, signature, port);
 }
 
-kern_return_t serve_netname_look_up(mach_port_t server, netname_name_t host, netname_name_t name,
-                                    mach_port_t *port)
+kern_return_t serve_netname_look_up(mach_port_t server, char *host, char *name, mach_port_t *port)
 {
     struct entry *entry = table_find(name);
 
@@ -87,8 +86,7 @@ kern_return_t serve_netname_look_up(mach_port_t server, netname_name_t host, net
     return NETNAME_SUCCESS;
 }
 
-kern_return_t serve_netname_check_out(mach_port_t server, netname_name_t name,
-                                      mach_port_t signature)
+kern_return_t serve_netname_check_out(mach_port_t server, char *name, mach_port_t signature)
 {
     struct entry *entry = table_find(name);
 
@@ -104,7 +102,7 @@ kern_return_t serve_netname_check_out(mach_port_t server, netname_name_t name,
     return NETNAME_SUCCESS;
 }
 
-kern_return_t serve_netname_version(mach_port_t server, netname_name_t version)
+kern_return_t serve_netname_version(mach_port_t server, char *version)
 {
     (void)server;
     strcpy(version, "Minato name server, this machine only");

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The boot command line: words, of which those that begin with "minato." concern us. The kernel reads
+// minato.seed itself; programs get all of these words as their environment.
+#include "bootstrap.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NS 1000000000u
+#define TIMEOUT_MAX 1000000u // seconds
+
+struct options options = {.run = "lua"};
+
+// Seconds with an optional fraction ("10", "0.5") in nanoseconds; 0 if it is no such number.
+static uint64_t parse_seconds(const char *text)
+{
+    uint64_t value = 0, unit = NS;
+
+    if (*text < '0' || *text > '9')
+        return 0;
+    for (; *text >= '0' && *text <= '9' && value <= (uint64_t)TIMEOUT_MAX * NS; text++)
+        value = value * 10 + (uint64_t)(*text - '0') * NS;
+    if (*text == '.')
+        for (text++; *text >= '0' && *text <= '9'; text++) {
+            unit /= 10;
+            value += (uint64_t)(*text - '0') * unit;
+        }
+    return *text == '\0' && value <= (uint64_t)TIMEOUT_MAX * NS ? value : 0;
+}
+
+// The value in a word "key=value"; null if the word has another key.
+static const char *value_of(const char *word, const char *key)
+{
+    size_t length = strlen(key);
+
+    return strncmp(word, key, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;
+}
+
+static const char *parse_word(const char *word)
+{
+    static char wrong[160];
+    const char *value;
+
+    if ((value = value_of(word, "minato.run")) != NULL) {
+        if (*value == '\0' || strlen(value) >= sizeof(options.run))
+            return "minato.run= wants the name of a program";
+        strcpy(options.run, value);
+    } else if ((value = value_of(word, "minato.timeout")) != NULL) {
+        options.limit = parse_seconds(value);
+        if (options.limit == 0) {
+            snprintf(wrong, sizeof(wrong),
+                     "minato.timeout=%.60s: that must be a number of seconds above 0", value);
+            return wrong;
+        }
+    }
+    return NULL;
+}
+
+const char *options_parse(const char *words, size_t size)
+{
+    const char *first_wrong = NULL;
+
+    options.words = words;
+    options.size = size;
+    for (size_t at = 0; at < size;) {
+        size_t length = strnlen(words + at, size - at);
+        const char *wrong;
+
+        if (length == size - at)
+            break; // not ended: no word
+        wrong = parse_word(words + at);
+        if (first_wrong == NULL)
+            first_wrong = wrong;
+        at += length + 1;
+    }
+    return first_wrong;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What bootstrap does for the programs it started (bootstrap.defs, program.defs) and with what the
+// kernel tells it. The port a request comes to says which program it is from.
+#include "bootstrap.h"
+
+#include <mach/bootstrap.h>
+#include <mach/bootstrap_server.h>
+#include <mach/device_io.h>
+#include <mach/device_io_rpc.h>
+#include <mach/notify_server.h>
+#include <servers/program_server.h>
+#include <string.h>
+
+#define COM1 0x3f8
+#define COM1_PORTS 8
+#define COM1_IRQ 4
+
+static void drop(mach_port_t right)
+{
+    if (MACH_PORT_VALID(right))
+        mach_port_deallocate(mach_task_self(), right);
+}
+
+// The part of the device master port that is the console's; made once.
+static mach_port_t console_device(void)
+{
+    static mach_port_t device;
+
+    if (device == MACH_PORT_NULL &&
+        device_io_subset(device_master, COM1, COM1_PORTS, 1u << COM1_IRQ, &device) != KERN_SUCCESS)
+        device = MACH_PORT_NULL;
+    return device;
+}
+
+// ---- bootstrap.defs ---------------------------------------------------------------------------
+
+kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_t *device,
+                                 mach_port_t *wired, mach_port_t *paged, mach_port_t *security)
+{
+    const struct program *program = program_of_port(port);
+
+    *host = *device = *wired = *paged = *security = MACH_PORT_NULL;
+    switch (program->rights) {
+    case RIGHTS_NONE:
+        return BOOTSTRAP_NOT_PRIVILEGED;
+    case RIGHTS_CONSOLE:
+        *device = console_device();
+        break;
+    case RIGHTS_HOST:
+        *host = priv_host;
+        break;
+    }
+    return KERN_SUCCESS;
+}
+
+// A copy of `data` to be sent and deallocated.
+static kern_return_t hand_out(const void *data, size_t size, vm_offset_t *copy,
+                              mach_msg_type_number_t *count)
+{
+    vm_address_t address;
+
+    if (vm_allocate(mach_task_self(), &address, size > 0 ? size : 1, TRUE) != KERN_SUCCESS)
+        return BOOTSTRAP_NO_MEMORY;
+    memcpy((void *)address, data, size);
+    *copy = address;
+    *count = size;
+    return KERN_SUCCESS;
+}
+
+kern_return_t do_bootstrap_arguments(mach_port_t port, mach_port_t task, vm_offset_t *arguments,
+                                     mach_msg_type_number_t *size)
+{
+    kern_return_t result = hand_out(options.words, options.size, arguments, size);
+
+    (void)port;
+    if (result == KERN_SUCCESS)
+        drop(task);
+    return result;
+}
+
+kern_return_t do_bootstrap_completed(mach_port_t port, mach_port_t task)
+{
+    (void)port;
+    drop(task);
+    return KERN_SUCCESS;
+}
+
+kern_return_t do_bootstrap_get_module(mach_port_t port, bootstrap_module_name_t name,
+                                      vm_offset_t *data, mach_msg_type_number_t *size)
+{
+    const void *file;
+    size_t file_size;
+    vm_address_t address;
+    vm_size_t length;
+    kern_return_t result;
+
+    (void)port;
+    if (archive_file(name, &file, &file_size))
+        return hand_out(file, file_size, data, size);
+    result = fw_cfg_read(name, &address, &length);
+    if (result == KERN_SUCCESS) {
+        *data = address;
+        *size = length;
+    }
+    return result;
+}
+
+// ---- program.defs -----------------------------------------------------------------------------
+
+kern_return_t serve_program_exit(mach_port_t port, int status)
+{
+    struct program *program = program_of_port(port);
+
+    program->reported = true;
+    program->status = status;
+    return KERN_SUCCESS;
+}
+
+kern_return_t serve_program_service(mach_port_t port, mach_port_t *right)
+{
+    struct service *service = program_of_port(port)->service;
+
+    if (service == NULL)
+        return BOOTSTRAP_UNKNOWN_SERVICE;
+    if (!service->held)
+        return BOOTSTRAP_SERVICE_ACTIVE;
+    service->held = false;
+    *right = service->port;
+    return KERN_SUCCESS;
+}
+
+// ---- notifications ----------------------------------------------------------------------------
+
+kern_return_t do_mach_notify_dead_name(mach_port_t notify, mach_port_t name)
+{
+    (void)notify;
+    program_died(name);
+    drop(name); // the reference that came with the notification
+    return KERN_SUCCESS;
+}
+
+kern_return_t do_mach_notify_port_destroyed(mach_port_t notify, mach_port_t right)
+{
+    (void)notify;
+    service_returned(right);
+    return KERN_SUCCESS;
+}
+
+boolean_t bootstrap_demux(mach_msg_header_t *request, mach_msg_header_t *reply)
+{
+    if (request->msgh_local_port == notify_port)
+        return notify_server(request, reply);
+    return program_server(request, reply) || bootstrap_server(request, reply);
+}
