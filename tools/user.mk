@@ -4,7 +4,7 @@
 # native programs, and the boot archive that carries them.
 #
 #   user/lib/**/*.c .asm   build/user/libmach.a
-#   servers/NAME/*.c       build/servers/NAME.elf     in the archive: NAME of servers/NAME
+#   servers/NAME/*.c       build/servers/NAME.elf     in the archive: servers/NAME (bootstrap: just so)
 #   user/bin/NAME/*.c      build/user/bin/NAME.elf    in the archive: bin/NAME
 #
 # The .elf keeps its symbols for gdb; the archive gets a stripped copy. Each program has an address

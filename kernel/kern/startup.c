@@ -66,9 +66,11 @@ static struct thread *make_first_task(void)
 void kernel_main(void)
 {
     struct thread *first;
+    char quiet[2];
 
     init_all();
-    printf("%s: %u MiB of memory\n", minato_version, pages_total() / (1024 * 1024 / PAGE_SIZE));
+    if (!boot_option("minato.quiet", quiet, sizeof(quiet))) // the console is a script's alone
+        printf("%s: %u MiB of memory\n", minato_version, pages_total() / (1024 * 1024 / PAGE_SIZE));
     first = make_first_task();
     sched_unready(first);
     thread_deallocate(first); // its own reference keeps it
