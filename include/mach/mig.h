@@ -188,15 +188,30 @@ static inline void mig_send_undo(mach_msg_header_t *msg, mach_msg_return_t resul
     mach_msg_destroy(msg);
 }
 
+/* Whether a message was received except for rights or memory that found no room. */
+static inline boolean_t mig_part_received(mach_msg_return_t result)
+{
+    return ((unsigned int)result & ~(unsigned int)MACH_MSG_MASK) == MACH_RCV_BODY_ERROR;
+}
+
+/* Releases what a mach_msg() that failed left in the buffer: of the request or of the reply. */
+static inline void mig_call_undo(mach_msg_header_t *msg, mach_msg_return_t result)
+{
+    mig_send_undo(msg, result);
+    if (mig_part_received(result))
+        mach_msg_destroy(msg);
+}
+
 /*
- * Ends a call whose mach_msg() failed: releases what came back, gives the reply port back if nothing
- * can arrive on it any more and destroys it otherwise.
+ * Ends a call whose mach_msg() failed; gives the reply port back if nothing can arrive on it any more
+ * and destroys it otherwise.
  */
 static inline void mig_call_failed(mach_msg_header_t *msg, mach_port_t reply_port,
                                    mach_msg_return_t result)
 {
-    mig_send_undo(msg, result);
-    if (mig_send_failed(result) && result != MACH_SEND_INVALID_REPLY)
+    mig_call_undo(msg, result);
+    if (mig_part_received(result) ||
+        (mig_send_failed(result) && result != MACH_SEND_INVALID_REPLY))
         mig_put_reply_port(reply_port);
     else
         mig_dealloc_reply_port(reply_port);

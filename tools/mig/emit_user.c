@@ -287,7 +287,7 @@ static void emit_user_call(FILE *out, const struct routine *routine)
 {
     bool over = overwrites(routine);
     const char *fail = routine->user_gives_reply_port
-                           ? "        mig_send_undo(&InP->Head, Result);\n"
+                           ? "        mig_call_undo(&InP->Head, Result);\n"
                            : "        mig_call_failed(&InP->Head, ReplyPort, Result);\n";
 
     if (over)

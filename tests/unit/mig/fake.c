@@ -107,6 +107,9 @@ static void append_trailer(union buffer *message, unsigned int size)
 {
     mach_msg_max_trailer_t trailer = {MACH_MSG_TRAILER_FORMAT_0, size, 77, {{7, 9}}};
 
+    if (message->head.msgh_size < sizeof(message->head) ||
+        message->head.msgh_size > MACH_MSG_SIZE_MAX)
+        return; /* a message that no kernel delivers */
     memcpy(message->bytes + round_msg(message->head.msgh_size), &trailer, size);
 }
 
@@ -130,12 +133,12 @@ static mach_msg_return_t receive(mach_msg_header_t *msg)
     if (fake.code == MIG_NO_REPLY)
         return MACH_RCV_TIMED_OUT;
     carry(&fake.reply);
-    append_trailer(&fake.reply, sizeof(mach_msg_max_trailer_t));
     if (fake.edit_reply)
         fake.edit_reply(&fake.reply);
-    size = round_msg(fake.reply.head.msgh_size) + sizeof(mach_msg_max_trailer_t);
+    size = round_msg(fake.reply.head.msgh_size) + REQUESTED_TRAILER_SIZE(fake.option);
     if (size > fake.rcv_size)
         return MACH_RCV_TOO_LARGE;
+    append_trailer(&fake.reply, REQUESTED_TRAILER_SIZE(fake.option));
     memcpy(msg, &fake.reply, size);
     return MACH_MSG_SUCCESS;
 }
