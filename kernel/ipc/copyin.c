@@ -30,8 +30,8 @@ struct copyin {
     struct space *space;
     struct vm_map *map;
     struct kmsg *kmsg;
-    mach_port_name_t dest_name, reply_name;
     mach_msg_type_name_t dest_type, reply_type;
+    struct entry *dest, *reply; // promised; reply NULL: the field holds no name
     struct deallocation *deallocations;
     unsigned deallocation_count;
 };
@@ -73,57 +73,58 @@ static mach_msg_return_t read_message(struct copyin *c, uintptr_t address, mach_
 
 // ---- the header ----
 
-static mach_msg_return_t read_header(struct copyin *c)
+static mach_msg_return_t check_header(struct copyin *c)
 {
-    mach_msg_header_t *header = &c->kmsg->header;
+    const mach_msg_header_t *header = &c->kmsg->header;
 
-    c->dest_name = header->msgh_remote_port;
-    c->reply_name = header->msgh_local_port;
     c->dest_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits);
     c->reply_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
     if (header->msgh_bits & ~MACH_MSGH_BITS_USER)
         return MACH_SEND_INVALID_HEADER;
     if (!MACH_MSG_TYPE_PORT_ANY_SEND(c->dest_type))
         return MACH_SEND_INVALID_HEADER;
-    if (c->reply_type == 0 ? c->reply_name != MACH_PORT_NULL
+    if (c->reply_type == 0 ? header->msgh_local_port != MACH_PORT_NULL
                            : !MACH_MSG_TYPE_PORT_ANY_SEND(c->reply_type))
         return MACH_SEND_INVALID_HEADER;
     return MACH_MSG_SUCCESS;
 }
 
 // Promises destination and reply right; on error nothing is promised.
-static mach_msg_return_t reserve_header(struct copyin *c)
+static mach_msg_return_t promise_header(struct copyin *c)
 {
-    struct entry *entry = space_lookup(c->space, c->dest_name);
+    const mach_msg_header_t *header = &c->kmsg->header;
+    struct entry *dest = space_lookup(c->space, header->msgh_remote_port);
+    struct entry *reply = NULL;
 
-    if (!entry || (entry->type & MACH_PORT_TYPE_DEAD_NAME) ||
-        right_reserve(c->space, c->dest_name, c->dest_type) != KERN_SUCCESS)
+    if (!dest || !(dest->type & MACH_PORT_TYPE_PORT_RIGHTS) || !right_promise(dest, c->dest_type))
         return MACH_SEND_INVALID_DEST;
-    if (name_valid(c->reply_name) &&
-        right_reserve(c->space, c->reply_name, c->reply_type) != KERN_SUCCESS) {
-        right_unreserve(c->space, c->dest_name, c->dest_type);
-        return MACH_SEND_INVALID_REPLY;
+    if (name_valid(header->msgh_local_port)) {
+        reply = space_lookup(c->space, header->msgh_local_port);
+        if (!reply || !right_promise(reply, c->reply_type)) {
+            right_unpromise(dest, c->dest_type);
+            return MACH_SEND_INVALID_REPLY;
+        }
     }
+    c->dest = dest;
+    c->reply = reply;
     return MACH_MSG_SUCCESS;
 }
 
-static void unreserve_header(struct copyin *c)
+static void unpromise_header(struct copyin *c)
 {
-    right_unreserve(c->space, c->dest_name, c->dest_type);
-    if (name_valid(c->reply_name))
-        right_unreserve(c->space, c->reply_name, c->reply_type);
+    right_unpromise(c->dest, c->dest_type);
+    if (c->reply)
+        right_unpromise(c->reply, c->reply_type);
 }
 
-static void take_header(struct copyin *c, bool keeping)
+static void take_dest(struct copyin *c)
 {
-    mach_msg_header_t *header = &c->kmsg->header;
+    c->kmsg->header.msgh_remote_port = kmsg_field(right_take(c->space, c->dest, c->dest_type));
+}
 
-    if (right_keeps_source(c->dest_type) == keeping)
-        header->msgh_remote_port =
-            kmsg_field(right_take(c->space, c->dest_name, c->dest_type));
-    if (name_valid(c->reply_name) && right_keeps_source(c->reply_type) == keeping)
-        header->msgh_local_port =
-            kmsg_field(right_take(c->space, c->reply_name, c->reply_type));
+static void take_reply(struct copyin *c)
+{
+    c->kmsg->header.msgh_local_port = kmsg_field(right_take(c->space, c->reply, c->reply_type));
 }
 
 // ---- the body: what may block ----
@@ -304,15 +305,17 @@ static kern_return_t for_each_right(struct copyin *c, right_visitor visit, unsig
     return KERN_SUCCESS;
 }
 
-static kern_return_t visit_reserve(struct copyin *c, mach_port_t *field, mach_msg_type_name_t type)
+static kern_return_t visit_promise(struct copyin *c, mach_port_t *field, mach_msg_type_name_t type)
 {
-    return right_reserve(c->space, *field, type);
+    struct entry *entry = space_lookup(c->space, *field);
+
+    return entry && right_promise(entry, type) ? KERN_SUCCESS : KERN_INVALID_RIGHT;
 }
 
-static kern_return_t visit_unreserve(struct copyin *c, mach_port_t *field,
+static kern_return_t visit_unpromise(struct copyin *c, mach_port_t *field,
                                      mach_msg_type_name_t type)
 {
-    right_unreserve(c->space, *field, type);
+    right_unpromise(space_lookup(c->space, *field), type);
     return KERN_SUCCESS;
 }
 
@@ -320,7 +323,7 @@ static kern_return_t visit_take_keeping(struct copyin *c, mach_port_t *field,
                                         mach_msg_type_name_t type)
 {
     if (right_keeps_source(type))
-        *field = kmsg_field(right_take(c->space, *field, type));
+        *field = kmsg_field(right_take(c->space, space_lookup(c->space, *field), type));
     return KERN_SUCCESS;
 }
 
@@ -328,21 +331,21 @@ static kern_return_t visit_take_moving(struct copyin *c, mach_port_t *field,
                                        mach_msg_type_name_t type)
 {
     if (!right_keeps_source(type))
-        *field = kmsg_field(right_take(c->space, *field, type));
+        *field = kmsg_field(right_take(c->space, space_lookup(c->space, *field), type));
     return KERN_SUCCESS;
 }
 
-static mach_msg_return_t reserve_all(struct copyin *c)
+static mach_msg_return_t promise_all(struct copyin *c)
 {
-    mach_msg_return_t mr = reserve_header(c);
-    unsigned reserved, undone;
+    mach_msg_return_t mr = promise_header(c);
+    unsigned promised, undone;
 
     if (mr != MACH_MSG_SUCCESS || kmsg_descriptor_count(c->kmsg) == 0)
         return mr;
-    if (for_each_right(c, visit_reserve, ~0u, &reserved) == KERN_SUCCESS)
+    if (for_each_right(c, visit_promise, ~0u, &promised) == KERN_SUCCESS)
         return MACH_MSG_SUCCESS;
-    for_each_right(c, visit_unreserve, reserved, &undone);
-    unreserve_header(c);
+    for_each_right(c, visit_unpromise, promised, &undone);
+    unpromise_header(c);
     return MACH_SEND_INVALID_RIGHT;
 }
 
@@ -364,19 +367,24 @@ static void mark_carried(struct copyin *c)
     }
 }
 
-// Cannot fail: everything is promised.
+// Cannot fail: everything is promised. What keeps its source goes first.
 static void take_all(struct copyin *c)
 {
+    bool body = kmsg_descriptor_count(c->kmsg) != 0;
     unsigned visited;
 
-    take_header(c, true);
-    if (kmsg_descriptor_count(c->kmsg) != 0) {
+    if (right_keeps_source(c->dest_type))
+        take_dest(c);
+    if (c->reply && right_keeps_source(c->reply_type))
+        take_reply(c);
+    if (body)
         for_each_right(c, visit_take_keeping, ~0u, &visited);
-        take_header(c, false);
+    if (!right_keeps_source(c->dest_type))
+        take_dest(c);
+    if (c->reply && !right_keeps_source(c->reply_type))
+        take_reply(c);
+    if (body)
         for_each_right(c, visit_take_moving, ~0u, &visited);
-    } else {
-        take_header(c, false);
-    }
     mark_carried(c);
 }
 
@@ -387,20 +395,20 @@ static mach_msg_return_t copyin_message(struct copyin *c, uintptr_t address, mac
     mach_msg_return_t mr = read_message(c, address, size);
 
     if (mr == MACH_MSG_SUCCESS)
-        mr = read_header(c);
+        mr = check_header(c);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
     if (c->kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX) {
         // A bad header is reported before a bad body, and before anything is copied.
-        mr = reserve_header(c);
+        mr = promise_header(c);
         if (mr != MACH_MSG_SUCCESS)
             return mr;
-        unreserve_header(c);
+        unpromise_header(c);
         mr = gather_body(c);
         if (mr != MACH_MSG_SUCCESS)
             return mr;
     }
-    mr = reserve_all(c);
+    mr = promise_all(c);
     if (mr != MACH_MSG_SUCCESS) {
         ungather(c->kmsg, kmsg_descriptor_count(c->kmsg));
         return mr;
@@ -429,9 +437,12 @@ mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, uintptr_t
 kern_return_t right_copyin(struct space *space, mach_port_name_t name, mach_msg_type_name_t type,
                            struct port **port)
 {
-    kern_return_t kr = right_reserve(space, name, type);
+    struct entry *entry = space_lookup(space, name);
 
-    if (kr == KERN_SUCCESS)
-        *port = right_take(space, name, type);
-    return kr;
+    if (!entry)
+        return KERN_INVALID_NAME;
+    if (!right_promise(entry, type))
+        return KERN_INVALID_RIGHT;
+    *port = right_take(space, entry, type);
+    return KERN_SUCCESS;
 }

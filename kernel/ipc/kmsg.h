@@ -71,7 +71,7 @@ void kmsg_release_body(struct kmsg *kmsg, mach_msg_size_t count);
 mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, uintptr_t address,
                               mach_msg_size_t size, struct kmsg **kmsg);
 // One right out of a space, as a message with disposition `type` takes it; *port may be PORT_DEAD for
-// a dead name. KERN_INVALID_NAME, KERN_INVALID_RIGHT, KERN_INVALID_VALUE (no such disposition).
+// a dead name. `type` is a disposition (checked by the caller). KERN_INVALID_NAME, KERN_INVALID_RIGHT.
 kern_return_t right_copyin(struct space *space, mach_port_name_t name, mach_msg_type_name_t type,
                            struct port **port);
 // What `type` becomes on the way: MOVE_*, COPY_*, MAKE_* to PORT_*.

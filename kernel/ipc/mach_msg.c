@@ -49,11 +49,18 @@ static bool buffer_writable(uintptr_t address, mach_msg_size_t size)
     uint32_t zero = 0;
     uintptr_t last = address + size - sizeof zero;
 
-    for (uintptr_t at = address; at < last; at = (at | (PAGE_SIZE - 1)) + 1) {
-        if (!copy_to_user(at, &zero, sizeof zero))
+    for (; address / PAGE_SIZE != last / PAGE_SIZE; address = (address | (PAGE_SIZE - 1)) + 1) {
+        if (address > last || !copy_to_user(address, &zero, sizeof zero))
             return false;
     }
     return copy_to_user(last, &zero, sizeof zero);
+}
+
+// Whether receiving the message gives the receiver anything that it could lose track of.
+static bool carries(const struct kmsg *kmsg)
+{
+    return (kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX) ||
+           port_valid(kmsg_port(kmsg->header.msgh_local_port));
 }
 
 // Puts the trailer that the options ask for behind the message; returns its size.
@@ -86,7 +93,7 @@ static mach_msg_return_t put_message(struct kmsg *kmsg, uintptr_t address,
     mach_msg_size_t size = kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(option);
     mach_msg_return_t mr;
 
-    if (!buffer_writable(address, size)) {
+    if (carries(kmsg) && !buffer_writable(address, size)) {
         kmsg_destroy(kmsg);
         return MACH_RCV_INVALID_DATA;
     }

@@ -462,45 +462,37 @@ kern_return_t right_rename(struct space *space, struct entry *entry, mach_port_n
 
 // ---- taking rights for messages ----
 
-kern_return_t right_reserve(struct space *space, mach_port_name_t name, mach_msg_type_name_t type)
+bool right_promise(struct entry *entry, mach_msg_type_name_t type)
 {
-    struct entry *entry = space_lookup(space, name);
     mach_port_type_t counted;
 
-    if (!MACH_MSG_TYPE_PORT_ANY(type))
-        return KERN_INVALID_VALUE;
-    if (!entry)
-        return KERN_INVALID_NAME;
     switch (type) {
     case MACH_MSG_TYPE_COPY_SEND:
-        return entry->type & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_DEAD_NAME) ? KERN_SUCCESS
-                                                                               : KERN_INVALID_RIGHT;
+        return entry->type & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_DEAD_NAME);
     case MACH_MSG_TYPE_MAKE_SEND:
     case MACH_MSG_TYPE_MAKE_SEND_ONCE:
-        return entry->type & MACH_PORT_TYPE_RECEIVE ? KERN_SUCCESS : KERN_INVALID_RIGHT;
+        return entry->type & MACH_PORT_TYPE_RECEIVE;
     case MACH_MSG_TYPE_MOVE_RECEIVE:
-        if (!(entry->type & MACH_PORT_TYPE_RECEIVE) || entry->receive_reserved)
-            return KERN_INVALID_RIGHT;
-        entry->receive_reserved = true;
-        return KERN_SUCCESS;
+        if (!(entry->type & MACH_PORT_TYPE_RECEIVE) || entry->receive_promised)
+            return false;
+        entry->receive_promised = true;
+        return true;
     default:
         counted = type == MACH_MSG_TYPE_MOVE_SEND ? MACH_PORT_TYPE_SEND : MACH_PORT_TYPE_SEND_ONCE;
         if (!(entry->type & (counted | MACH_PORT_TYPE_DEAD_NAME)) ||
-            entry->reserved == entry->urefs)
-            return KERN_INVALID_RIGHT;
-        entry->reserved++;
-        return KERN_SUCCESS;
+            entry->promised == entry->urefs)
+            return false;
+        entry->promised++;
+        return true;
     }
 }
 
-void right_unreserve(struct space *space, mach_port_name_t name, mach_msg_type_name_t type)
+void right_unpromise(struct entry *entry, mach_msg_type_name_t type)
 {
-    struct entry *entry = space_find(space, name);
-
     if (type == MACH_MSG_TYPE_MOVE_RECEIVE)
-        entry->receive_reserved = false;
+        entry->receive_promised = false;
     else if (!right_keeps_source(type))
-        entry->reserved--;
+        entry->promised--;
 }
 
 static struct port *take_send(struct space *space, struct entry *entry)
@@ -523,17 +515,14 @@ static struct port *take_send(struct space *space, struct entry *entry)
     return port;
 }
 
-struct port *right_take(struct space *space, mach_port_name_t name, mach_msg_type_name_t type)
+struct port *right_take(struct space *space, struct entry *entry, mach_msg_type_name_t type)
 {
-    struct entry *entry = space_lookup(space, name);
     struct port *port = entry->port;
 
-    if (type == MACH_MSG_TYPE_MOVE_RECEIVE) {
-        entry->receive_reserved = false;
-        return detach_receive(space, entry);
-    }
-    if (!right_keeps_source(type))
-        entry->reserved--;
+    right_unpromise(entry, type);
+    // Taking another right of the same message may have been the port's end.
+    if ((entry->type & MACH_PORT_TYPE_PORT_RIGHTS) && !port->active)
+        right_check_dead(space, entry);
     if (entry->type & MACH_PORT_TYPE_DEAD_NAME) {
         if (!right_keeps_source(type))
             drop_dead_name(space, entry, 1);
@@ -548,6 +537,8 @@ struct port *right_take(struct space *space, mach_port_name_t name, mach_msg_typ
         return port_make_send_once(port);
     case MACH_MSG_TYPE_MOVE_SEND:
         return take_send(space, entry);
+    case MACH_MSG_TYPE_MOVE_RECEIVE:
+        return detach_receive(space, entry);
     default:
         entry->port = NULL;
         entry_gone(space, entry);

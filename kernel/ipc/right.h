@@ -51,17 +51,16 @@ void right_fill(struct space *space, struct entry *entry, struct port *port,
                 mach_msg_type_name_t type);
 
 // ---- taking rights for messages: promise them all, then take them all (copyin.c) ----
-// Promises one right of the kind that disposition `type` takes from `name`. KERN_INVALID_NAME,
-// KERN_INVALID_RIGHT; KERN_INVALID_VALUE: no such disposition.
-kern_return_t right_reserve(struct space *space, mach_port_name_t name, mach_msg_type_name_t type);
-void right_unreserve(struct space *space, mach_port_name_t name, mach_msg_type_name_t type);
+// Promises one right of the kind that disposition `type` takes from the entry (up to date, as
+// space_lookup gives it). False: it has none left.
+bool right_promise(struct entry *entry, mach_msg_type_name_t type);
+void right_unpromise(struct entry *entry, mach_msg_type_name_t type);
 // Whether a disposition leaves its source as it was: those must be taken before any that does not.
 static inline bool right_keeps_source(mach_msg_type_name_t type)
 {
-    return type == MACH_MSG_TYPE_COPY_SEND || type == MACH_MSG_TYPE_MAKE_SEND ||
-           type == MACH_MSG_TYPE_MAKE_SEND_ONCE;
+    return type >= MACH_MSG_TYPE_COPY_SEND;
 }
 // Takes a promised right; cannot fail. PORT_DEAD for a dead name.
-struct port *right_take(struct space *space, mach_port_name_t name, mach_msg_type_name_t type);
+struct port *right_take(struct space *space, struct entry *entry, mach_msg_type_name_t type);
 
 #endif

@@ -11,7 +11,6 @@
 #include "lib/slab.h"
 #include "lib/string.h"
 
-#define ENTRIES_PER_CHUNK 64u
 #define DIRECTORY_MAX 16384u // chunks: a million names
 #define BUCKETS_MIN 16u
 #define BUCKETS_MAX 16384u
@@ -109,7 +108,7 @@ struct entry *space_find(const struct space *space, mach_port_name_t name)
     return chosen_find(space, name);
 }
 
-struct entry *space_lookup(struct space *space, mach_port_name_t name)
+struct entry *space_lookup_slow(struct space *space, mach_port_name_t name)
 {
     struct entry *entry = space_find(space, name);
 

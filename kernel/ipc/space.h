@@ -14,8 +14,10 @@
 #include <mach/port.h>
 #include "lib/list.h"
 #include "lib/tree.h"
+#include "ipc/port.h"
 
-struct port;
+#define ENTRIES_PER_CHUNK 64u // of the table
+
 struct port_set;
 
 // A request to be told when a port dies, registered for a name.
@@ -33,8 +35,8 @@ struct entry {
     };                                 // one reference; NULL in a dead name and in a free slot
     mach_port_type_t type;             // MACH_PORT_TYPE_*; 0: free
     uint16_t urefs;                    // user references of the send, send-once or dead-name right
-    uint16_t reserved;                 // of them: promised to the message being taken in (copyin.c)
-    bool receive_reserved;             // the receive right is promised likewise
+    uint16_t promised;                 // of them: promised to the message being taken in (copyin.c)
+    bool receive_promised;             // the receive right is promised likewise
     mach_port_name_t name;             // its name now; of a free slot: the one it will have next
     uint32_t next;                     // free slot: index of the next free one
     struct entry *hash_next;           // send rights: next in the bucket
@@ -62,9 +64,22 @@ void space_shutdown(struct space *space);
 void space_init(void);
 // The entry of a name as it is; NULL when the name denotes nothing.
 struct entry *space_find(const struct space *space, mach_port_name_t name);
+struct entry *space_lookup_slow(struct space *space, mach_port_name_t name);
 // The entry of a name, brought up to date (a right whose port has died becomes a dead name first);
-// NULL when the name denotes nothing.
-struct entry *space_lookup(struct space *space, mach_port_name_t name);
+// NULL when the name denotes nothing. Nearly always a live entry of the table, so that is inline.
+static inline struct entry *space_lookup(struct space *space, mach_port_name_t name)
+{
+    uint32_t index = name >> 8;
+    struct entry *entry;
+
+    if (index / ENTRIES_PER_CHUNK < space->chunk_count) {
+        entry = &space->chunks[index / ENTRIES_PER_CHUNK][index % ENTRIES_PER_CHUNK];
+        if (entry->name == name && (entry->type & MACH_PORT_TYPE_PORT_RIGHTS) &&
+            entry->port->active)
+            return entry;
+    }
+    return space_lookup_slow(space, name);
+}
 // A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE.
 kern_return_t space_allocate(struct space *space, struct entry **entry);
 // The same under a chosen name, KERN_NAME_EXISTS.
