@@ -321,9 +321,13 @@ bool entries_alike(const struct vm_map_entry *a, const struct vm_map_entry *b)
 static bool grow_object(struct vm_map_entry *entry, vm_size_t size)
 {
     struct vm_object *object = entry->object;
+    vm_offset_t end = entry->offset + entry_size(entry);
 
-    return !entry->shared && entry->offset + entry_size(entry) == object->size &&
-           vm_object_grow(object, size);
+    if (entry->shared)
+        return false;
+    if (end < object->size && object->refs == 1) // what came behind was deallocated piece by piece
+        vm_object_forget(object, end, object->size - end);
+    return end == object->size && vm_object_grow(object, size);
 }
 
 bool entry_extend(struct vm_map *map, struct vm_map_entry *entry, vm_offset_t end)

@@ -259,11 +259,11 @@ static void entry_lower(struct vm_map *map, struct vm_map_entry *e, vm_prot_t ol
         map_unmap_pages(map, e->start, e->end, ~0u);
         return;
     }
-    if ((lost & VM_PROT_WRITE) == 0)
+    if (lost == VM_PROT_NONE)
         return;
     for (at = pmap_next(&map->pmap, e->start, e->end); at < e->end;
          at = pmap_next(&map->pmap, at + PAGE_SIZE, e->end))
-        pmap_write_protect(&map->pmap, at);
+        pmap_protect(&map->pmap, at, pmap_lookup(&map->pmap, at).protection & ~lost);
 }
 
 kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, bool set_max,

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "fake.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "kern/waitq.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "vm/page.h"
+#include "x86/boot.h"
+#include "x86/cpu.h"
+#include "x86/upcall.h"
+
+struct boot_info boot_info;
+struct vm_map *fake_current_map;
+void (*fake_preempt)(void);
+enum wait_result (*fake_wait)(struct waitq *q);
+unsigned fake_fail_at, fake_allocations;
+bool fake_expect_panic;
+
+// ---- the rest of the kernel ----
+
+void panic(const char *format, ...)
+{
+    va_list args;
+
+    if (fake_expect_panic)
+        _Exit(3);
+    va_start(args, format);
+    printf("Bail out! panic: ");
+    vprintf(format, args);
+    printf("\n");
+    fflush(stdout);
+    abort();
+}
+
+void assert_failed(const char *what, const char *file, int line)
+{
+    panic("%s:%d: %s", file, line, what);
+}
+
+void preemption_point(void)
+{
+    if (fake_preempt)
+        fake_preempt();
+}
+
+struct vm_map *current_map(void)
+{
+    return fake_current_map;
+}
+
+enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptible,
+                            const char *reason)
+{
+    (void)deadline, (void)interruptible, (void)reason;
+    if (!fake_wait)
+        panic("nobody would ever wake this thread");
+    return fake_wait(q);
+}
+
+unsigned waitq_wake_all(struct waitq *q, enum wait_result result)
+{
+    (void)q, (void)result;
+    return 0;
+}
+
+// ---- memory ----
+
+void fake_boot(unsigned megabytes, unsigned module_pages)
+{
+    uint32_t size = megabytes << 20;
+    uint32_t module = module_pages * PAGE_SIZE;
+    void *at = phys_to_virt(0);
+
+    if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at)
+        panic("no memory at %p", at);
+    memset(at, 0x5a, size); // nobody may count on zeros
+    boot_info.region_count = 2;
+    boot_info.regions[0].start = 0x1000;
+    boot_info.regions[0].end = 0x9f000;
+    boot_info.regions[1].start = 0x100000;
+    boot_info.regions[1].end = size - module;
+    boot_info.module_start = size - module;
+    boot_info.module_end = size;
+    vm_init();
+}
+
+// ---- allocations that fail ----
+
+void fake_fail_from(unsigned n)
+{
+    fake_allocations = 0;
+    fake_fail_at = n;
+}
+
+static bool fails(void)
+{
+    return ++fake_allocations == fake_fail_at;
+}
+
+void *__real_slab_alloc(struct slab_cache *cache);
+void *__wrap_slab_alloc(struct slab_cache *cache);
+void *__wrap_slab_alloc(struct slab_cache *cache)
+{
+    return fails() ? NULL : __real_slab_alloc(cache);
+}
+
+void *__real_kmalloc(size_t size);
+void *__wrap_kmalloc(size_t size);
+void *__wrap_kmalloc(size_t size)
+{
+    return fails() ? NULL : __real_kmalloc(size);
+}
+
+struct page *__real_page_alloc(void);
+struct page *__wrap_page_alloc(void);
+struct page *__wrap_page_alloc(void)
+{
+    return fails() ? NULL : __real_page_alloc();
+}
+
+struct page *__real_page_alloc_zeroed(void);
+struct page *__wrap_page_alloc_zeroed(void);
+struct page *__wrap_page_alloc_zeroed(void)
+{
+    return fails() ? NULL : __real_page_alloc_zeroed();
+}
+
+// ---- page tables: `directory` is a host pointer to 768 tables of 1024 entries ----
+
+#define TABLES 768
+struct directory {
+    struct pmap_entry *table[TABLES];
+};
+
+static struct directory *directory_of(struct pmap *pmap)
+{
+    return (struct directory *)pmap->directory;
+}
+
+static struct pmap_entry *slot(struct pmap *pmap, uintptr_t address)
+{
+    struct pmap_entry *table = directory_of(pmap)->table[address >> 22];
+
+    return table ? &table[address >> PAGE_SHIFT & 1023] : NULL;
+}
+
+bool pmap_init(struct pmap *pmap)
+{
+    if (fails())
+        return false;
+    pmap->directory = (uintptr_t)calloc(1, sizeof(struct directory));
+    pmap->resident = 0;
+    return true;
+}
+
+void pmap_destroy(struct pmap *pmap)
+{
+    if (pmap->resident != 0)
+        panic("%u pages are still mapped", pmap->resident);
+    for (int i = 0; i < TABLES; i++)
+        free(directory_of(pmap)->table[i]);
+    free(directory_of(pmap));
+}
+
+bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection)
+{
+    struct pmap_entry **table = &directory_of(pmap)->table[address >> 22];
+
+    if (*table == NULL) {
+        if (fails())
+            return false;
+        *table = calloc(1024, sizeof(struct pmap_entry));
+    }
+    if (slot(pmap, address)->protection != VM_PROT_NONE)
+        panic("pmap_enter over a mapping at %lx", (unsigned long)address);
+    *slot(pmap, address) = (struct pmap_entry){.physical = physical, .protection = protection};
+    pmap->resident++;
+    return true;
+}
+
+struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address)
+{
+    struct pmap_entry *e = slot(pmap, address);
+
+    return e ? *e : (struct pmap_entry){0};
+}
+
+struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address)
+{
+    struct pmap_entry was = pmap_lookup(pmap, address);
+
+    if (was.protection != VM_PROT_NONE) {
+        slot(pmap, address)->protection = VM_PROT_NONE;
+        pmap->resident--;
+    }
+    return was;
+}
+
+void pmap_write_protect(struct pmap *pmap, uintptr_t address)
+{
+    struct pmap_entry *e = slot(pmap, address);
+
+    if (e)
+        e->protection &= ~VM_PROT_WRITE;
+}
+
+void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
+{
+    struct pmap_entry *e = slot(pmap, address);
+
+    if (e && e->protection != VM_PROT_NONE)
+        e->protection = protection;
+}
+
+uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end)
+{
+    while (address < end) {
+        struct pmap_entry *e = slot(pmap, address);
+
+        if (e == NULL) {
+            address = (address & ~0x3fffffu) + 0x400000;
+            continue;
+        }
+        if (e->protection != VM_PROT_NONE)
+            return address;
+        address += PAGE_SIZE;
+    }
+    return end;
+}
+
+void fake_each_mapping(struct pmap *pmap, void (*visit)(struct pmap *, uintptr_t, struct pmap_entry))
+{
+    for (uintptr_t at = pmap_next(pmap, 0, VM_MAX_ADDRESS); at < VM_MAX_ADDRESS;
+         at = pmap_next(pmap, at + PAGE_SIZE, VM_MAX_ADDRESS))
+        visit(pmap, at, pmap_lookup(pmap, at));
+}
+
+// ---- user programs ----
+
+char *fake_access(struct vm_map *map, vm_offset_t address, bool write, kern_return_t *kr)
+{
+    vm_prot_t need = write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ;
+
+    for (int tries = 0; tries < 3; tries++) {
+        struct pmap_entry *e = slot(&map->pmap, trunc_page(address));
+
+        if (e && (need & ~e->protection) == 0) {
+            e->referenced = true;
+            e->modified |= write;
+            return (char *)phys_to_virt(e->physical) + (address & PAGE_MASK);
+        }
+        fake_current_map = map;
+        *kr = resolve_page_fault(address, write);
+        if (*kr != KERN_SUCCESS)
+            return NULL;
+    }
+    panic("the fault at %lx was resolved three times, in vain", (unsigned long)address);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Rule: a page that its pager must bring is asked for once, waited for, and looked up again afterwards;
+// whatever happens meanwhile, nothing is mapped that should not be.
+#include <stdlib.h>
+#include <string.h>
+#include "check.h"
+#include "fake.h"
+#include "kern/waitq.h"
+#include "tap.h"
+#include "vm/object.h"
+#include "vm/page.h"
+
+#define PAGE 4096u
+
+static struct vm_map *map;
+static struct vm_object *object;
+static vm_offset_t base;
+static unsigned requests;
+static vm_offset_t asked;       // the offset of the last request
+static bool at_once;            // answer before the request returns
+static kern_return_t answer;    // what the pager says
+static kern_return_t refusal;   // what asking it gives
+static void (*meanwhile)(void); // happens while the thread waits
+
+static void supply(void)
+{
+    struct page *page = vm_object_pending(object, asked);
+
+    CHECK(page != NULL && page->busy && page->absent);
+    if (page != NULL && answer == KERN_SUCCESS)
+        memset(page_address(page), 'A' + (int)(asked / PAGE), PAGE);
+    vm_object_answer(object, asked, answer);
+}
+
+static kern_return_t request(struct vm_object *o, vm_offset_t offset, vm_prot_t access)
+{
+    CHECK(o == object && (access & VM_PROT_READ));
+    requests++;
+    asked = offset;
+    if (refusal == KERN_SUCCESS && at_once)
+        supply();
+    return refusal;
+}
+
+static enum wait_result wait(struct waitq *q)
+{
+    CHECK(q == &object->busy_wait);
+    if (meanwhile)
+        meanwhile();
+    if (vm_object_pending(object, asked) != NULL &&
+        vm_object_pending(object, asked)->busy)
+        supply();
+    return WAIT_AWAKENED;
+}
+
+static enum wait_result wait_aborted(struct waitq *q)
+{
+    (void)q;
+    return WAIT_INTERRUPTED;
+}
+
+static int peek(vm_offset_t address)
+{
+    kern_return_t kr;
+    char *byte = fake_access(map, address, false, &kr);
+
+    return byte ? *byte : -kr;
+}
+
+static void set_up(void)
+{
+    map = vm_map_create();
+    object = vm_object_create(8 * PAGE);
+    object->pager = (struct port *)&object; // any will do: request() does not look
+    base = 0;
+    CHECK_EQ(vm_map_enter(map, &base, 8 * PAGE, 0, true, object, 0, false, VM_PROT_DEFAULT,
+                          VM_PROT_ALL, VM_INHERIT_COPY),
+             KERN_SUCCESS);
+    vm_object_deallocate(object); // the map keeps it
+    requests = 0;
+    at_once = false;
+    answer = refusal = KERN_SUCCESS;
+    meanwhile = NULL;
+    fake_wait = wait;
+    vm_pager_request = request;
+}
+
+static struct resources at_start;
+
+static void rule(const char *text)
+{
+    if (map->entry_count > 0)
+        check_everything(&map, 1, NULL, 0);
+    tap_rule(text);
+}
+
+static void tear_down(const char *text)
+{
+    vm_map_deallocate(map);
+    check_resources(at_start);
+    tap_rule(text);
+}
+
+static void copy_meanwhile(void)
+{
+    meanwhile = NULL;
+    CHECK(requests == 1);
+    // Another thread faults on the same page: it must wait too, not ask again.
+    CHECK_EQ(peek(base + 3 * PAGE), 'D');
+    CHECK_EQ(requests, 1);
+}
+
+static void unmap_meanwhile(void)
+{
+    meanwhile = NULL;
+    CHECK_EQ(vm_map_remove(map, base, 8 * PAGE), KERN_SUCCESS);
+}
+
+static void protect_meanwhile(void)
+{
+    meanwhile = NULL;
+    CHECK_EQ(vm_map_protect(map, base, 8 * PAGE, false, VM_PROT_NONE), KERN_SUCCESS);
+}
+
+static void test_present(void)
+{
+    set_up();
+    CHECK_EQ(peek(base + PAGE), 'B');
+    CHECK_EQ(peek(base + PAGE + 9), 'B');
+    CHECK_EQ(requests, 1);
+    at_once = true;
+    CHECK_EQ(peek(base + 2 * PAGE), 'C');
+    at_once = false;
+    meanwhile = copy_meanwhile;
+    requests = 0;
+    CHECK_EQ(peek(base + 3 * PAGE), 'D');
+    rule("a page is asked for once, whether the answer comes at once, later, or to two threads");
+    tear_down("and all goes with the object");
+}
+
+static void test_errors(void)
+{
+    set_up();
+    answer = KERN_FAILURE;
+    CHECK_EQ(peek(base), -KERN_MEMORY_ERROR);
+    answer = KERN_SUCCESS;
+    CHECK_EQ(peek(base), 'A');
+    CHECK_EQ(requests, 2);
+    rule("an error reaches the thread as KERN_MEMORY_ERROR; the next one asks again");
+    refusal = KERN_MEMORY_FAILURE;
+    CHECK_EQ(peek(base + PAGE), -KERN_MEMORY_FAILURE);
+    CHECK(vm_object_pending(object, PAGE) == NULL);
+    refusal = KERN_SUCCESS;
+    fake_wait = wait_aborted;
+    CHECK_EQ(peek(base + PAGE), -KERN_ABORTED);
+    CHECK(vm_object_pending(object, PAGE) != NULL);
+    fake_wait = wait;
+    CHECK_EQ(peek(base + PAGE), 'B');
+    CHECK_EQ(requests, 4); // one page each: refused, aborted and then waited for
+    rule("a dead pager fails the fault; an aborted wait leaves the request standing");
+    fake_wait = wait_aborted;
+    CHECK_EQ(peek(base + 2 * PAGE), -KERN_ABORTED);
+    tear_down("an object dies with a request still unanswered");
+    set_up();
+    vm_object_answer(object, 5 * PAGE, KERN_SUCCESS); // nobody asked
+    tear_down("an answer to no question is ignored");
+}
+
+static void test_changes(void)
+{
+    set_up();
+    meanwhile = unmap_meanwhile;
+    CHECK_EQ(peek(base), -KERN_INVALID_ADDRESS);
+    CHECK_EQ(vm_map_resident(map), 0);
+    tear_down("memory unmapped while its page was fetched stays unmapped");
+    set_up();
+    meanwhile = protect_meanwhile;
+    CHECK_EQ(peek(base), -KERN_PROTECTION_FAILURE);
+    CHECK_EQ(vm_map_resident(map), 0);
+    tear_down("protection changed meanwhile is obeyed");
+}
+
+static void test_copies(void)
+{
+    struct vm_map_copy *copy;
+    vm_offset_t out;
+    kern_return_t kr;
+
+    set_up();
+    CHECK_EQ(peek(base), 'A');
+    CHECK_EQ(vm_map_copyin(map, base, 4 * PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(requests, 1);
+    *fake_access(map, base, true, &kr) = 'w';
+    CHECK_EQ(vm_map_copyout(map, &out, copy), KERN_SUCCESS);
+    CHECK_EQ(peek(out), 'A');
+    CHECK_EQ(peek(out + 2 * PAGE), 'C');
+    CHECK_EQ(requests, 2);
+    *fake_access(map, out + 2 * PAGE, true, &kr) = 'x';
+    CHECK_EQ(peek(base + 2 * PAGE), 'C');
+    CHECK_EQ(requests, 2);
+    CHECK_EQ(vm_map_copyin(map, out + 3 * PAGE, PAGE, false, &copy), KERN_SUCCESS);
+    char byte;
+    CHECK_EQ(vm_map_copy_read(copy, 0, &byte, 1), KERN_SUCCESS);
+    CHECK_EQ(byte, 'D');
+    vm_map_copy_discard(copy);
+    rule("a copy asks the original's pager for what was not there, and is a copy");
+    CHECK_EQ(vm_map_copyin(map, base + 4 * PAGE, 2 * PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copy_overwrite(map, base + 5 * PAGE, copy), KERN_SUCCESS);
+    CHECK_EQ(peek(base + 5 * PAGE), 'E');
+    CHECK_EQ(peek(base + 6 * PAGE), 'F');
+    CHECK_EQ(peek(base + 4 * PAGE), 'E');
+    rule("memory with a pager is overwritten with memory with a pager");
+    answer = KERN_FAILURE;
+    CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE, PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copy_overwrite(map, base, copy), KERN_MEMORY_ERROR);
+    CHECK_EQ(peek(base), 'w');
+    vm_map_copy_discard(copy);
+    CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE + 1, 5, false, &copy), KERN_MEMORY_ERROR);
+    CHECK(copy == NULL);
+    tear_down("an error of the pager stops an overwrite before it begins");
+}
+
+int main(void)
+{
+    fake_boot(8, 0);
+    at_start = resources_now();
+    test_present();
+    test_errors();
+    test_changes();
+    test_copies();
+    return tap_done();
+}

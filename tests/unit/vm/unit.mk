@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Builds the host tests of kernel/vm and of kernel/lib's slabs and trees: the kernel's own sources,
+# compiled as a 32-bit Linux program, with fake.c in place of kernel/x86 and kernel/kern. Each test is
+# linked twice: build/tests/vm/NAME as the kernel is built, NAME.debug with the debug build's checks and
+# traps for undefined behaviour. Run from the top of the tree by ./run.
+
+CROSS  ?= i686-linux-gnu-
+HERE   := tests/unit/vm
+OUT    := build/tests/vm
+KERNEL := $(addprefix kernel/lib/,tree.c slab.c) $(sort $(wildcard kernel/vm/*.c))
+HELP   := $(HERE)/fake.c $(HERE)/check.c $(HERE)/tap.c
+TESTS  := $(patsubst $(HERE)/test_%.c,%,$(wildcard $(HERE)/test_*.c))
+
+FLAGS  := -std=gnu11 -march=i686 -O2 -g -fno-strict-aliasing -fno-pie -fno-builtin-printf -Wall -Wextra -DKERNEL=1 -fno-builtin-vprintf \
+          -Iinclude -Ikernel -Ibuild/kernel/mig -I$(HERE) -MMD -MP
+DEBUG  := -DDEBUG=1 -fsanitize=undefined -fsanitize-undefined-trap-on-error
+# Allocations go through fake.c, which can make the n-th one fail.
+WRAP   := -Wl,--wrap=slab_alloc,--wrap=page_alloc,--wrap=page_alloc_zeroed,--wrap=kmalloc
+
+OBJ       := $(patsubst %.c,$(OUT)/%.o,$(KERNEL) $(HELP))
+DEBUG_OBJ := $(OBJ:.o=.debug.o)
+
+all: $(TESTS:%=$(OUT)/%) $(TESTS:%=$(OUT)/%.debug)
+.SECONDARY:
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CROSS)gcc $(FLAGS) -c -o $@ $<
+$(OUT)/%.debug.o: %.c
+	@mkdir -p $(@D)
+	@$(CROSS)gcc $(FLAGS) $(DEBUG) -c -o $@ $<
+$(OUT)/%: $(OUT)/$(HERE)/test_%.o $(OBJ)
+	@$(CROSS)gcc -static -no-pie $(WRAP) -o $@ $^
+$(OUT)/%.debug: $(OUT)/$(HERE)/test_%.debug.o $(DEBUG_OBJ)
+	@$(CROSS)gcc -static -no-pie $(WRAP) -o $@ $^
+
+# The prototypes of the served functions, made by MIG.
+$(OUT)/kernel/vm/user.o $(OUT)/kernel/vm/user.debug.o $(OUT)/$(HERE)/test_calls.o \
+$(OUT)/$(HERE)/test_calls.debug.o: | build/kernel/mig/mach_server.h
+build/kernel/mig/mach_server.h:
+	@$(MAKE) -s -f Makefile $@
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
