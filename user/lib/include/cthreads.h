@@ -37,6 +37,9 @@ any_t cthread_join(cthread_t thread);
 /* The same with a limit: KERN_SUCCESS and the result, or KERN_OPERATION_TIMED_OUT and nothing has
  * changed. */
 kern_return_t cthread_timedjoin(cthread_t thread, tvalspec_t limit, any_t *result);
+/* Somebody has ended the thread with thread_terminate(), so that it cannot say that it has ended: after
+ * this it can be joined, with the result 0. Locks that it held stay locked. */
+void cthread_killed(cthread_t thread);
 /* Nobody will join the thread: it frees itself at its end. */
 void cthread_detach(cthread_t thread);
 /* Ends the calling thread with this result, as if its function had returned it. In the first thread

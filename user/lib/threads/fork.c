@@ -65,7 +65,7 @@ static void block_free(struct cthread *block)
     if (block->reply_port != MACH_PORT_NULL)
         mach_port_mod_refs(mach_task_self(), block->reply_port, MACH_PORT_RIGHT_RECEIVE, -1);
     if (block->wakeup != MACH_PORT_NULL)
-        semaphore_destroy(mach_task_self(), block->wakeup);
+        semaphore_free(block->wakeup);
     if (block->stack != 0)
         vm_deallocate(mach_task_self(), block->stack, block->stack_size);
     free(block);
@@ -288,6 +288,19 @@ void cthread_detach(cthread_t thread)
     }
     mutex_unlock(&threads.lock);
     free_gone();
+}
+
+void cthread_killed(cthread_t thread)
+{
+    mutex_lock(&threads.lock);
+    if (!thread->ended) {
+        thread->ended = true;
+        threads.count--;
+        condition_broadcast(&thread->end);
+        condition_broadcast(&threads.ended);
+        semaphore_signal(thread->wakeup); // the last act, in its place
+    }
+    mutex_unlock(&threads.lock);
 }
 
 // ---- small things -----------------------------------------------------------------------------

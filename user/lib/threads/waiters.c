@@ -22,6 +22,12 @@ static semaphore_t semaphore_new(void)
     return made;
 }
 
+void semaphore_free(mach_port_t semaphore)
+{
+    semaphore_destroy(mach_task_self(), semaphore);
+    mach_port_deallocate(mach_task_self(), semaphore); // a dead name by now
+}
+
 void parking_init(void)
 {
     parking.turn = semaphore_new();
@@ -53,7 +59,7 @@ void waiter_begin(struct waiter *waiter)
 void waiter_done(struct waiter *waiter)
 {
     if (thread_block() == NULL)
-        semaphore_destroy(mach_task_self(), waiter->wakeup);
+        semaphore_free(waiter->wakeup);
 }
 
 void waiter_wait(struct waiter *waiter)

@@ -23,6 +23,8 @@ void parking_unlock(void);
 // A waiter for the calling thread; `waiter_done` when the wait is over.
 void waiter_begin(struct waiter *waiter);
 void waiter_done(struct waiter *waiter);
+// Destroys a semaphore and drops its name.
+void semaphore_free(mach_port_t semaphore);
 // Waits until the semaphore is signalled, whatever thread_abort() does.
 void waiter_wait(struct waiter *waiter);
 
