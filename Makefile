@@ -7,6 +7,7 @@
 #   tools/libs.mk    newlib and Lua, built once from Debian's sources
 #   tools/kernel.mk  build/minato.elf
 #   tools/user.mk    libmach, the servers and programs, and the boot archive build/boot.tar
+#   tools/lua.mk     what the Lua program gets besides: generated bindings of the kernel calls
 #   tools/run.mk     run, scenario, gdb, iso, bench
 #   tools/test.mk    test, mutants, loc, check-layers
 #
@@ -45,6 +46,7 @@ include tools/mig.mk
 include tools/libs.mk
 include tools/kernel.mk
 include tools/user.mk
+include tools/lua.mk
 include tools/run.mk
 include tools/test.mk
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Ending what a script does from outside: t.within() when its time is over, ^C at the prompt. While
+ * a watch is set on a state, another thread may call watch_interrupt(): then the watched thread
+ * leaves what it waits for, and gets a Lua error.
+ */
+#ifndef LUA_WATCH_H
+#define LUA_WATCH_H
+
+#include <lua.h>
+#include <mach/mach.h>
+
+struct watch {
+    struct watch *outer;  /* that was set before; null if none */
+    mach_port_t thread;   /* that is watched */
+    const char *words;    /* of the error */
+    volatile int expired; /* somebody has interrupted it */
+};
+
+/* Sets a watch on the state and its thread, inside those there are, and takes it away. */
+void watch_enter(lua_State *L, struct watch *watch, const char *words);
+void watch_leave(lua_State *L, struct watch *watch);
+/* From another thread: ends what the watched thread waits for, or else its Lua code. */
+void watch_interrupt(struct watch *watch);
+
+/* Whether a watch on this state has expired. */
+int watch_expired(lua_State *L);
+/* The end of a call that may have waited: an error if a watch has expired, else `results`. */
+int watch_finish(lua_State *L, int results);
+
+#endif
