@@ -26,11 +26,27 @@
 bits 32
 
 extern cpu_entry, cpus, trap_table, trap_count
-extern page_fault, exception_dispatch, interrupt_dispatch, return_to_user_checks
+extern page_fault, exception_dispatch, v86_entry, interrupt_dispatch, return_to_user_checks
 global sysenter_entry, sysenter_entry_end, sysenter_traced, trap_entry, vector_entries
 global return_to_user, return_load_es, return_load_ds, return_iret
 
 section .text
+
+; What follows error code and vector in every frame but sysenter's. Changes edx, on the way from
+; virtual-8086 mode all. Nobody may get there: the processor must ignore EFLAGS.VM in a user's iret.
+; QEMU 7.2 does not, and then pushes four segment registers above ss.
+%macro save_registers 0
+        pushad
+        push    ds
+        push    es
+        push    HOW_FULL
+        mov     edx, SELECTOR_UDATA
+        mov     ds, edx
+        mov     es, edx
+        cld
+        test    byte [esp + FRAME_EFLAGS + 2], EFLAGS_VM >> 16
+        jnz     from_v86
+%endmacro
 
 ; ---- traps ---------------------------------------------------------------------------------
 
@@ -117,7 +133,7 @@ trap_high_stack:
 ; sysenter with TF set: as above, but all registers are stored, TF among them, so that the way back
 ; is iret and the thread goes on stepping.
 sysenter_traced:
-        mov     esp, [cpu_entry + ENTRY_ESP0]
+        mov     esp, [ss:cpu_entry + ENTRY_ESP0] ; ds is still the user's
         push    SELECTOR_UDATA          ; ss
         push    ecx
         push    EFLAGS_FIXED | EFLAGS_IF | EFLAGS_TF
@@ -140,14 +156,7 @@ sysenter_traced:
 trap_entry:
         push    0
         push    0x81
-        pushad
-        push    ds
-        push    es
-        push    HOW_FULL
-        mov     edx, SELECTOR_UDATA
-        mov     ds, edx
-        mov     es, edx
-        cld
+        save_registers
         mov     ecx, [esp + FRAME_ESP]
         jmp     trap_dispatch
 
@@ -191,37 +200,26 @@ return_iret:
 ; ---- exceptions and interrupts -------------------------------------------------------------
 
 ; The processor has pushed (an error code or) eip and what is above it; the vector is on top.
-; Builds the frame and calls %1(frame, ...) with what %2 puts on the stack before.
-%macro save_and_call 1
-        pushad
-        push    ds
-        push    es
-        push    HOW_FULL
-        mov     eax, SELECTOR_UDATA
-        mov     ds, eax
-        mov     es, eax
-        cld
-        push    esp
-        call    %1
-        jmp     return_from_exception
-%endmacro
-
 exception_common:
-        save_and_call exception_dispatch
+        save_registers
+        push    esp
+        call    exception_dispatch
+        jmp     return_from_exception
 
 interrupt_common:
-        save_and_call interrupt_dispatch
+        save_registers
+        push    esp
+        call    interrupt_dispatch
+        jmp     return_from_exception
+
+from_v86:
+        push    esp
+        call    v86_entry
+        jmp     return_from_exception
 
 page_fault_entry:
         push    14
-        pushad
-        push    ds
-        push    es
-        push    HOW_FULL
-        mov     eax, SELECTOR_UDATA
-        mov     ds, eax
-        mov     es, eax
-        cld
+        save_registers
         mov     eax, cr2
         push    esp
         push    eax

@@ -9,6 +9,7 @@
 #include "x86/fault.h"
 #include <stddef.h>
 #include "lib/assert.h"
+#include "lib/string.h"
 #include <mach/exception.h>
 #include "x86/cpu.h"
 #include "x86/io.h"
@@ -228,6 +229,23 @@ struct trap_frame *interrupt_dispatch(struct trap_frame *frame)
         machine_stack_check(machine_current());
     interrupt_line(frame->vector - VECTOR_LINE0);
     return frame;
+}
+
+// Any way in from virtual-8086 mode. The frame lies four words too low; it is brought to its place,
+// as one of protected mode, and the thread gets an exception for having been where nobody may be.
+struct trap_frame *v86_entry(struct trap_frame *frame)
+{
+    struct trap_frame *user = machine_current()->frame;
+
+    memmove(user, frame, sizeof *user);
+    user->how = HOW_SET;
+    user->cs = SELECTOR_UCODE;
+    user->ss = user->ds = user->es = SELECTOR_UDATA;
+    user->eflags = EFLAGS_FIXED | EFLAGS_IF;
+    if (user->vector >= VECTOR_LINE0 && user->vector < VECTOR_COUNT)
+        interrupt_line(user->vector - VECTOR_LINE0);
+    handle_exception(EXC_BAD_INSTRUCTION, EXC_I386_GPFLT, 0);
+    return user;
 }
 
 // The processor could not push an exception's frame: the kernel stack is gone.

@@ -35,6 +35,7 @@ extern const struct fixup fixups[], fixups_end[]; // linker.ld
 struct trap_frame *page_fault(uintptr_t address, struct trap_frame *frame);
 struct trap_frame *exception_dispatch(struct trap_frame *frame);
 struct trap_frame *interrupt_dispatch(struct trap_frame *frame);
+struct trap_frame *v86_entry(struct trap_frame *frame);
 // The double-fault task; main TSS holds the registers.
 __attribute__((noreturn)) void double_fault(void);
 

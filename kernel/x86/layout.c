@@ -46,7 +46,9 @@ _Static_assert(sizeof(struct fixup) == 16 && FIXUP_COPY == 0 && FIXUP_SEGMENT ==
 _Static_assert(SELECTOR_KCODE == 0x08 && SELECTOR_KDATA == 0x10 && SELECTOR_UCODE == 0x1B
                    && SELECTOR_UDATA == 0x23 && SELECTOR_TSS == 0x28,
                "layout.inc: SELECTOR_*");
-_Static_assert(EFLAGS_TF == 0x100 && EFLAGS_IF == 0x200 && EFLAGS_FIXED == 2, "layout.inc: EFLAGS");
+_Static_assert(EFLAGS_TF == 0x100 && EFLAGS_IF == 0x200 && EFLAGS_FIXED == 2
+                   && EFLAGS_VM == 0x20000,
+               "layout.inc: EFLAGS_*");
 _Static_assert(TRAP_WORDS_MAX == 11, "layout.inc: TRAP_WORDS_MAX");
 _Static_assert(VM_MAX_ADDRESS == 0xC0000000u, "layout.inc: USER_TOP");
 _Static_assert(KERN_INVALID_ADDRESS == 1 && KERN_INVALID_ARGUMENT == 4, "layout.inc: KERN_*");
