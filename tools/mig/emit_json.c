@@ -129,6 +129,8 @@ static void put_type_members(struct list *list, const struct type *type, bool wi
 
 static const char *arg_direction(const struct param *param)
 {
+    if (param->role != PARAM_VALUE)
+        return param->in && param->out ? "inout" : param->out ? "out" : "in";
     switch (param->arg->direction) {
     case DIR_REQUEST_PORT:
         return "request_port";

@@ -75,7 +75,7 @@ statements: %empty
 
 statement: subsystem
     | TYPE IDENTIFIER '=' translated
-        { type_finish($4, $2); type_declare($4); }
+        { $4->place = @2; type_finish($4, $2); type_declare($4); }
     | ROUTINE IDENTIFIER arguments
         { routine_add(@2, false, $2, $3); }
     | SIMPLEROUTINE IDENTIFIER arguments
@@ -220,14 +220,14 @@ direction: %empty               { $$ = DIR_NONE; }
 
 argument_type: ':' IDENTIFIER   { $$ = lookup_type(@2, $2); }
     | ':' IDENTIFIER '=' translated
-        { $$ = $4; type_finish($4, $2); }
+        { $$ = $4; $4->place = @2; type_finish($4, $2); }
     ;
 
 flags: %empty                   { $$ = 0; }
     | flags ',' flag
         {
             if ($1 & $3)
-                error_at(@3, "expected another flag, found '%s' a second time", this_token.text);
+                error_at(@3, "expected another flag, found the same one again");
             $$ = $1 | $3;
         }
     ;
