@@ -9,6 +9,9 @@
 #include <mach/port.h>
 #include <mach/vm_types.h>
 
+#define MINATO_TASK_NAME_MAX 32 /* bytes of a task's name for people, with its end */
+typedef char minato_task_name_t[MINATO_TASK_NAME_MAX];
+
 /* Per task: minato_task_counts. */
 typedef struct minato_task_counts {
     natural_t names_send;      /* names that denote a send right (with receive too or not) */

@@ -18,7 +18,7 @@ typedef char console_data_t[CONSOLE_DATA_MAX];
 #define CONSOLE_INTERRUPT 4  /* raw, but ^C interrupts, as it always does in a cooked session */
 #define CONSOLE_MODE_BITS 7
 
-#define CONSOLE_INTERRUPTED 4100 /* console_read: somebody typed ^C; nothing was read */
-#define CONSOLE_INTERRUPT_ID 4190 /* msgh_id of the message that console_on_interrupt asks for */
+#define CONSOLE_INTERRUPTED 4591 /* console_read: somebody typed ^C; nothing was read */
+#define CONSOLE_INTERRUPT_ID 4590 /* msgh_id of the message that console_on_interrupt asks for */
 
 #endif

@@ -224,3 +224,11 @@ kern_return_t minato_host_set_seed(host_priv_t host, natural_t seed)
     semaphore_seed(seed);
     return KERN_SUCCESS;
 }
+
+kern_return_t minato_task_set_name(task_t task, minato_task_name_t name)
+{
+    if (!task)
+        return KERN_INVALID_ARGUMENT;
+    strlcpy(task->name, name, sizeof(task->name));
+    return KERN_SUCCESS;
+}

@@ -18,7 +18,8 @@
 #include <string.h>
 
 #define SCRIPT "opt/minato/script"
-#define CLERK_ID 4399 // the clerk's message to us: an errand is done
+#define READY_ID 4798 // the clerk's messages to us: the services have their names
+#define SAID_ID 4799  // … the last words are shown
 #define LAST_WORDS ((uint64_t)2 * NSEC_PER_SEC) // for the console to show what has been said
 
 mach_port_t priv_host, device_master;
@@ -26,7 +27,7 @@ mach_port_t receive_set, notify_port;
 static mach_port_t clerk_port;     // where the clerk tells of errands done
 static const char *wrong_options; // what is wrong with the command line, or null
 
-static void tell_main(void);
+static void tell_said(void);
 
 static struct program name_server = {
     .path = "servers/name",
@@ -57,7 +58,7 @@ void end_machine(int status)
     // A status that the machine's end cannot carry must not turn into success.
     end.status = status >= 0 && status <= 127 ? status : STATUS_FAILED;
     end.at = clock_now() + LAST_WORDS;
-    clerk_finish(tell_main);
+    clerk_finish(tell_said);
 }
 
 __attribute__((noreturn)) static void power_off(void)
@@ -145,24 +146,35 @@ static void start_job(void)
     }
 }
 
-// In the clerk's thread, when the services have their names, and when all has been said.
-static void tell_main(void)
+// In the clerk's thread: a message to the main one.
+static void tell_main(mach_msg_id_t id)
 {
     mach_msg_header_t message = {
         .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0),
         .msgh_size = sizeof(message),
         .msgh_remote_port = clerk_port,
-        .msgh_id = CLERK_ID,
+        .msgh_id = id,
     };
 
     mach_msg(&message, MACH_SEND_MSG, sizeof(message), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
 }
 
-static void clerk_told(void)
+static void tell_ready(void)
 {
-    if (end.near)
+    tell_main(READY_ID);
+}
+
+static void tell_said(void)
+{
+    tell_main(SAID_ID);
+}
+
+static void clerk_told(mach_msg_id_t id)
+{
+    if (id == SAID_ID)
         power_off();
-    start_job();
+    if (!end.near)
+        start_job();
 }
 
 // ---- receiving --------------------------------------------------------------------------------
@@ -193,9 +205,8 @@ static void check_limit(uint64_t now)
 {
     if (end.near || options.limit == 0 || now < options.limit)
         return;
-    say("bootstrap: the time limit of %u.%u s is reached",
-        (unsigned)(options.limit / NSEC_PER_SEC),
-        (unsigned)(options.limit % NSEC_PER_SEC / (NSEC_PER_SEC / 10)));
+    say("bootstrap: the time limit of %u.%03u s is over", (unsigned)(options.limit / NSEC_PER_SEC),
+        (unsigned)(options.limit % NSEC_PER_SEC / NSEC_PER_MSEC));
     end_machine(STATUS_TIME_OVER);
 }
 
@@ -220,7 +231,7 @@ static void answer(union request *request)
     static union reply reply;
 
     if (request->header.msgh_local_port == clerk_port) {
-        clerk_told();
+        clerk_told(request->header.msgh_id);
         return;
     }
     bootstrap_demux(&request->header, &reply.header);
@@ -314,6 +325,6 @@ int main(void)
     start_server(&name_server);
     start_server(&console_server);
     must(clerk_start(), "the clerk's thread");
-    clerk_check_in(&console_service, tell_main);
+    clerk_check_in(&console_service, tell_ready);
     serve();
 }

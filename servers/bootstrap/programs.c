@@ -6,6 +6,7 @@
 // (port-destroyed notification), and the next incarnation asks for it (program_service).
 #include "bootstrap.h"
 
+#include <mach/minato.h>
 #include <program.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,12 +108,23 @@ static kern_return_t watch_task(mach_port_t task)
                                           notify_port, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
 }
 
+// The name by which the kernel speaks of the task: the last part of the path.
+static void name_task(const struct program *program)
+{
+    const char *slash = strrchr(program->path, '/');
+    minato_task_name_t name = "";
+
+    strncpy(name, slash != NULL ? slash + 1 : program->path, sizeof(name) - 1);
+    minato_task_set_name(program->task, name); // failing it, the task is called bootstrap
+}
+
 static kern_return_t fill_task(struct program *program, const void *image, size_t size)
 {
     vm_address_t entry, sp;
     mach_port_t thread;
     kern_return_t result = make_port(program);
 
+    name_task(program);
     if (result == KERN_SUCCESS)
         result = program_load(program->task, image, size, program->argv, environment(), &entry, &sp);
     if (result == KERN_SUCCESS)
