@@ -36,7 +36,7 @@ static struct {
 
 static inline struct processor *this_processor(void)
 {
-    return &processors[this_cpu()->number];
+    return &processors[MAX_CPUS == 1 ? 0 : this_cpu()->number];
 }
 
 // ---- rates ----
@@ -75,12 +75,14 @@ uint64_t sched_cycles_to_ns(uint64_t cycles)
 // ---- usage and priority ----
 
 // Lets the usage fall to what is left of it at `now`.
-static void decay(struct thread *thread, uint64_t now)
+static __attribute__((noinline)) void decay(struct thread *thread, uint64_t now)
 {
-    uint64_t steps = (now - thread->usage_stamp) / rate.decay_cycles;
+    uint64_t steps = (now - thread->decay_due) / rate.decay_cycles + 1;
     unsigned rest;
 
-    thread->usage_stamp += steps * rate.decay_cycles;
+    thread->decay_due += steps * rate.decay_cycles;
+    if (thread->usage > rate.usage_cycles)
+        thread->usage = rate.usage_cycles;
     if (steps >= 31 * DECAY_STEPS_PER_HALF) {
         thread->usage = 0;
         return;
@@ -92,24 +94,36 @@ static void decay(struct thread *thread, uint64_t now)
 
 static inline void decay_if_due(struct thread *thread, uint64_t now)
 {
-    if (now - thread->usage_stamp >= rate.decay_cycles)
+    if (now >= thread->decay_due)
         decay(thread, now);
 }
 
-// Books the cycles since the thread was last looked at.
-static inline void charge(struct thread *thread, uint64_t now)
+// The rest of `book` for a stretch in which the usage decayed. Of a long one only the last part counts,
+// which alone would bring the usage to where it settles.
+static __attribute__((noinline)) uint32_t book_and_decay(struct thread *thread, uint64_t spent,
+                                                         uint64_t now)
+{
+    decay(thread, now);
+    if (spent > rate.usage_cycles)
+        spent = rate.usage_cycles;
+    thread->usage += (uint32_t)spent;
+    if (thread->usage > rate.usage_cycles)
+        thread->usage = rate.usage_cycles;
+    return (uint32_t)spent;
+}
+
+// Books the cycles since the thread was last looked at, and returns them. This is on the path of every
+// switch: nearly always the stretch is shorter than the time to the next decay.
+static inline uint32_t book(struct thread *thread, uint64_t now)
 {
     uint64_t spent = now - thread->cycles_stamp;
-    uint32_t usage;
 
     thread->cycles += spent;
     thread->cycles_stamp = now;
-    decay_if_due(thread, now);
-    if (spent > rate.usage_cycles)
-        spent = rate.usage_cycles;
-    usage = thread->usage + (uint32_t)spent;
-    thread->usage = usage > rate.usage_cycles ? rate.usage_cycles : usage;
-    thread->turn += (uint32_t)spent;
+    if (now >= thread->decay_due)
+        return book_and_decay(thread, spent, now);
+    thread->usage += (uint32_t)spent;
+    return (uint32_t)spent;
 }
 
 static inline int current_priority(const struct thread *thread)
@@ -135,11 +149,13 @@ unsigned sched_thread_share(struct thread *thread)
 {
     uint64_t now = cpu_cycles();
 
+    uint32_t usage;
+
     if (thread == current_thread())
-        charge(thread, now);
-    else
-        decay_if_due(thread, now);
-    return (unsigned)((uint64_t)thread->usage * 1000 / rate.usage_cycles);
+        thread->turn += book(thread, now);
+    decay_if_due(thread, now);
+    usage = thread->usage < rate.usage_cycles ? thread->usage : rate.usage_cycles;
+    return (unsigned)((uint64_t)usage * 1000 / rate.usage_cycles);
 }
 
 // ---- run queues ----
@@ -174,9 +190,15 @@ static inline void dequeue(struct processor *p, struct thread *thread)
 
 static inline int best_level(const struct processor *p)
 {
-    for (int word = 0; word < PRIORITY_LEVELS / 32; word++)
-        if (p->bitmap[word])
-            return word * 32 + __builtin_ctz(p->bitmap[word]);
+    _Static_assert(PRIORITY_LEVELS == 128, "four words");
+    if (p->bitmap[0])
+        return __builtin_ctz(p->bitmap[0]);
+    if (p->bitmap[1])
+        return 32 + __builtin_ctz(p->bitmap[1]);
+    if (p->bitmap[2])
+        return 64 + __builtin_ctz(p->bitmap[2]);
+    if (p->bitmap[3])
+        return 96 + __builtin_ctz(p->bitmap[3]);
     return PRIORITY_LEVELS;
 }
 
@@ -291,7 +313,7 @@ void sched_switch(void)
     struct processor *p = this_processor();
     struct thread *self = current_thread(), *next;
 
-    charge(self, cpu_cycles());
+    book(self, cpu_cycles());
     self->turn = 0;
     if (self->state == THREAD_READY) {
         self->priority = current_priority(self);
@@ -311,7 +333,7 @@ void sched_switch_to(struct thread *next)
     struct processor *p = this_processor();
     struct thread *self = current_thread();
 
-    charge(self, cpu_cycles());
+    book(self, cpu_cycles());
     self->turn = 0;
     if (self->state == THREAD_READY) {
         self->priority = current_priority(self);
@@ -337,7 +359,7 @@ void sched_preempt(void)
     bool over;
 
     this_cpu()->ast &= ~AST_RESCHEDULE;
-    charge(self, cpu_cycles());
+    self->turn += book(self, cpu_cycles());
     over = turn_is_over(self);
     self->priority = current_priority(self);
     if (best > self->priority || (best == self->priority && !over))
@@ -380,7 +402,7 @@ static void quantum_tick(struct timer *timer)
     int best;
 
     rate_update();
-    charge(self, now);
+    self->turn += book(self, now);
     if (self != p->idle)
         self->priority = current_priority(self);
     if (++p->ticks % AGING_TICKS == 0)
@@ -412,7 +434,7 @@ void sched_init(void)
     boot_thread.state = THREAD_RUNNING;
     boot_thread.priority = 0;
     boot_thread.policy = POLICY_FIFO;
-    boot_thread.cycles_stamp = boot_thread.usage_stamp = rate.start_cycles;
+    boot_thread.cycles_stamp = boot_thread.decay_due = rate.start_cycles;
     this_cpu()->current = &boot_thread;
 }
 

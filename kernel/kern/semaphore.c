@@ -134,23 +134,20 @@ bool semaphore_deadline(unsigned sec, int nsec, uint64_t *deadline)
 
 kern_return_t semaphore_take(struct semaphore *semaphore, uint64_t deadline)
 {
+    static const kern_return_t results[] = {
+        [WAIT_AWAKENED] = KERN_SUCCESS,
+        [WAIT_TIMED_OUT] = KERN_OPERATION_TIMED_OUT,
+        [WAIT_INTERRUPTED] = KERN_ABORTED,
+        [WAIT_DESTROYED] = KERN_TERMINATED,
+    };
+
     if (!semaphore->alive)
         return KERN_TERMINATED;
     if (semaphore->count > 0) {
         semaphore->count--;
         return KERN_SUCCESS;
     }
-    switch (waitq_wait(&semaphore->waiters, deadline, true, "semaphore")) {
-    case WAIT_AWAKENED:
-        return KERN_SUCCESS;
-    case WAIT_TIMED_OUT:
-        return KERN_OPERATION_TIMED_OUT;
-    case WAIT_INTERRUPTED:
-        return KERN_ABORTED;
-    case WAIT_DESTROYED:
-        return KERN_TERMINATED;
-    }
-    return KERN_FAILURE; // not reached
+    return results[waitq_wait(&semaphore->waiters, deadline, true, "semaphore")];
 }
 
 kern_return_t semaphore_give(struct semaphore *semaphore)

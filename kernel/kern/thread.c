@@ -57,7 +57,7 @@ static struct thread *thread_alloc(void (*start)(void *), void *argument)
     waitq_init(&thread->stop_waiters);
     timer_init(&thread->wait_timer, wait_expired);
     timer_init(&thread->depress_timer, depression_expired);
-    thread->cycles_stamp = thread->usage_stamp = cpu_cycles();
+    thread->cycles_stamp = thread->decay_due = cpu_cycles();
     return thread;
 }
 
@@ -76,8 +76,13 @@ static void user_thread_start(void *unused)
     return_to_user_checks();
 }
 
+// A new thread begins with its maker's usage, so that nobody gets ahead by making threads.
 static void inherit_policy(struct thread *thread, const struct task *task)
 {
+    const struct thread *maker = current_thread();
+
+    thread->usage = maker->usage;
+    thread->decay_due = maker->decay_due;
     thread->policy = task->policy;
     thread->base_priority = thread->priority = task->priority;
     thread->max_priority = task->max_priority;

@@ -28,6 +28,8 @@ struct kmsg;
 
 enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
 
+#define FAST_MESSAGE_MAX 536u // header and 512 bytes: what fits in a thread's own buffer
+
 // What a thread that waits to receive tells the sender, and what the sender leaves for it (ipc).
 struct thread_ipc {
     struct kmsg *kmsg;          // the message handed over, with WAIT_AWAKENED
@@ -35,6 +37,8 @@ struct thread_ipc {
     mach_msg_size_t max_size;   // room in the receive buffer, header to trailer
     mach_msg_option_t option;   // of the receive (MACH_RCV_LARGE)
     mach_msg_size_t large_size; // with MACH_RCV_TOO_LARGE and MACH_RCV_LARGE: the size it needs
+    mach_msg_size_t fast_size;  // bytes in `buffer`, in place of a kmsg (ipc/fast.c); 0: none
+    uint8_t buffer[FAST_MESSAGE_MAX + MAX_TRAILER_SIZE] __attribute__((aligned(4)));
 };
 
 struct thread {
@@ -59,7 +63,7 @@ struct thread {
     uint32_t quantum_ms;    // length of a turn (not FIFO)
     uint32_t turn;          // cycles used of this turn
     uint32_t usage;         // cycles used lately; decays
-    uint64_t usage_stamp;   // when usage was last decayed, in cycles
+    uint64_t decay_due;     // when usage decays next, in cycles
     struct list run_link;   // run queue
     uint32_t ast;           // AST_THREAD, or 0: becomes cpu->ast when it runs
     uint64_t cycles;        // processor time, in cpu_cycles() units

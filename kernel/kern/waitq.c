@@ -54,7 +54,8 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
     return self->wait_result;
 }
 
-void waitq_wake_thread(struct thread *thread, enum wait_result result)
+// What waking a thread is, but for making it ready.
+static inline void unwait(struct thread *thread, enum wait_result result)
 {
     debug_assert(thread->state == THREAD_WAITING);
     if (thread->waitq) {
@@ -64,6 +65,24 @@ void waitq_wake_thread(struct thread *thread, enum wait_result result)
     if (tree_contains(&thread->wait_timer.node))
         timer_cancel(&thread->wait_timer);
     thread->wait_result = result;
+}
+
+enum wait_result waitq_wait_handing_over(struct waitq *q, const char *reason, struct thread *next)
+{
+    struct thread *self = current_thread();
+
+    unwait(next, WAIT_AWAKENED);
+    enqueue(q, self);
+    self->wait_interruptible = true;
+    self->wait_reason = reason;
+    self->state = THREAD_WAITING;
+    sched_switch_to(next);
+    return self->wait_result;
+}
+
+void waitq_wake_thread(struct thread *thread, enum wait_result result)
+{
+    unwait(thread, result);
     sched_ready(thread);
 }
 
