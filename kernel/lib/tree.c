@@ -91,12 +91,18 @@ static struct tree_node *balance(struct tree *t, struct tree_node *n)
 static void retrace(struct tree *t, struct tree_node *n, bool to_root)
 {
     while (n != NULL) {
+        int was = n->height;
         bool changed = refresh(t, n);
         struct tree_node *top = balance(t, n);
+        bool level = top->height == was; // then nothing above need be balanced
 
-        if (!changed && top == n && !to_root)
-            return;
         n = top->parent;
+        if (to_root || !level)
+            continue;
+        if (changed && t->update != NULL)
+            while (n != NULL && t->update(n))
+                n = n->parent;
+        return;
     }
 }
 

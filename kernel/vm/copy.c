@@ -215,6 +215,7 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
 {
     vm_offset_t start;
     vm_size_t size;
+    bool zeros = false;
     kern_return_t kr;
 
     if (!map->alive)
@@ -231,10 +232,12 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
     for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
         s->entry->object = s->object;
         entry_insert(map, s->entry);
+        zeros |= s->object == NULL;
     }
     *address = start + copy->offset;
     copy_free(copy);
-    map_simplify(map, start, start + size);
+    if (zeros) // only fresh memory can join its neighbours
+        map_simplify(map, start, start + size);
     return KERN_SUCCESS;
 }
 
@@ -287,13 +290,15 @@ static bool put_page(struct vm_map_copy *copy, vm_offset_t offset, struct page *
 {
     struct page_tree *pages = &copy->first.object->pages;
 
+    struct page_node *leaf;
+
     if (page == NULL)
         return false;
-    if (!page_tree_own(pages, offset >> PAGE_SHIFT)) {
+    if ((leaf = page_tree_own(pages, offset >> PAGE_SHIFT)) == NULL) {
         page_release(page);
         return false;
     }
-    page_tree_set(pages, offset >> PAGE_SHIFT, page);
+    page_tree_set(pages, leaf, offset >> PAGE_SHIFT, page);
     return true;
 }
 

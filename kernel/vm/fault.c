@@ -7,18 +7,19 @@
 #include "vm/page.h"
 #include "x86/upcall.h"
 
-// What the page table may allow: writing only to a page that the object holds alone. That is granted
-// even when the fault was for reading, which spares the next one.
-static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset)
+// What the page table may allow: writing only to a page that the object holds alone, as it does after a
+// fault for writing. If it does so after one for reading, that is granted at once, which spares the next.
+static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset, bool exclusive)
 {
-    bool exclusive = false;
+    struct page_tree *pages = &e->object->pages;
 
     if ((e->protection & VM_PROT_WRITE) == 0)
         return e->protection;
-    page_tree_lookup(&e->object->pages, offset >> PAGE_SHIFT, &exclusive);
+    if (!exclusive)
+        page_tree_lookup(pages, offset >> PAGE_SHIFT, &exclusive);
     if (!exclusive)
         return e->protection & ~VM_PROT_WRITE;
-    page_tree_mark_writable(&e->object->pages, offset >> PAGE_SHIFT);
+    page_tree_mark_writable(pages, offset >> PAGE_SHIFT);
     return e->protection;
 }
 
@@ -44,6 +45,7 @@ static kern_return_t entry_page(struct vm_map *map, struct vm_map_entry *e, vm_o
 
 kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protection)
 {
+    bool write = (protection & VM_PROT_WRITE) != 0;
     bool again;
 
     address = trunc_page(address);
@@ -60,10 +62,11 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
         if (!entry_materialize(e))
             return KERN_RESOURCE_SHORTAGE;
         offset = e->offset + (address - e->start);
-        kr = entry_page(map, e, offset, (protection & VM_PROT_WRITE) != 0, &page, &again);
+        kr = entry_page(map, e, offset, write, &page, &again);
         if (kr != KERN_SUCCESS)
             return kr;
-        if (!again && !page_map(page, &map->pmap, address, hardware_protection(e, offset)))
+        if (!again &&
+            !page_map(page, &map->pmap, address, hardware_protection(e, offset, write)))
             return KERN_RESOURCE_SHORTAGE;
     } while (again);
     return KERN_SUCCESS;

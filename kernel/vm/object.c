@@ -129,14 +129,16 @@ struct page *vm_object_pending(struct vm_object *object, vm_offset_t offset)
 void vm_object_answer(struct vm_object *object, vm_offset_t offset, kern_return_t result)
 {
     struct page *page = vm_object_pending(object, offset);
-    uint32_t i = offset >> PAGE_SHIFT;
+    struct page_node *leaf = NULL;
 
     if (page == NULL)
         return;
     page->busy = page->absent = false;
-    if (result == KERN_SUCCESS && page_tree_own(&object->pages, i)) {
+    if (result == KERN_SUCCESS)
+        leaf = page_tree_own(&object->pages, page->index);
+    if (leaf != NULL) {
         list_remove(&page->link);
-        page_tree_set(&object->pages, i, page);
+        page_tree_set(&object->pages, leaf, page->index, page);
     } else {
         page->error = true; // stays until somebody has been told
     }
@@ -199,57 +201,55 @@ static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t off
     struct page *page;
     kern_return_t kr = vm_object_page(object->backing, object->backing_offset + offset, false,
                                       &page);
-
+    struct page_node *leaf;
     bool exclusive;
 
     if (kr != KERN_SUCCESS)
         return kr;
     if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
         return KERN_SUCCESS; // somebody else did it while we waited
-    if (!page_tree_own(&object->pages, offset >> PAGE_SHIFT))
+    if ((leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
     vm_object_upsets++;
     page_write_protect(page);
     page_hold(page);
-    page_tree_set(&object->pages, offset >> PAGE_SHIFT, page);
+    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, page);
     return KERN_SUCCESS;
 }
 
-static kern_return_t zero_fill(struct vm_object *object, vm_offset_t offset)
+static kern_return_t zero_fill(struct vm_object *object, vm_offset_t offset, struct page **page)
 {
-    struct page *page = page_alloc_zeroed();
+    struct page_node *leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT);
 
-    if (page == NULL)
+    if (leaf == NULL || (*page = page_alloc_zeroed()) == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    if (!page_tree_own(&object->pages, offset >> PAGE_SHIFT)) {
-        page_release(page);
-        return KERN_RESOURCE_SHORTAGE;
-    }
-    page_tree_set(&object->pages, offset >> PAGE_SHIFT, page);
+    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, *page);
     return KERN_SUCCESS;
 }
 
-// Gives the object a page of its own with the contents of `page`, unless by now it holds that alone (an
-// allocation that digs for memory may have buried the other holder). Whoever mapped the old one in the object's name must not see it any more: if that may be others than
-// the caller, it is unmapped here.
-static kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset, struct page *page)
+// Gives the object a page of its own with the contents of *page, unless by now it holds that alone (an
+// allocation that digs for memory may have buried the other holder). Whoever mapped the old one in the
+// object's name must not see it any more: if that may be others than the caller, it is unmapped here.
+static kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset, struct page **page)
 {
+    struct page_node *leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT);
     struct page *own;
 
-    if (!page_tree_own(&object->pages, offset >> PAGE_SHIFT))
+    if (leaf == NULL)
         return KERN_RESOURCE_SHORTAGE;
     own = page_alloc();
-    if (page->holders == 1) {
+    if ((*page)->holders == 1) {
         if (own != NULL)
             page_release(own);
         return KERN_SUCCESS;
     }
     if (own == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    page_copy(own, page);
+    page_copy(own, *page);
     if (object->shared)
-        page_unmap_everywhere(page);
-    page_tree_set(&object->pages, offset >> PAGE_SHIFT, own);
+        page_unmap_everywhere(*page);
+    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, own);
+    *page = own;
     return KERN_SUCCESS;
 }
 
@@ -264,13 +264,11 @@ kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool 
         if (*page != NULL && (exclusive || !write))
             return KERN_SUCCESS;
         if (*page != NULL)
-            kr = copy_on_write(object, offset, *page);
-        else if (object->pager != NULL)
-            kr = pager_wait(object, offset, write);
-        else if (object->backing != NULL)
-            kr = take_from_backing(object, offset);
-        else
-            kr = zero_fill(object, offset);
+            return copy_on_write(object, offset, page);
+        if (!vm_object_may_block(object))
+            return zero_fill(object, offset, page);
+        kr = object->pager != NULL ? pager_wait(object, offset, write)
+                                   : take_from_backing(object, offset);
         if (kr != KERN_SUCCESS)
             return kr;
     }

@@ -135,7 +135,7 @@ static void store_whole(struct vm_map *map, struct piece *p, struct page *source
         page_unmap(&map->pmap, p->address);
     if (source != NULL)
         page_hold(source);
-    page_tree_set(&object->pages, p->offset >> PAGE_SHIFT, source);
+    page_tree_set(&object->pages, NULL, p->offset >> PAGE_SHIFT, source);
 }
 
 static void store_part(struct vm_map_copy *copy, struct piece *p)

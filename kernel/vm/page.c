@@ -15,6 +15,7 @@
 
 #define ORDERS 11         // blocks of 4 KiB … 4 MiB
 #define STOCK_MAX 128     // single pages kept apart
+#define STOCK_ORDER 4     // fetched in blocks of 16
 #define STOCK_KEEP 64     // what is left of them when they become more
 #define RESERVE_SHARE 64  // one page in so many is for the kernel alone,
 #define RESERVE_MIN 64    // but at least this many
@@ -121,16 +122,31 @@ static void stock_drain(unsigned keep)
 
 // ---- single pages --------------------------------------------------------------------------
 
+// Fetches single pages for the stock, lowest address first to go; false when there are none.
+static bool stock_fill(void)
+{
+    unsigned order = STOCK_ORDER;
+    struct page *block = block_alloc(order);
+
+    while (block == NULL && order > 0)
+        block = block_alloc(--order);
+    if (block == NULL)
+        return false;
+    for (unsigned i = 0; i < 1u << order; i++)
+        list_insert_tail(&stock, &block[i].link);
+    stock_count += 1u << order;
+    return true;
+}
+
 static struct page *page_take(void)
 {
     struct page *page;
 
-    if (stock_count != 0) {
-        page = container_of(list_pop(&stock), struct page, link);
-        stock_count--;
-    } else if ((page = block_alloc(0)) == NULL) {
+    if (stock_count == 0 && !stock_fill())
         return NULL;
-    }
+    page = container_of(stock.next, struct page, link);
+    list_remove(&page->link);
+    stock_count--;
     free_count--;
     page->holders = 1;
     page->wired = 0;

@@ -161,19 +161,21 @@ struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclu
 {
     const struct page_node *node = t->root;
     struct page *page;
-    bool alone = true;
+    bool alone;
 
     i += t->base;
     if (node == NULL || i > last_page(node->level))
         return NULL;
-    for (; node->level > 1; node = node->slot[slot_index(node, i)].node) {
-        alone &= node->holders == 1;
-        if (node->slot[slot_index(node, i)].node == NULL)
+    alone = node->holders == 1;
+    for (uint32_t shift = slot_shift(node->level); shift != 0; shift -= NODE_SHIFT) {
+        node = node->slot[i >> shift & (NODE_SLOTS - 1)].node;
+        if (node == NULL)
             return NULL;
+        alone &= node->holders == 1;
     }
     page = node->slot[i & (NODE_SLOTS - 1)].page;
     if (page != NULL)
-        *exclusive = alone && node->holders == 1 && page->holders == 1;
+        *exclusive = alone && page->holders == 1;
     return page;
 }
 
@@ -209,35 +211,41 @@ static bool grow(struct page_tree *t, uint32_t i)
     return true;
 }
 
-bool page_tree_own(struct page_tree *t, uint32_t i)
+// The child in slot `i`, owned, made if there is none.
+static struct page_node *child_own(struct page_node *node, uint32_t i)
 {
-    struct page_node **at = &t->root;
+    struct page_node *child = node->slot[i].node;
+
+    if (child != NULL && child->holders == 1)
+        return child;
+    child = node_own(&node->slot[i].node, node->level - 1);
+    if (child != NULL)
+        node->present |= 1u << i;
+    return child;
+}
+
+struct page_node *page_tree_own(struct page_tree *t, uint32_t i)
+{
     struct page_node *node;
 
     i += t->base;
     if ((t->root == NULL && !(t->root = node_create(1))) || !grow(t, i))
-        return false;
-    for (uint32_t level = t->root->level; (node = node_own(at, level)) != NULL; level--) {
-        uint32_t slot = slot_index(node, i);
-
-        if (level == 1)
-            return true;
-        at = &node->slot[slot].node;
-        if (*at == NULL && (*at = node_create(level - 1)) == NULL)
-            return false;
-        node->present |= 1u << slot;
-    }
-    return false;
+        return NULL;
+    node = node_own(&t->root, t->root->level);
+    for (uint32_t shift = slot_shift(t->root->level); node != NULL && shift != 0;
+         shift -= NODE_SHIFT)
+        node = child_own(node, i >> shift & (NODE_SLOTS - 1));
+    return node;
 }
 
-void page_tree_set(struct page_tree *t, uint32_t i, struct page *page)
+void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, struct page *page)
 {
-    struct page_node *leaf = t->root;
     struct page *old;
 
     i += t->base;
-    while (leaf->level > 1)
-        leaf = leaf->slot[slot_index(leaf, i)].node;
+    if (leaf == NULL)
+        for (leaf = t->root; leaf->level > 1;)
+            leaf = leaf->slot[slot_index(leaf, i)].node;
     debug_assert(leaf->holders == 1);
     i &= NODE_SLOTS - 1;
     old = leaf->slot[i].page;
@@ -255,10 +263,13 @@ void page_tree_mark_writable(struct page_tree *t, uint32_t i)
     struct page_node *node = t->root;
 
     i += t->base;
-    for (;; node = node->slot[slot_index(node, i)].node) {
-        node->writable |= 1u << slot_index(node, i);
-        if (node->level == 1)
+    for (uint32_t shift = slot_shift(node->level);; shift -= NODE_SHIFT) {
+        uint32_t slot = i >> shift & (NODE_SLOTS - 1);
+
+        node->writable |= 1u << slot;
+        if (shift == 0)
             return;
+        node = node->slot[slot].node;
     }
 }
 

@@ -56,13 +56,14 @@ static inline void page_tree_init(struct page_tree *t)
 }
 // The page with number `i`, NULL if there is none. *exclusive: it may be written to in place.
 struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclusive);
-// Makes every node above page `i` exist and belong to this tree alone, copying shared ones. False when
-// memory is short; no page has then changed or gone.
-bool page_tree_own(struct page_tree *t, uint32_t i);
+// Makes every node above page `i` exist and belong to this tree alone, copying shared ones. Returns the
+// leaf, which is good until a node is shared or removed; NULL when memory is short: no page has then
+// changed or gone.
+struct page_node *page_tree_own(struct page_tree *t, uint32_t i);
 // Puts `page` in place `i`, taking over the caller's hold and releasing what was there, which must be
-// mapped nowhere in this tree's name. NULL empties the place. page_tree_own(t, i) must have succeeded
-// and no node been shared since.
-void page_tree_set(struct page_tree *t, uint32_t i, struct page *page);
+// mapped nowhere in this tree's name. NULL empties the place. `leaf` is what page_tree_own gave, or NULL
+// to find it again.
+void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, struct page *page);
 // The exclusive page `i` is about to be mapped writable.
 void page_tree_mark_writable(struct page_tree *t, uint32_t i);
 // Makes `to`, which is empty, a copy of all of `from`.

@@ -69,7 +69,7 @@ static void op_set(unsigned t)
     struct page *page = rand() % 4 ? page_alloc() : NULL;
 
     CHECK(page_tree_own(&trees[t], i));
-    page_tree_set(&trees[t], i, page);
+    page_tree_set(&trees[t], NULL, i, page);
     model[t][i] = page;
 }
 
@@ -166,7 +166,7 @@ static void fill(struct page_tree *t, unsigned count)
     page_tree_init(t);
     for (unsigned i = 0; i < count; i++) {
         CHECK(page_tree_own(t, i));
-        page_tree_set(t, i, page_alloc());
+        page_tree_set(t, NULL, i, page_alloc());
     }
 }
 
@@ -279,7 +279,7 @@ static void test_large(void)
     page_tree_init(&t);
     for (unsigned i = 1; i < TREE_PAGES_MAX; i *= 3) {
         CHECK(page_tree_own(&t, i));
-        page_tree_set(&t, i, page_alloc());
+        page_tree_set(&t, NULL, i, page_alloc());
     }
     CHECK_EQ(t.root->level, TREE_LEVELS_MAX);
     page_tree_init(&copy);
