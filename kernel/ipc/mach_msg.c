@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The message trap, and the few traps that are short cuts for messages about ports.
 //
-// mach_msg is a send, then a receive. Here is the general path, complete; the place for the fast path
-// of a send-and-receive (design, section 2) is the top of mach_msg_trap: all its conditions tested
-// before anything is changed, else this path.
+// mach_msg is a send, then a receive. Here is the general path; fast.c does the send-and-receive of an
+// ordinary RPC and leaves the rest, and every error, to this one.
 #include "ipc/mach_msg.h"
 
 #include "ipc/convert.h"
+#include "ipc/fast.h"
 #include "ipc/kmsg.h"
 #include "ipc/mqueue.h"
 #include "ipc/right.h"
@@ -32,6 +32,7 @@ static mach_msg_return_t send_message(uintptr_t address, mach_msg_option_t optio
     mr = kmsg_copyin(space, current_map(), address, size, &kmsg);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
+    current_task()->events.messages_sent++;
     kmsg->sender.val[0] = current_task()->number;
     kmsg->sender.val[1] = 0;
     mr = mqueue_send(kmsg, option, timeout);
@@ -93,6 +94,7 @@ static mach_msg_return_t put_message(struct kmsg *kmsg, uintptr_t address,
     mach_msg_size_t size = kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(option);
     mach_msg_return_t mr;
 
+    current_task()->events.messages_received++;
     if (carries(kmsg) && !buffer_writable(address, size)) {
         kmsg_destroy(kmsg);
         return MACH_RCV_INVALID_DATA;
@@ -117,8 +119,7 @@ static bool notify_valid(struct space *space, mach_port_name_t notify)
 }
 
 // A message that the buffer has no room for: its header alone.
-static mach_msg_return_t put_too_large(struct kmsg *kmsg, uintptr_t address, mach_msg_size_t room,
-                                       mach_msg_size_t large_size)
+static mach_msg_return_t put_too_large(struct kmsg *kmsg, uintptr_t address, mach_msg_size_t room)
 {
     mach_msg_header_t header;
 
@@ -128,31 +129,23 @@ static mach_msg_return_t put_too_large(struct kmsg *kmsg, uintptr_t address, mac
         kmsg_free(kmsg);
     } else {
         memset(&header, 0, sizeof header);
-        header.msgh_size = large_size;
+        header.msgh_size = current_thread()->ipc.large_size;
     }
     put_header(address, &header, room);
     return MACH_RCV_TOO_LARGE;
 }
 
-static mach_msg_return_t receive_message(uintptr_t address, mach_msg_option_t option,
-                                         mach_msg_size_t room, mach_port_name_t name,
-                                         mach_msg_timeout_t timeout, mach_port_name_t notify)
+// What follows when a message has come, or none: `mr` and `kmsg` are the queue's answer.
+static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg, uintptr_t address,
+                                        mach_msg_option_t option, mach_msg_size_t room,
+                                        mach_port_name_t notify)
 {
-    struct receive_source source;
-    struct kmsg *kmsg;
-    mach_msg_size_t large_size = 0;
-    mach_msg_return_t mr;
-
-    if ((option & MACH_RCV_TRAILER_TYPE(0xf)) || GET_RCV_ELEMENTS(option) > MACH_RCV_TRAILER_SENDER)
-        return MACH_RCV_INVALID_TRAILER;
-    mr = mqueue_source(current_space(), name, &source);
-    if (mr != MACH_MSG_SUCCESS)
-        return mr;
-    mr = mqueue_receive(&source, option, room, timeout, &kmsg, &large_size);
     if (mr == MACH_RCV_TOO_LARGE)
-        return put_too_large(kmsg, address, room, large_size);
+        return put_too_large(kmsg, address, room);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
+    if (!kmsg)
+        return fast_put(address);
     if (!(option & MACH_RCV_NOTIFY)) {
         notify = MACH_PORT_NULL;
     } else if (!notify_valid(current_space(), notify)) {
@@ -162,17 +155,65 @@ static mach_msg_return_t receive_message(uintptr_t address, mach_msg_option_t op
     return put_message(kmsg, address, option, notify);
 }
 
-mach_msg_return_t mach_msg_trap(uintptr_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
-                                mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-                                mach_msg_timeout_t timeout, mach_port_name_t notify)
+static mach_msg_return_t receive_message(uintptr_t address, mach_msg_option_t option,
+                                         mach_msg_size_t room, mach_port_name_t name,
+                                         mach_msg_timeout_t timeout, mach_port_name_t notify)
 {
-    mach_msg_return_t mr = MACH_MSG_SUCCESS;
+    struct receive_source source;
+    struct kmsg *kmsg;
+    mach_msg_return_t mr;
 
-    if (option & MACH_SEND_MSG)
-        mr = send_message(msg, option, send_size, timeout);
-    if (mr == MACH_MSG_SUCCESS && (option & MACH_RCV_MSG))
+    if ((option & MACH_RCV_TRAILER_TYPE(0xf)) || GET_RCV_ELEMENTS(option) > MACH_RCV_TRAILER_SENDER)
+        return MACH_RCV_INVALID_TRAILER;
+    mr = mqueue_source(current_space(), name, &source);
+    if (mr != MACH_MSG_SUCCESS)
+        return mr;
+    mr = mqueue_receive(&source, option, room, timeout, &kmsg);
+    return finish_receive(mr, kmsg, address, option, room, notify);
+}
+
+// The trap in its three forms. They have its parameters, so that each is a jump from it.
+
+#define TRAP_PARAMETERS                                                                           \
+    uintptr_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size, \
+        mach_port_name_t rcv_name, mach_msg_timeout_t timeout, mach_port_name_t notify
+
+static __attribute__((noinline)) mach_msg_return_t trap_send(TRAP_PARAMETERS)
+{
+    (void)rcv_size, (void)rcv_name, (void)notify;
+    return send_message(msg, option, send_size, timeout);
+}
+
+static __attribute__((noinline)) mach_msg_return_t trap_receive(TRAP_PARAMETERS)
+{
+    (void)send_size;
+    return receive_message(msg, option, rcv_size, rcv_name, timeout, notify);
+}
+
+static __attribute__((noinline)) mach_msg_return_t trap_send_receive(TRAP_PARAMETERS)
+{
+    mach_msg_return_t mr;
+
+    if (fast_send_receive(msg, option, send_size, rcv_size, rcv_name, &mr)) {
+        if (mr == MACH_MSG_SUCCESS && current_thread()->ipc.fast_size != 0)
+            return fast_put(msg);
+        return finish_receive(mr, current_thread()->ipc.kmsg, msg, option, rcv_size, notify);
+    }
+    mr = send_message(msg, option, send_size, timeout);
+    if (mr == MACH_MSG_SUCCESS)
         mr = receive_message(msg, option, rcv_size, rcv_name, timeout, notify);
     return mr;
+}
+
+mach_msg_return_t mach_msg_trap(TRAP_PARAMETERS)
+{
+    if (!(option & (MACH_SEND_MSG | MACH_RCV_MSG)))
+        return MACH_MSG_SUCCESS;
+    if (!(option & MACH_RCV_MSG))
+        return trap_send(msg, option, send_size, rcv_size, rcv_name, timeout, notify);
+    if (!(option & MACH_SEND_MSG))
+        return trap_receive(msg, option, send_size, rcv_size, rcv_name, timeout, notify);
+    return trap_send_receive(msg, option, send_size, rcv_size, rcv_name, timeout, notify);
 }
 
 // ---- names for oneself ----

@@ -246,13 +246,14 @@ static struct port *ready_port(const struct receive_source *source)
     return container_of(source->set->ready.next, struct port, ready_link);
 }
 
-static mach_msg_return_t wait_for_message(struct receive_source *source, uint64_t deadline)
+static struct waitq *queue_of(const struct receive_source *source)
 {
-    struct thread_ipc *ipc = &current_thread()->ipc;
-    struct waitq *queue = source->port ? &source->port->receivers : &source->set->receivers;
+    return source->port ? &source->port->receivers : &source->set->receivers;
+}
 
-    ipc->kmsg = NULL;
-    switch (waitq_wait(queue, deadline, true, "receive")) {
+static mach_msg_return_t wait_outcome(enum wait_result result)
+{
+    switch (result) {
     case WAIT_AWAKENED:
         return MACH_MSG_SUCCESS;
     case WAIT_TIMED_OUT:
@@ -262,42 +263,75 @@ static mach_msg_return_t wait_for_message(struct receive_source *source, uint64_
     case WAIT_DESTROYED:
         break;
     }
-    return ipc->result;
+    return current_thread()->ipc.result;
+}
+
+// Says what the current thread has room for, before it waits.
+static struct thread_ipc *expect(mach_msg_option_t option, mach_msg_size_t max_size)
+{
+    struct thread_ipc *ipc = &current_thread()->ipc;
+
+    ipc->kmsg = NULL;
+    ipc->fast_size = 0;
+    ipc->option = option;
+    ipc->max_size = max_size;
+    return ipc;
+}
+
+// A message is there: takes it, unless it is too large and is to stay.
+static mach_msg_return_t take_message(struct port *port, struct thread_ipc *ipc,
+                                      struct kmsg **kmsg)
+{
+    struct kmsg *first = container_of(port->messages.next, struct kmsg, link);
+
+    if (!fits(first, ipc) && (ipc->option & MACH_RCV_LARGE)) {
+        ipc->large_size = first->header.msgh_size;
+        return MACH_RCV_TOO_LARGE;
+    }
+    *kmsg = dequeue(port);
+    return MACH_MSG_SUCCESS;
 }
 
 mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_t option,
                                  mach_msg_size_t max_size, mach_msg_timeout_t timeout,
-                                 struct kmsg **kmsg, mach_msg_size_t *large_size)
+                                 struct kmsg **kmsg)
 {
-    struct thread_ipc *ipc = &current_thread()->ipc;
+    struct thread_ipc *ipc = expect(option, max_size);
     bool timed = option & MACH_RCV_TIMEOUT;
-    mach_msg_return_t mr = MACH_MSG_SUCCESS;
+    mach_msg_return_t mr;
     struct port *port = ready_port(source);
 
-    ipc->option = option;
-    ipc->max_size = max_size;
     *kmsg = NULL;
     if (port) {
-        *kmsg = container_of(port->messages.next, struct kmsg, link);
-        if (!fits(*kmsg, ipc) && (option & MACH_RCV_LARGE)) {
-            *large_size = (*kmsg)->header.msgh_size;
-            *kmsg = NULL;
-            mr = MACH_RCV_TOO_LARGE;
-        } else {
-            dequeue(port);
-        }
+        mr = take_message(port, ipc, kmsg);
     } else if (timed && timeout == 0) {
         mr = MACH_RCV_TIMED_OUT;
     } else {
-        mr = wait_for_message(source, deadline_of(timed, timeout));
+        mr = wait_outcome(
+            waitq_wait(queue_of(source), deadline_of(timed, timeout), true, "receive"));
         *kmsg = ipc->kmsg;
-        *large_size = ipc->large_size;
         ipc->kmsg = NULL;
     }
     release_source(source);
     if (*kmsg && !fits(*kmsg, ipc))
         mr = MACH_RCV_TOO_LARGE;
     return mr;
+}
+
+mach_msg_return_t mqueue_wait_handing_over(struct receive_source *source, mach_msg_option_t option,
+                                           mach_msg_size_t max_size, struct thread *receiver)
+{
+    struct thread_ipc *ipc;
+    mach_msg_return_t mr;
+
+    if (source->port)
+        port_reference(source->port);
+    else
+        port_set_reference(source->set);
+    ipc = expect(option, max_size);
+    mr = wait_outcome(waitq_wait_handing_over(queue_of(source), "receive", receiver));
+    release_source(source);
+    return ipc->kmsg && !fits(ipc->kmsg, ipc) ? MACH_RCV_TOO_LARGE : mr;
 }
 
 // ---- what ports and sets do to queues ----

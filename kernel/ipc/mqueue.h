@@ -11,6 +11,7 @@
 #include "ipc/kmsg.h"
 
 struct space;
+struct thread;
 
 // Sends and consumes `kmsg`, waiting for room as `option` and `timeout` (ms) say. On
 // MACH_SEND_TIMED_OUT and MACH_SEND_INTERRUPTED the message is still the caller's. A message to a port
@@ -29,12 +30,19 @@ struct receive_source {
 mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
                                 struct receive_source *source);
 // Takes the next message that fits in `max_size` bytes (header to trailer), waiting as `option` and
-// `timeout` say, and releases the source. MACH_RCV_TOO_LARGE: without MACH_RCV_LARGE *kmsg is the
-// message all the same, for its header; with it, *kmsg is NULL, the message stays, and *large_size
-// says what it needs.
+// `timeout` say, and releases the source. It is in *kmsg, or, when that is NULL, in the buffer of the
+// thread's thread_ipc (fast.h). MACH_RCV_TOO_LARGE: without MACH_RCV_LARGE *kmsg is the message all
+// the same, for its header; with it, *kmsg is NULL, the message stays, and thread_ipc.large_size says
+// what it needs.
 mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_t option,
                                  mach_msg_size_t max_size, mach_msg_timeout_t timeout,
-                                 struct kmsg **kmsg, mach_msg_size_t *large_size);
+                                 struct kmsg **kmsg);
+
+// For the fast path: takes references on the source, waits on it and gives the processor to `receiver`,
+// a waiting thread whose message is in its thread_ipc. Returns as mqueue_receive does when it has
+// waited.
+mach_msg_return_t mqueue_wait_handing_over(struct receive_source *source, mach_msg_option_t option,
+                                           mach_msg_size_t max_size, struct thread *receiver);
 
 // ---- what ports and sets do to queues ----
 void mqueue_port_died(struct port *port);    // empties it, wakes everyone

@@ -23,7 +23,7 @@ void notify_port_deleted(struct port *notify, mach_port_name_t name)
 
 void notify_port_destroyed(struct port *notify, struct port *port)
 {
-    kern_return_t kr = mach_notify_port_destroyed(notify, port);
+    kern_return_t kr = mach_notify_port_destroyed(notify, port, MACH_MSG_TYPE_PORT_RECEIVE);
 
     drop_quietly(notify, kr);
     if (kr != KERN_SUCCESS)

@@ -42,7 +42,8 @@ AT(cpu_entry, tss.esp0, 4096 + 4);
 AT(trap_entry, function, 0);
 AT(trap_entry, words, 4);
 _Static_assert(sizeof(struct trap_entry) == 8, "entry.asm: trap_table");
-_Static_assert(sizeof(struct fixup) == 16 && FIXUP_COPY == 0 && FIXUP_SEGMENT == 1, "layout.inc");
+_Static_assert(sizeof(struct fixup) == 16 && FIXUP_COPY == 0 && FIXUP_SEGMENT == 1 && FIXUP_RESIDENT == 2,
+               "layout.inc");
 _Static_assert(SELECTOR_KCODE == 0x08 && SELECTOR_KDATA == 0x10 && SELECTOR_UCODE == 0x1B
                    && SELECTOR_UDATA == 0x23 && SELECTOR_TSS == 0x28,
                "layout.inc: SELECTOR_*");

@@ -10,13 +10,13 @@
 
 bits 32
 
-global copy_from_user, copy_to_user
+global copy_from_user, copy_to_user, copy_from_user_resident
 
 section .text
 
 ; bool NAME(to, from, size); %2 and %3 are the stack offsets of the user's address and of the other,
-; %4 and %5 the registers that rep movs wants them in.
-%macro user_copy 5
+; %4 and %5 the registers that rep movs wants them in; %6 what a page fault means (layout.inc).
+%macro user_copy 6
 %1:     mov     edx, [esp + %2]
         mov     ecx, [esp + 12]
         mov     eax, USER_TOP
@@ -46,10 +46,11 @@ section .text
 .outside:
         xor     eax, eax
         ret
-fixup FIXUP_COPY, .words, .end, .failed
+fixup %6, .words, .end, .failed
 %endmacro
 
-user_copy copy_from_user, 8, 4, esi, edi
-user_copy copy_to_user, 4, 8, edi, esi
+user_copy copy_from_user, 8, 4, esi, edi, FIXUP_COPY
+user_copy copy_to_user, 4, 8, edi, esi, FIXUP_COPY
+user_copy copy_from_user_resident, 8, 4, esi, edi, FIXUP_RESIDENT
 
 section .note.GNU-stack noalloc noexec nowrite progbits
