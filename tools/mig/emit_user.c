@@ -159,7 +159,8 @@ static char *request_size(const struct message *message)
 
     for (const struct field *f = message->fields; f; f = f->next)
         if (f->varying)
-            size = format("%s +\n                          MIG_PAD(%s)", size,
+            size = format("%s%s + MIG_PAD(%s)", size,
+                          f->behind ? "\n                         " : "",
                           bytes_of(f->arg, count_in_message(message, f->arg)));
     return size;
 }

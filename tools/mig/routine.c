@@ -51,10 +51,31 @@ bool arg_has_count(const struct arg *arg)
            !(arg->flags & FLAG_SAME_COUNT);
 }
 
-/* The kernel puts rights into its messages in the state in which they are to arrive. */
+/* What a right is once it has been taken from its sender: moved, copied and made no longer differ. */
+static struct disposition carried(struct disposition sent)
+{
+    switch (sent.number) {
+    case 16:
+        return (struct disposition){16, "MACH_MSG_TYPE_PORT_RECEIVE"};
+    case 17:
+    case 19:
+    case 20:
+        return (struct disposition){17, "MACH_MSG_TYPE_PORT_SEND"};
+    case 18:
+    case 21:
+        return (struct disposition){18, "MACH_MSG_TYPE_PORT_SEND_ONCE"};
+    default:
+        return sent;
+    }
+}
+
+/*
+ * The kernel puts rights that it holds into its messages, as they arrive. In a reply the type may
+ * leave open how a right is sent but not what arrives; then the kernel's function need not say.
+ */
 struct disposition sent_by_user(const struct arg *arg)
 {
-    return subsys.kernel_user ? arg->type->receive : arg->type->send;
+    return subsys.kernel_user ? carried(arg->type->send) : arg->type->send;
 }
 
 struct disposition got_by_server(const struct arg *arg)

@@ -159,6 +159,14 @@ kern_return_t s_thing_note(ipc_port_t thing, ipc_port_t port, raw_port_t raw, vm
     return KERN_SUCCESS;
 }
 
+kern_return_t s_thing_completed(ipc_port_t object, ipc_port_t control, ipc_port_t asker,
+                                mach_msg_type_name_t askerPoly)
+{
+    seen.good = object == &ports[1] && control == &ports[2] && asker == &ports[3];
+    seen.disposition = askerPoly;
+    return KERN_SUCCESS;
+}
+
 /* ---- tests ---- */
 
 static void test_translation(void)
@@ -213,7 +221,7 @@ static void test_poly_and_replies(void)
     mach_msg_type_name_t poly = 0;
 
     is(thing_poly(&ports[1], &ports[2], MACH_MSG_TYPE_PORT_SEND_ONCE, &ports[3],
-                  MACH_MSG_TYPE_PORT_SEND, &back, &poly), KERN_SUCCESS, "polymorphic rights");
+                  &back, &poly), KERN_SUCCESS, "polymorphic rights");
     ok(seen.disposition == MACH_MSG_TYPE_PORT_SEND_ONCE &&
        seen.disposition2 == MACH_MSG_TYPE_PORT_SEND, "  as the caller says");
     ok(back == &ports[2] && poly == MACH_MSG_TYPE_PORT_RECEIVE, "  and as the server says");
@@ -221,10 +229,14 @@ static void test_poly_and_replies(void)
     ok(seen.good && seen.data == &copy && seen.count == 6 && seen.plain == &ports[2],
        "  arrives whole");
     is(MACH_MSGH_BITS_REMOTE(sent_bits), MACH_MSG_TYPE_PORT_SEND_ONCE, "  by a send-once right");
+    is(thing_completed(&ports[1], MACH_MSG_TYPE_PORT_SEND, &ports[2], &ports[3]), KERN_SUCCESS,
+       "a destination of either kind");
+    is(MACH_MSGH_BITS_REMOTE(sent_bits), MACH_MSG_TYPE_PORT_SEND, "  the caller says which");
+    ok(seen.good && seen.disposition == MACH_MSG_TYPE_PORT_SEND, "  all arrives");
     edit = edit_id;
     destroyed = 0;
     is(thing_poly(&ports[1], &ports[2], MACH_MSG_TYPE_PORT_SEND_ONCE, &ports[3],
-                  MACH_MSG_TYPE_PORT_SEND, &back, &poly), MIG_REPLY_MISMATCH, "another's reply");
+                  &back, &poly), MIG_REPLY_MISMATCH, "another's reply");
     is(destroyed, 1, "  is destroyed");
 }
 
