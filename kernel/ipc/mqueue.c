@@ -22,7 +22,7 @@
 // true, and the message must be destroyed.
 static bool link_receive_right(struct port *port, struct port *dest)
 {
-    struct port *old = port->destination;
+    struct port *old;
 
     if (!port_valid(port) || !port->active)
         return false;
@@ -31,6 +31,7 @@ static bool link_receive_right(struct port *port, struct port *dest)
             return true;
     }
     port_reference(dest);
+    old = port->destination;
     port->destination = dest;
     if (old)
         port_release(old);
