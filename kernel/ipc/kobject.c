@@ -7,6 +7,7 @@
 #include "ipc/kmsg.h"
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
+#include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 
@@ -89,6 +90,7 @@ void kobject_serve(struct kmsg *request)
 {
     const routine_descriptor_t *routine = find_routine(request->header.msgh_id);
     mach_msg_size_t size = sizeof(mig_reply_error_t);
+    uint64_t begin = thread_system_begin();
     struct kmsg *reply;
     kern_return_t kr;
 
@@ -104,6 +106,7 @@ void kobject_serve(struct kmsg *request)
         routine->stub_routine(&request->header, &reply->header);
     kr = reply_code(reply);
     finish_request(request, kr);
+    thread_system_end(begin);
     if (kr == MIG_NO_REPLY || !port_valid(kmsg_destination(reply))) {
         if (kr == MIG_NO_REPLY)
             reply->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;

@@ -198,7 +198,9 @@ struct space *current_space(void)
 
 struct vm_map *current_map(void)
 {
-    return current_thread()->task->map;
+    struct task *task = current_thread()->task;
+
+    return task ? task->map : NULL;
 }
 
 struct io_ports *current_io_ports(void)

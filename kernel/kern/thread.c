@@ -351,7 +351,7 @@ void return_to_user_checks(void)
     self->at_user_boundary = false;
 }
 
-// ---- depression and times ----
+// ---- depression ----
 
 void thread_depress(uint32_t ms)
 {
@@ -370,16 +370,4 @@ void thread_undepress(struct thread *thread)
     thread->depressed = false;
     timer_cancel(&thread->depress_timer);
     sched_update_priority(thread);
-}
-
-uint64_t thread_system_begin(void)
-{
-    return sched_thread_cycles(current_thread());
-}
-
-void thread_system_end(uint64_t begin)
-{
-    struct thread *self = current_thread();
-
-    self->system_cycles += sched_thread_cycles(self) - begin;
 }

@@ -21,6 +21,7 @@
 #include "kern/waitq.h"
 #include "lib/list.h"
 #include "x86/context.h"
+#include "x86/cpu.h"
 
 struct task;
 struct port;
@@ -123,7 +124,17 @@ void thread_depress(uint32_t ms);
 void thread_undepress(struct thread *thread);
 
 // Brackets around work that the kernel does for the current thread; may block in between.
-uint64_t thread_system_begin(void);
-void thread_system_end(uint64_t begin);
+static inline uint64_t thread_system_begin(void)
+{
+    struct thread *self = current_thread();
+
+    return self->cycles + (cpu_cycles() - self->cycles_stamp);
+}
+static inline void thread_system_end(uint64_t begin)
+{
+    struct thread *self = current_thread();
+
+    self->system_cycles += self->cycles + (cpu_cycles() - self->cycles_stamp) - begin;
+}
 
 #endif

@@ -2,6 +2,8 @@
 // Page faults: from an address to its entry, from there to the object's page, and into the page table.
 // docs/vm.md follows one through. Read next: vm_object_page in object.c.
 #include <stddef.h>
+#include "kern/task.h"
+#include "kern/thread.h"
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
@@ -76,8 +78,13 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
 kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
     struct vm_map *map = current_map();
+    uint64_t begin = thread_system_begin();
+    kern_return_t kr;
 
     if (map == NULL || address >= VM_MAX_ADDRESS)
         return KERN_INVALID_ADDRESS;
-    return vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
+    current_task()->events.faults++;
+    kr = vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
+    thread_system_end(begin);
+    return kr;
 }
