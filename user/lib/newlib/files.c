@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // File descriptors: 0, 1 and 2 are the console; others are files of the boot archive, or files handed
 // in at boot (opt/minato/...), which open() gets whole from bootstrap and which can only be read.
+#include "newlib/files.h"
+
 #include "newlib/console.h"
+#include "start/child.h"
 
 #include <cthreads.h>
 #include <errno.h>
@@ -212,4 +215,18 @@ int isatty(int fd)
         return 1;
     errno = ENOTTY;
     return 0;
+}
+
+void files_take(void)
+{
+    mutex_lock(&files.lock);
+}
+
+void files_release(void)
+{
+    // In the new task nobody can be in line for the lock: the list would be the old task's.
+    if (is_child_task)
+        mutex_init(&files.lock);
+    else
+        mutex_unlock(&files.lock);
 }

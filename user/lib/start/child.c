@@ -4,6 +4,7 @@
 
 #include "mach/reply_port.h"
 #include "newlib/console.h"
+#include "newlib/files.h"
 #include "newlib/locks.h"
 #include "start/init.h"
 #include "threads/thread.h"
@@ -15,12 +16,14 @@
 
 void mach_child_prepare(void)
 {
+    files_take();
     libc_locks_take();
 }
 
 void mach_child_created(void)
 {
     libc_locks_release();
+    files_release();
 }
 
 // A standard stream of the first thread: free, and empty of what the old task had not yet written.
@@ -40,6 +43,7 @@ void mach_init_child(void)
     reply_ports_forget();
     names_init();
     libc_locks_reset();
+    files_release();
     threads_init();
     console_forget();
     if (reent->__sdidinit) {
