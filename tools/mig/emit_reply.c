@@ -29,12 +29,22 @@ static char *local_value(const struct arg *arg)
     return format("%s", arg->name);
 }
 
-static void emit_out_descriptor(FILE *out, const struct message *message,
-                                const struct descriptor *d)
+/* An array's count, as a C expression good before anything has moved. */
+static char *count_of(const struct arg *arg)
+{
+    return format("OutP->%sCnt", arg->count_of->name);
+}
+
+/* Bytes that a varying field uses, likewise. */
+static char *used(const struct field *field)
+{
+    return bytes_of(field->arg, count_of(field->arg));
+}
+
+static void emit_out_descriptor(FILE *out, const struct descriptor *d)
 {
     const struct arg *arg = d->arg;
-    const char *count = arg->type->varying ? count_in_message(message, arg)
-                                           : format("%u", arg->type->count);
+    const char *count = arg->type->varying ? count_of(arg) : format("%u", arg->type->count);
 
     if (is_port_array(arg))
         fprintf(out,
@@ -95,12 +105,6 @@ static void emit_value(FILE *out, const struct field *field)
         fprintf(out, "    mig_fill_string(OutP->%s, %u);\n", name, field->size);
     if (!arg->type->varying && field->size % 4 != 0)
         fprintf(out, "    memset(OutP->%sPad, 0, sizeof(OutP->%sPad));\n", name, name);
-}
-
-/* Bytes that a varying field uses, as a C expression good before anything has moved. */
-static char *used(const struct field *field)
-{
-    return bytes_of(field->arg, format("OutP->%sCnt", field->arg->count_of->name));
 }
 
 static void emit_clear_pads(FILE *out, const struct message *message)
@@ -169,7 +173,7 @@ void emit_reply(FILE *out, const struct message *message)
                 "    OutP->msgh_body.msgh_descriptor_count = %u;\n",
                 message->descriptor_count);
     for (const struct descriptor *d = message->descriptors; d; d = d->next)
-        emit_out_descriptor(out, message, d);
+        emit_out_descriptor(out, d);
     if (message->has_ndr)
         fputs("    OutP->NDR = NDR_record;\n", out);
     if (message->has_retcode)

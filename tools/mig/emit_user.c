@@ -497,6 +497,17 @@ static void emit_error_answer(FILE *out, const struct routine *routine)
     fputs("    }\n", out);
 }
 
+/* The kernel sends and waits without limits or options of the caller's. */
+static void emit_unused(FILE *out, const struct routine *routine)
+{
+    const struct arg *const unused[] = {routine->wait_time, routine->send_time,
+                                        routine->msg_option};
+
+    for (int i = 0; i < 3; i++)
+        if (unused[i] && subsys.kernel_user)
+            fprintf(out, "    (void)%s;\n", unused[i]->name);
+}
+
 static void emit_stub(FILE *out, const struct routine *routine)
 {
     if (!routine->simple)
@@ -505,6 +516,7 @@ static void emit_stub(FILE *out, const struct routine *routine)
     emit_prototype(out, routine, USER_SIDE, "", "");
     fputs("{\n", out);
     emit_locals(out, routine);
+    emit_unused(out, routine);
     if (routine->ret_code)
         emit_error_answer(out, routine);
     emit_limits(out, routine);

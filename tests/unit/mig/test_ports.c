@@ -183,6 +183,27 @@ kern_return_t do_turn(mach_port_t server, vm_offset_t *data, mach_msg_type_numbe
     return KERN_SUCCESS;
 }
 
+kern_return_t do_behind(mach_port_t server, ints_t numbers, mach_msg_type_number_t numbersCnt,
+                        vm_offset_t data, mach_msg_type_number_t dataCnt, mach_port_array_t few,
+                        mach_msg_type_number_t fewCnt, ints_t numbers2,
+                        mach_msg_type_number_t *numbers2Cnt, vm_offset_t *data2,
+                        mach_msg_type_number_t *data2Cnt, mach_port_array_t few2,
+                        mach_msg_type_number_t *few2Cnt, mach_port_array_t *ports2,
+                        mach_msg_type_name_t *ports2Poly, mach_msg_type_number_t *ports2Cnt)
+{
+    (void)server;
+    memcpy(numbers2, numbers, 4 * numbersCnt);
+    *numbers2Cnt = numbersCnt;
+    *data2 = data;
+    *data2Cnt = dataCnt;
+    memcpy(few2, few, 4 * fewCnt);
+    *few2Cnt = fewCnt;
+    *ports2 = (mach_port_array_t)some_ints;
+    *ports2Poly = MACH_MSG_TYPE_COPY_SEND;
+    *ports2Cnt = 5;
+    return KERN_SUCCESS;
+}
+
 kern_return_t do_fail(mach_port_t server, mach_port_t *p)
 {
     (void)server;
@@ -326,6 +347,26 @@ static void test_port_arrays(void)
     is(any2Poly, MACH_MSG_TYPE_PORT_SEND_ONCE, "with a disposition too");
 }
 
+static void test_counts_behind(void)
+{
+    int numbers2[10];
+    mach_port_t few2[4];
+    vm_offset_t data2;
+    mach_port_array_t ports2;
+    mach_msg_type_number_t numbers2Cnt, data2Cnt, few2Cnt, ports2Cnt;
+    mach_msg_type_name_t ports2Poly;
+
+    fake_reset();
+    is(behind(SERVER_PORT, some_ints, 3, (vm_offset_t)"abcdef", 6, (mach_port_array_t)some_ints, 2,
+              numbers2, &numbers2Cnt, &data2, &data2Cnt, few2, &few2Cnt, &ports2, &ports2Poly,
+              &ports2Cnt), KERN_SUCCESS, "counts of descriptors behind a varying array");
+    ok(numbers2Cnt == 3 && numbers2[2] == 3, "  the array");
+    ok(data2Cnt == 6 && !memcmp((void *)data2, "abcdef", 6), "  memory");
+    ok(few2Cnt == 2 && few2[1] == 2, "  ports in descriptors");
+    ok(ports2Cnt == 5 && ports2[4] == 5 && ports2Poly == MACH_MSG_TYPE_PORT_SEND,
+       "  an array of ports");
+}
+
 static void test_modes(void)
 {
     char buffer[64];
@@ -362,6 +403,7 @@ int main(void)
     test_port_descriptor_arrays();
     test_memory();
     test_port_arrays();
+    test_counts_behind();
     test_modes();
     return test_done();
 }
