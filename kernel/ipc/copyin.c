@@ -68,6 +68,7 @@ static mach_msg_return_t read_message(struct copyin *c, uintptr_t address, mach_
     if (!copy_from_user(&c->kmsg->header, address, size))
         return MACH_SEND_INVALID_DATA;
     c->kmsg->header.msgh_size = size;
+    c->kmsg->header.msgh_reserved = 0;
     return MACH_MSG_SUCCESS;
 }
 

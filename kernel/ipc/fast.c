@@ -144,7 +144,7 @@ static inline void deliver(const struct fast *f, const mach_msg_header_t *sent,
                                            : MACH_MSG_TYPE_PORT_SEND);
     header->msgh_size = size;
     header->msgh_local_port = f->dest->receiver_name;
-    header->msgh_reserved = sent->msgh_reserved;
+    header->msgh_reserved = 0;
     header->msgh_id = sent->msgh_id;
     header->msgh_remote_port = give_reply(f);
     trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;

@@ -249,8 +249,6 @@ static kern_return_t delta_single(struct space *space, struct entry *entry,
 {
     if (delta == 0)
         return KERN_SUCCESS;
-    if (delta > 0)
-        return KERN_UREFS_OVERFLOW;
     if (delta != -1)
         return KERN_INVALID_VALUE;
     drop(space, entry);

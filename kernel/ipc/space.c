@@ -162,19 +162,32 @@ static void entry_clear(struct entry *entry)
     entry->request = NULL;
 }
 
+// Moves a slot on to a generation that nobody has chosen as a name. False: all are taken.
+static bool skip_chosen(struct space *space, struct entry *entry)
+{
+    mach_port_name_t first = entry->name;
+
+    while (chosen_find(space, entry->name)) {
+        entry->name = next_generation(entry->name);
+        if (entry->name == first)
+            return false;
+    }
+    return true;
+}
+
 kern_return_t space_allocate(struct space *space, struct entry **out)
 {
     struct entry *entry;
 
     if (!space->active)
         return KERN_INVALID_TASK;
-    if (space->free_head == 0 && !grow_table(space))
-        return KERN_RESOURCE_SHORTAGE;
-    entry = table_slot(space, space->free_head);
-    space->free_head = entry->next;
-    // A chosen name may sit on the name that this slot would have next.
-    while (space->chosen.root && chosen_find(space, entry->name))
-        entry->name = next_generation(entry->name);
+    do {
+        if (space->free_head == 0 && !grow_table(space))
+            return KERN_RESOURCE_SHORTAGE;
+        entry = table_slot(space, space->free_head);
+        space->free_head = entry->next;
+        // A slot all of whose names were chosen is left alone from now on.
+    } while (space->chosen.root && !skip_chosen(space, entry));
     space->name_count++;
     *out = entry;
     return KERN_SUCCESS;
