@@ -197,6 +197,17 @@ static void rpc_fields(const struct fields *fields, struct rpc *rpc)
     rpc->raw = fields_boolean(fields, "raw");
 }
 
+/* Destroys the reply port that was made, and the right to it that came back with a message that could
+ * not be sent. */
+static void rpc_reply_port_gone(const struct rpc *rpc, const mach_msg_header_t *header, int sent)
+{
+    mach_port_t returned = header->msgh_local_port;
+
+    mach_port_mod_refs(mach_task_self(), rpc->reply_port, MACH_PORT_RIGHT_RECEIVE, -1);
+    if (!sent && returned != rpc->reply_port && MACH_PORT_VALID(returned))
+        mach_port_deallocate(mach_task_self(), returned);
+}
+
 /* The port that the reply is to come to: the script's, or a new one. */
 static void rpc_reply_port(struct rpc *rpc, mach_msg_header_t *header)
 {
@@ -232,7 +243,7 @@ static int message_rpc(lua_State *L)
         push_returned(L, &out);
     outgoing_settle(&out, sent);
     if (rpc.made)
-        mach_port_mod_refs(mach_task_self(), rpc.reply_port, MACH_PORT_RIGHT_RECEIVE, -1);
+        rpc_reply_port_gone(&rpc, out.header, sent);
     return finish(L, kr);
 }
 

@@ -100,7 +100,10 @@ static int mach_index(lua_State *L)
 static int mach_next(lua_State *L)
 {
     lua_settop(L, 2);
-    return lua_next(L, 1) != 0 ? 2 : 1;
+    if (lua_next(L, 1) != 0)
+        return 2;
+    lua_pushnil(L);
+    return 1;
 }
 
 /* Fills a field in, unless the script has put something else there. */

@@ -83,15 +83,17 @@ static void send_result(const struct job *job)
 
 __attribute__((noreturn)) static void child_main(void)
 {
+    struct job *job = child_job; /* ours; the variable is for the children that we make */
+
     mach_init_child();
     mutex_init(&birth_lock);
     state_forget();
     spawned_forget();
     lua_State *L = state_open(ROLE_TASK, CHILD_HEAP_SIZE);
     if (L != NULL) {
-        job_run(L, child_job);
+        job_run(L, job);
         output_flush();
-        send_result(child_job);
+        send_result(job);
     }
     _exit(0);
 }

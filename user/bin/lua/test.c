@@ -133,7 +133,7 @@ static const char *reason(lua_State *L, int index, const char *otherwise)
 /* Notes a value, and what it is called if it is a return code. */
 static void note_value(lua_State *L, const char *label, int index)
 {
-    const char *text = show_value(L, index, SHOW_LINES);
+    const char *text = luaL_gsub(L, show_value(L, index, SHOW_LINES), "\n", "\n        ");
     const char *code = lua_isinteger(L, index) ? code_name(lua_tointeger(L, index)) : NULL;
 
     if (code != NULL)
