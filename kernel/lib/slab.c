@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Slabs: single pages with a header of 16 bytes and, behind it, slots of equal size. The page of an
-// object, and so its cache, is found by masking its address; because of the header no object lies on
-// a page boundary, which is how kfree knows whole pages when it sees them.
+// object, and so its cache, is found by masking its address; because of the header no object lies
+// on a page boundary, which is how kfree knows whole pages when it sees them.
 //
 // A page's free slots form a list of 16-bit offsets; slots that were never used are not on it but
 // counted off (`carved`), so a fresh page costs nothing to prepare.

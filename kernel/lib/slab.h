@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The slab allocator: caches of equal objects, and kmalloc on top of them.
 //
-// A cache carves objects out of single pages that it gets from `slab_page_alloc` (vm/page.c); a page
-// whose objects are all free goes back, unless it is the cache's only one with room (slab_reap gives
-// that back too). Allocation and release take a few instructions: the free list of the cache's partial
-// page. Objects are not cleared. Nothing here blocks.
+// A cache carves objects out of single pages that it gets from `slab_page_alloc` (vm/page.c); a
+// page whose objects are all free goes back, unless it is the cache's only one with room (slab_reap
+// gives that back too). Allocation and release take a few instructions: the free list of the
+// cache's partial page. Objects are not cleared. Nothing here blocks.
 //
-// The debug build puts a guard behind each object, poisons what is free, and stops at a double free,
-// a write past the end or a write after the free.
+// The debug build puts a guard behind each object, poisons what is free, and stops at a double
+// free, a write past the end or a write after the free.
 #ifndef LIB_SLAB_H
 #define LIB_SLAB_H
 
@@ -31,8 +31,8 @@ void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
 void *slab_alloc(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *object);
 
-// Any size from 1 byte to 128 KiB, 8-byte aligned; NULL when memory is short. Sizes above 2040 bytes
-// take whole pages. kfree needs no size; kfree(NULL) does nothing.
+// Any size from 1 byte to 128 KiB, 8-byte aligned; NULL when memory is short. Sizes above 2040
+// bytes take whole pages. kfree needs no size; kfree(NULL) does nothing.
 void *kmalloc(size_t size);
 void *kzalloc(size_t size); // cleared
 void kfree(void *memory);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// AVL trees: after each change the path up to the root is walked once, and where one side has become
-// higher than the other by two, a rotation makes them even. Nodes carry parent links, so the walk
-// needs no stack, and neighbours are found without starting at the root.
+// AVL trees: after each change the path up to the root is walked once, and where one side has
+// become higher than the other by two, a rotation makes them even. Nodes carry parent links, so the
+// walk needs no stack, and neighbours are found without starting at the root.
 #include "lib/tree.h"
 #include <stddef.h>
 #include "lib/assert.h"
@@ -23,18 +23,15 @@ static int height(const struct tree_node *n)
     return n == NULL ? 0 : n->height;
 }
 
-// Recomputes what n says about its subtree; true when it has changed.
-static bool refresh(const struct tree *t, struct tree_node *n)
+// Recomputes what n says about its subtree.
+static void refresh(const struct tree *t, struct tree_node *n)
 {
     int left = height(n->child[0]);
     int right = height(n->child[1]);
-    int now = 1 + (left > right ? left : right);
-    bool changed = now != n->height;
 
-    n->height = now;
-    if (t->update != NULL && t->update(n))
-        changed = true;
-    return changed;
+    n->height = 1 + (left > right ? left : right);
+    if (t->update != NULL)
+        t->update(n);
 }
 
 // Puts `heir` (or nothing) where `n` hangs.
@@ -71,16 +68,12 @@ static struct tree_node *rotate(struct tree *t, struct tree_node *n, int side)
     return up;
 }
 
-// Makes the two sides of n differ by one at most, when they differ by two; returns the node that then
-// stands in n's place.
-static struct tree_node *balance(struct tree *t, struct tree_node *n)
+// Makes the two sides of n, of which `side` is the higher by two, differ by one at most; returns
+// the node that then stands in n's place.
+static struct tree_node *balance(struct tree *t, struct tree_node *n, int side)
 {
-    int lean = height(n->child[1]) - height(n->child[0]);
-    int side = lean > 0;
     struct tree_node *heavy = n->child[side];
 
-    if (lean >= -1 && lean <= 1)
-        return n;
     if (height(heavy->child[!side]) > height(heavy->child[side]))
         rotate(t, heavy, !side);
     return rotate(t, n, side);
@@ -92,17 +85,19 @@ static void retrace(struct tree *t, struct tree_node *n, bool to_root)
 {
     while (n != NULL) {
         int was = n->height;
-        bool changed = refresh(t, n);
-        struct tree_node *top = balance(t, n);
-        bool level = top->height == was; // then nothing above need be balanced
+        int left = height(n->child[0]), right = height(n->child[1]);
+        bool changed = t->update != NULL && t->update(n);
 
-        n = top->parent;
-        if (to_root || !level)
-            continue;
-        if (changed && t->update != NULL)
-            while (n != NULL && t->update(n))
-                n = n->parent;
-        return;
+        n->height = 1 + (left > right ? left : right);
+        if (left > right + 1 || right > left + 1)
+            n = balance(t, n, right > left);
+        if (n->height == was && !to_root) {
+            // Nothing above need be balanced.
+            while (changed && (n = n->parent) != NULL)
+                changed = t->update(n);
+            return;
+        }
+        n = n->parent;
     }
 }
 
@@ -123,8 +118,8 @@ void tree_insert(struct tree *t, struct tree_node *n)
     retrace(t, n, false);
 }
 
-// The node after n, which lies in n's right subtree, leaves its place and takes n's. Returns the lowest
-// node below which something has changed.
+// The node after n, which lies in n's right subtree, leaves its place and takes n's. Returns the
+// lowest node below which something has changed.
 static struct tree_node *move_successor(struct tree *t, struct tree_node *n)
 {
     struct tree_node *heir = tree_next(n);

@@ -16,8 +16,8 @@ struct tree_node {
 };
 
 typedef bool (*tree_less_fn)(const struct tree_node *a, const struct tree_node *b);
-// Recomputes what an object keeps about the subtree below its node (a sum, a maximum) from itself and
-// its children. True when that has changed.
+// Recomputes what an object keeps about the subtree below its node (a sum, a maximum) from itself
+// and its children. True when that has changed.
 typedef bool (*tree_update_fn)(struct tree_node *n);
 
 struct tree {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Memory in transit: out-of-line data of messages, vm_read, vm_write, the boot module. A copy is a list
-// of objects that are copies (vm_object_copy) of what the address range showed, so taking one costs the
-// same for a page and for a gigabyte; copyout makes map entries of them.
-// Read next: overwrite.c, for copies that are written over memory that is there.
+// Memory in transit: out-of-line data of messages, vm_read, vm_write, the boot module. A copy is a
+// list of objects that are copies (vm_object_copy) of what the address range showed, so taking one
+// costs the same for a page and for a gigabyte; copyout makes map entries of them. Read next:
+// overwrite.c, for copies that are written over memory that is there.
 #include "vm/copy.h"
 #include <stddef.h>
 #include "lib/assert.h"

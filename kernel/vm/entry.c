@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The entries of a map. They stand in a balanced tree by address, in which every node also knows the
-// extent of its subtree and the largest gap in it: that is how room for `anywhere` is found without
-// looking at each entry. Read first: entry.h. Read next: map.c.
+// The entries of a map. They stand in a balanced tree by address, in which every node also knows
+// the extent of its subtree and the largest gap in it: that is how room for `anywhere` is found
+// without looking at each entry. Read first: entry.h. Read next: map.c.
 #include "vm/entry.h"
 #include <stddef.h>
 #include "lib/assert.h"
@@ -142,8 +142,8 @@ static vm_offset_t align_up(vm_offset_t address, vm_offset_t mask)
 
     if (wrong == 0)
         return address;
-    // The highest wrong bit and all below it must become 0, so what is above must grow by one; with the
-    // mask's bits set, the carry runs through them.
+    // The highest wrong bit and all below it must become 0, so what is above must grow by one; with
+    // the mask's bits set, the carry runs through them.
     top = 1u << (31 - __builtin_clz(wrong));
     return ((address | mask | top | (top - 1)) + 1) & ~mask;
 }
@@ -156,8 +156,9 @@ static bool space_fits(struct space_request *want, vm_offset_t low, vm_offset_t 
     return want->found >= from && want->found < high && high - want->found >= want->size;
 }
 
-// Looks for the lowest fitting gap between `low` and `high`, which are the edges of what lies beside
-// the subtree at `n`. Goes as deep as the tree is high; enters only subtrees with a gap large enough.
+// Looks for the lowest fitting gap between `low` and `high`, which are the edges of what lies
+// beside the subtree at `n`. Goes as deep as the tree is high; enters only subtrees with a gap
+// large enough.
 static bool find_gap(const struct tree_node *n, vm_offset_t low, vm_offset_t high,
                      struct space_request *want)
 {
@@ -172,12 +173,43 @@ static bool find_gap(const struct tree_node *n, vm_offset_t low, vm_offset_t hig
     return find_gap(n->child[0], low, e->start, want) || find_gap(n->child[1], e->end, high, want);
 }
 
+// The same when all entries lie above `low`, where the search begins, and there is no mask: then a
+// subtree with a gap large enough always has the answer, and one way down finds it.
+static bool find_first_gap(const struct vm_map_entry *e, vm_offset_t low,
+                           struct space_request *want)
+{
+    vm_offset_t high = VM_MAX_ADDRESS;
+
+    want->found = low;
+    while (e != NULL) {
+        const struct vm_map_entry *left = entry_of(e->node.child[0]);
+
+        if (larger(left == NULL ? 0 : larger(left->gap, left->lowest - low),
+                   e->start - (left == NULL ? low : left->highest)) >= want->size) {
+            high = e->start;
+            e = left;
+        } else {
+            want->found = low = e->end;
+            e = entry_of(e->node.child[1]);
+        }
+    }
+    return high - low >= want->size;
+}
+
 kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t size, vm_offset_t mask,
                              vm_offset_t *address)
 {
     struct space_request want = {.from = from, .size = size, .mask = mask};
+    struct vm_map_entry *root = entry_of(map->entries.root);
+    bool found;
 
-    if (!find_gap(map->entries.root, VM_MIN_ADDRESS, VM_MAX_ADDRESS, &want))
+    if (from >= VM_MAX_ADDRESS)
+        return KERN_NO_SPACE;
+    if (mask == 0 && (root == NULL || root->lowest >= from))
+        found = find_first_gap(root, from, &want);
+    else
+        found = find_gap(map->entries.root, VM_MIN_ADDRESS, VM_MAX_ADDRESS, &want);
+    if (!found)
         return KERN_NO_SPACE;
     *address = want.found;
     return KERN_SUCCESS;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The entries of a map: finding, placing, cutting and joining them. Private to kernel/vm.
 //
-// An entry whose object is not shared is the only way to the part of the object that it shows: entries
-// that were one once may show the same object, but never the same offset of it. So when such an entry
-// goes, its pages go, whoever else refers to the object.
+// An entry whose object is not shared is the only way to the part of the object that it shows:
+// entries that were one once may show the same object, but never the same offset of it. So when
+// such an entry goes, its pages go, whoever else refers to the object.
 #ifndef VM_ENTRY_H
 #define VM_ENTRY_H
 
@@ -37,8 +37,9 @@ kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t siz
 // nothing either, as long as there is other room.
 #define ANYWHERE_START 0x10000u
 kern_return_t map_find_anywhere(struct vm_map *map, vm_size_t size, vm_offset_t *address);
-// Checks that [start, end) is mapped without holes (else KERN_INVALID_ADDRESS) and that each entry's
-// maximum protection includes `max` and its current one `now` (else KERN_PROTECTION_FAILURE).
+// Checks that [start, end) is mapped without holes (else KERN_INVALID_ADDRESS) and that each
+// entry's maximum protection includes `max` and its current one `now` (else
+// KERN_PROTECTION_FAILURE).
 kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,
                         vm_prot_t now);
 // Whether nothing is mapped in [start, end).
@@ -50,27 +51,28 @@ struct vm_map_entry *entry_create(vm_offset_t start, vm_offset_t end);
 // Frees an entry that is in no map; its reference to the object goes too.
 void entry_destroy(struct vm_map_entry *entry);
 void entry_insert(struct vm_map *map, struct vm_map_entry *entry);
-// Takes the entry out of the map; nothing of it is mapped any more. The pages that only it could reach
-// go, and the entry.
+// Takes the entry out of the map; nothing of it is mapped any more. The pages that only it could
+// reach go, and the entry.
 void entry_delete(struct vm_map *map, struct vm_map_entry *entry);
 // Whether two entries differ in nothing but place and contents.
 bool entries_alike(const struct vm_map_entry *a, const struct vm_map_entry *b);
-// Fresh memory in front of `end` that is like `entry`, which ends where it begins, becomes part of it.
-// False when it cannot.
+// Fresh memory in front of `end` that is like `entry`, which ends where it begins, becomes part of
+// it. False when it cannot.
 bool entry_extend(struct vm_map *map, struct vm_map_entry *entry, vm_offset_t end);
-// Cuts the entries that lie across `start` and `end` in two, so that every entry is either inside or
-// outside. False when memory is short.
+// Cuts the entries that lie across `start` and `end` in two, so that every entry is either inside
+// or outside. False when memory is short.
 bool map_clip(struct vm_map *map, vm_offset_t start, vm_offset_t end);
 // Joins the entries in and beside [start, end) that can be one.
 void map_simplify(struct vm_map *map, vm_offset_t start, vm_offset_t end);
 // Gives the entry an object if it has none yet. False when memory is short.
 bool entry_materialize(struct vm_map_entry *entry);
 
-// Unmaps at most `budget` of the pages mapped in [start, end); returns the address up to which nothing
-// is mapped any more.
-vm_offset_t map_unmap_pages(struct vm_map *map, vm_offset_t start, vm_offset_t end, unsigned budget);
-// Deletes the first part of what is left in [*start, end), which has been clipped: one entry or some
-// pages' worth of it, and moves *start behind it. False when there was nothing left.
+// Unmaps at most `budget` of the pages mapped in [start, end); returns the address up to which
+// nothing is mapped any more.
+vm_offset_t map_unmap_pages(struct vm_map *map, vm_offset_t start, vm_offset_t end,
+                            unsigned budget);
+// Deletes the first part of what is left in [*start, end), which has been clipped: one entry or
+// some pages' worth of it, and moves *start behind it. False when there was nothing left.
 bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end);
 
 #endif

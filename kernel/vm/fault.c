@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Page faults: from an address to its entry, from there to the object's page, and into the page table.
-// docs/vm.md follows one through. Read next: vm_object_page in object.c.
+// Page faults: from an address to its entry, from there to the object's page, and into the page
+// table. docs/vm.md follows one through. Read next: vm_object_page in object.c.
 #include <stddef.h>
 #include "kern/task.h"
 #include "kern/thread.h"
@@ -9,8 +9,9 @@
 #include "vm/page.h"
 #include "x86/upcall.h"
 
-// What the page table may allow: writing only to a page that the object holds alone, as it does after a
-// fault for writing. If it does so after one for reading, that is granted at once, which spares the next.
+// What the page table may allow: writing only to a page that the object holds alone, as it does
+// after a fault for writing. If it does so after one for reading, that is granted at once, which
+// spares the next.
 static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset, bool exclusive)
 {
     struct page_tree *pages = &e->object->pages;
@@ -78,11 +79,12 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
 kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
     struct vm_map *map = current_map();
-    uint64_t begin = thread_system_begin();
+    uint64_t begin;
     kern_return_t kr;
 
     if (map == NULL || address >= VM_MAX_ADDRESS)
         return KERN_INVALID_ADDRESS;
+    begin = thread_system_begin();
     current_task()->events.faults++;
     kr = vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
     thread_system_end(begin);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Operations on address maps, each in the same three steps: check every argument and every entry
-// concerned; get what memory is needed (cutting entries at the edges, which nobody can see); then change
-// things, which cannot fail. Read first: map.h. Read next: entry.c for the entries, fault.c for what
-// happens at an access, copy.c for memory in messages.
+// concerned; get what memory is needed (cutting entries at the edges, which nobody can see); then
+// change things, which cannot fail. Read first: map.h. Read next: entry.c for the entries, fault.c
+// for what happens at an access, copy.c for memory in messages.
 #include "vm/map.h"
 #include <stddef.h>
 #include "lib/assert.h"
@@ -93,7 +93,8 @@ static vm_size_t pages_size(vm_size_t size)
     return size > VM_MAX_ADDRESS ? 0 : round_page(size);
 }
 
-// Makes [start, end) fresh memory with these attributes: more of the neighbour below if that is alike.
+// Makes [start, end) fresh memory with these attributes: more of the neighbour below if that is
+// alike.
 static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *like)
 {
     struct vm_map_entry *below = entry_find(map, like->start - 1);
@@ -207,8 +208,10 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
     size = pages_size(size);
     if (size == 0)
         return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
+    if (anywhere && start < ANYWHERE_START)
+        start = ANYWHERE_START;
     if (anywhere)
-        kr = map_find_space(map, start < ANYWHERE_START ? ANYWHERE_START : start, size, mask, &start);
+        kr = map_find_space(map, start, size, mask, &start);
     else
         kr = check_place(map, start, size, mask);
     if (kr != KERN_SUCCESS)
@@ -248,8 +251,8 @@ kern_return_t vm_map_remove(struct vm_map *map, vm_offset_t address, vm_size_t s
 
 // ---- protect and inherit -------------------------------------------------------------------
 
-// The page tables forget what the entry does not allow any more. What it allows newly, they learn at
-// the next fault.
+// The page tables forget what the entry does not allow any more. What it allows newly, they learn
+// at the next fault.
 static void entry_lower(struct vm_map *map, struct vm_map_entry *e, vm_prot_t old)
 {
     vm_prot_t lost = old & ~e->protection;

@@ -3,14 +3,14 @@
 // addresses with one protection and inheritance, backed by a range of one object (object.h); the
 // entries never overlap, and gaps are not mapped.
 //
-// The kernel is not preempted, but a fault may wait for a page: whoever may block looks everything up
-// again afterwards (`version` tells whether that can be spared). A map lives as long as somebody holds a
-// reference; `vm_map_shutdown` empties it and makes every later operation fail with
+// The kernel is not preempted, but a fault may wait for a page: whoever may block looks everything
+// up again afterwards (`version` tells whether that can be spared). A map lives as long as somebody
+// holds a reference; `vm_map_shutdown` empties it and makes every later operation fail with
 // KERN_INVALID_ARGUMENT.
 //
 // All calls take byte addresses in the task's address space; errors are those that the OSF Kernel
-// Interface names for the call of the same name, and on error nothing has changed. Each may also return
-// KERN_INVALID_ARGUMENT (a map that is shut down, an argument that makes no sense) and
+// Interface names for the call of the same name, and on error nothing has changed. Each may also
+// return KERN_INVALID_ARGUMENT (a map that is shut down, an argument that makes no sense) and
 // KERN_RESOURCE_SHORTAGE.
 #ifndef VM_MAP_H
 #define VM_MAP_H
@@ -35,7 +35,7 @@ struct vm_map_entry {
     vm_offset_t offset;       // of `start` in the object, bytes
     vm_prot_t protection, max_protection;
     vm_inherit_t inheritance;
-    bool shared;              // others may map the same object (VM_INHERIT_SHARE, vm_map of an object)
+    bool shared;              // others may map the same object (inheritance, vm_map)
     uint16_t wired;
     // About the subtree of entries below `node`, so that a gap is found without walking them all:
     vm_offset_t lowest, highest; // where its first entry starts, where its last one ends
@@ -61,19 +61,20 @@ struct vm_map_copy;
 struct vm_map *vm_map_create(void); // one reference; NULL when memory is short
 void vm_map_reference(struct vm_map *map);
 void vm_map_deallocate(struct vm_map *map); // map may be NULL
-// Unmaps everything; the last user does this. Calls preemption_point(): the caller holds a reference
-// and relies on nothing else in the map.
+// Unmaps everything; the last user does this. Calls preemption_point(): the caller holds a
+// reference and relies on nothing else in the map.
 void vm_map_shutdown(struct vm_map *map);
-// A child's map by the inheritance of each entry. NULL when memory is short (or `parent` was shut down).
-// Calls preemption_point(): as above.
+// A child's map by the inheritance of each entry. NULL when memory is short (or `parent` was shut
+// down). Calls preemption_point(): as above.
 struct vm_map *vm_map_fork(struct vm_map *parent);
 
 // Zero-filled memory. Size 0: succeeds with address 0. Not in [VM_MIN_ADDRESS, VM_MAX_ADDRESS):
 // KERN_INVALID_ADDRESS. Taken, or no gap as large: KERN_NO_SPACE.
 kern_return_t vm_map_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
                               bool anywhere);
-// Holes in the range do not matter, but KERN_INVALID_ADDRESS when it is nothing but hole. Calls preemption_point() when there is much to unmap: the caller
-// holds a reference to the map, and nothing that it could not look up again.
+// Holes in the range do not matter, but KERN_INVALID_ADDRESS when it is nothing but hole. Calls
+// preemption_point() when there is much to unmap: the caller holds a reference to the map, and
+// nothing that it could not look up again.
 kern_return_t vm_map_remove(struct vm_map *map, vm_offset_t address, vm_size_t size);
 kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, bool set_max,
                              vm_prot_t protection);
@@ -83,9 +84,9 @@ kern_return_t vm_map_inherit(struct vm_map *map, vm_offset_t address, vm_size_t 
 // KERN_INVALID_ADDRESS when there is none.
 kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t *size,
                             struct vm_region_basic_info *info);
-// Maps `size` bytes of `object` (a reference is taken; NULL: zero-fill) from `offset`. With `anywhere`
-// the first gap at or after *address whose address has no bit of `mask` set. Every entry made without
-// `copy` is shared.
+// Maps `size` bytes of `object` (a reference is taken; NULL: zero-fill) from `offset`. With
+// `anywhere` the first gap at or after *address whose address has no bit of `mask` set. Every entry
+// made without `copy` is shared.
 kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t size,
                            vm_offset_t mask, bool anywhere, struct vm_object *object,
                            vm_offset_t offset, bool copy, vm_prot_t protection,
@@ -94,14 +95,14 @@ unsigned vm_map_resident(struct vm_map *map); // pages mapped now
 
 // ---- copies (vm/copy.c) ----
 // Takes a copy of [address, address + size), any alignment. Every page must be readable; with
-// `destroy` the pages that the range touches are then unmapped. size 0 gives *copy NULL. Bytes beside the
-// range in its first and last page do not travel: the copy has zeros there. Blocks only when those two
-// pages must come from a pager.
+// `destroy` the pages that the range touches are then unmapped. size 0 gives *copy NULL. Bytes
+// beside the range in its first and last page do not travel: the copy has zeros there. Blocks only
+// when those two pages must come from a pager.
 // KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE, KERN_RESOURCE_SHORTAGE.
 kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t size, bool destroy,
                             struct vm_map_copy **copy);
-// Maps the copy somewhere in `map` and consumes it. *address gets the same offset in its page as the
-// source had. On error the copy is still the caller's. A NULL copy gives address 0.
+// Maps the copy somewhere in `map` and consumes it. *address gets the same offset in its page as
+// the source had. On error the copy is still the caller's. A NULL copy gives address 0.
 kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm_map_copy *copy);
 // Writes the copy over existing writable memory and consumes it; on error nothing has been written
 // and the copy is still the caller's. May block on a pager.
@@ -119,9 +120,9 @@ kern_return_t vm_map_copy_from_physical(uintptr_t physical, vm_size_t size,
                                         struct vm_map_copy **copy);
 
 // ---- faults (vm/fault.c) ----
-// Makes `address` accessible for `protection`. May block. KERN_SUCCESS; KERN_INVALID_ADDRESS: nothing
-// is mapped there; KERN_PROTECTION_FAILURE; KERN_MEMORY_ERROR, KERN_MEMORY_FAILURE: the pager failed;
-// KERN_RESOURCE_SHORTAGE; KERN_ABORTED: the wait was interrupted.
+// Makes `address` accessible for `protection`. May block. KERN_SUCCESS; KERN_INVALID_ADDRESS:
+// nothing is mapped there; KERN_PROTECTION_FAILURE; KERN_MEMORY_ERROR, KERN_MEMORY_FAILURE: the
+// pager failed; KERN_RESOURCE_SHORTAGE; KERN_ABORTED: the wait was interrupted.
 kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protection);
 
 // ---- boot (vm/vm.c) ----

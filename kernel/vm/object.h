@@ -2,17 +2,17 @@
 // Memory objects: the unit of sharing. Two map entries that show the same object see each other's
 // writes; a copy is a new object.
 //
-// An object's pages hang in a *page tree* (page_tree.h): a persistent radix tree whose nodes and pages
-// are counted. A copy of a range shares the subtrees that lie in it, so it costs a handful of reference
-// counts however large it is, and there are no shadow chains: every object reaches each of its pages
-// in as many steps as its tree is high. A node or page with more than one holder is frozen; the first
-// write to a page copies the nodes on its path that are shared, then the page if that is shared, and
-// so costs the same on the first page and on the last, in any order. When the other holders are gone
-// the page is simply writable again: nothing has to be collapsed.
+// An object's pages hang in a *page tree* (page_tree.h): a persistent radix tree whose nodes and
+// pages are counted. A copy of a range shares the subtrees that lie in it, so it costs a handful of
+// reference counts however large it is, and there are no shadow chains: every object reaches each
+// of its pages in as many steps as its tree is high. A node or page with more than one holder is
+// frozen; the first write to a page copies the nodes on its path that are shared, then the page if
+// that is shared, and so costs the same on the first page and on the last, in any order. When the
+// other holders are gone the page is simply writable again: nothing has to be collapsed.
 //
-// A page missing from the tree is zero, unless the object has a pager, or a `backing` object with one
-// (it was copied from it): then it is asked for, and a busy, absent page waits on `pending` until the
-// pager has answered. Pages in the tree always have their contents.
+// A page missing from the tree is zero, unless the object has a pager, or a `backing` object with
+// one (it was copied from it): then it is asked for, and a busy, absent page waits on `pending`
+// until the pager has answered. Pages in the tree always have their contents.
 #ifndef VM_OBJECT_H
 #define VM_OBJECT_H
 
@@ -46,12 +46,12 @@ void vm_object_deallocate(struct vm_object *object); // may be NULL
 // copies from here on. NULL when memory is short.
 struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, vm_size_t size);
 // The page at `offset`, present and (for `write`) held by nobody else: zero-filled, copied or asked
-// for from the pager as needed. Blocks only if vm_object_may_block; the caller holds a reference then.
-// On KERN_SUCCESS the page is valid until the caller next blocks. Errors as vm_fault.
+// for from the pager as needed. Blocks only if vm_object_may_block; the caller holds a reference
+// then. On KERN_SUCCESS the page is valid until the caller next blocks. Errors as vm_fault.
 kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
                              struct page **page);
-// Counts the moments at which what somebody had prepared may have been undone: waits for pagers, and
-// pages taken over from a backing object. Unchanged: nobody else ran, and nothing was shared.
+// Counts the moments at which what somebody had prepared may have been undone: waits for pagers,
+// and pages taken over from a backing object. Unchanged: nobody else ran, and nothing was shared.
 extern unsigned vm_object_upsets;
 static inline bool vm_object_may_block(const struct vm_object *object)
 {
@@ -59,19 +59,19 @@ static inline bool vm_object_may_block(const struct vm_object *object)
 }
 // The object has grown at its end by one neighbouring vm_allocate. False when it cannot.
 bool vm_object_grow(struct vm_object *object, vm_size_t size);
-// The pages of [offset, offset + size) can no longer be reached through any map entry, and are mapped
-// nowhere in the object's name.
+// The pages of [offset, offset + size) can no longer be reached through any map entry, and are
+// mapped nowhere in the object's name.
 void vm_object_forget(struct vm_object *object, vm_offset_t offset, vm_size_t size);
 
 // ---- pagers ----
-// How an object with a pager asks for a page: set by the pager protocol (issue B). The answer comes,
-// before the call returns or later, through vm_object_answer.
+// How an object with a pager asks for a page: set by the pager protocol (issue B). The answer
+// comes, before the call returns or later, through vm_object_answer.
 extern kern_return_t (*vm_pager_request)(struct vm_object *object, vm_offset_t offset,
                                          vm_prot_t access);
 // The page that was asked for at `offset`, to be filled through page_address; NULL if none was.
 struct page *vm_object_pending(struct vm_object *object, vm_offset_t offset);
-// The pager has answered: KERN_SUCCESS: the pending page has its contents; otherwise the first thread
-// that waits for it gets KERN_MEMORY_ERROR (and the others ask again).
+// The pager has answered: KERN_SUCCESS: the pending page has its contents; otherwise the first
+// thread that waits for it gets KERN_MEMORY_ERROR (and the others ask again).
 void vm_object_answer(struct vm_object *object, vm_offset_t offset, kern_return_t result);
 
 void vm_object_init_module(void);

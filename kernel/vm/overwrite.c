@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Writing a copy over memory that is there (vm_write, vm_copy): first every page concerned is made
 // ready, which may fail or block; when a whole pass has gone by in which nobody else could run, the
-// second pass only stores and cannot fail. Whole pages of anonymous memory change hands by reference, the
-// rest is copied byte by byte.
+// second pass only stores and cannot fail. Whole pages of anonymous memory change hands by
+// reference, the rest is copied byte by byte.
 #include <stddef.h>
 #include "lib/assert.h"
 #include "lib/string.h"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The physical page allocator: buddies, with a stock of single pages in front.
 //
-// Free memory lies on one list per power of two; a freed block joins its buddy (the block whose address
-// differs in one bit) as long as that is free too. Nearly all requests are for single pages, which come
-// from and go to the stock without any of that; when it has grown too long its oldest pages go to the
-// buddies. Read next: page_map.c, for where pages are mapped; page_tree.h, for who holds them.
+// Free memory lies on one list per power of two; a freed block joins its buddy (the block whose
+// address differs in one bit) as long as that is free too. Nearly all requests are for single
+// pages, which come from and go to the stock without any of that; when it has grown too long its
+// oldest pages go to the buddies. Read next: page_map.c, for where pages are mapped; page_tree.h,
+// for who holds them.
 #include "vm/page.h"
 #include "lib/assert.h"
 #include "lib/slab.h"

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Physical pages: who holds each, who maps it, and where the free ones are.
 //
-// A page is held by the leaves of page trees (page_tree.h): `holders` counts them. More than one holder
-// means that it is shared copy-on-write and nobody may write to it. `mapping` begins the list of every
-// place where it is mapped, so that it can be write-protected or taken away.
+// A page is held by the leaves of page trees (page_tree.h): `holders` counts them. More than one
+// holder means that it is shared copy-on-write and nobody may write to it. `mapping` begins the
+// list of every place where it is mapped, so that it can be write-protected or taken away.
 //
-// Memory for the user (page_alloc) ends a little before memory for the kernel does (page tables, slabs,
-// page_alloc_kernel), so that a task that has eaten everything can still be served and cleaned up.
+// Memory for the user (page_alloc) ends a little before memory for the kernel does (page tables,
+// slabs, page_alloc_kernel), so that a task that has eaten everything can still be served and
+// cleaned up.
 #ifndef VM_PAGE_H
 #define VM_PAGE_H
 
@@ -43,7 +44,7 @@ struct page *page_alloc(void);
 struct page *page_alloc_zeroed(void);
 struct page *page_alloc_kernel(void); // may use the reserve
 void page_hold(struct page *page);
-void page_release(struct page *page); // frees it with the last holder; it must then be mapped nowhere
+void page_release(struct page *page); // the last holder frees it; it is mapped nowhere then
 uintptr_t page_physical(const struct page *page);
 struct page *page_at(uintptr_t physical); // NULL when that is not memory that pages describe
 void *page_address(const struct page *page); // in the kernel's direct map

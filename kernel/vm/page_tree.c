@@ -284,8 +284,8 @@ void page_tree_share(struct page_tree *from, struct page_tree *to)
     from->root->holders++;
 }
 
-// *copy becomes a node with the pages first … last of `node` (counted from the node's own first): the
-// node itself when that is all of it. False when memory is short.
+// *copy becomes a node with the pages first … last of `node` (counted from the node's own first):
+// the node itself when that is all of it. False when memory is short.
 static bool node_slice(struct page_node *node, uint32_t first, uint32_t last,
                        struct page_node **copy)
 {

@@ -2,19 +2,19 @@
 // Page trees: which pages make up a memory object. Private to kernel/vm; object.h tells why.
 //
 // A radix tree of nodes with 32 slots: leaves (level 1) hold pages, the others nodes. Trees share
-// nodes, and leaves share pages, each counted by its `holders`. A page can be written to in place only
-// when it is *exclusive*: it and every node above it have one holder. Two rules keep that true while
-// pages are mapped:
+// nodes, and leaves share pages, each counted by its `holders`. A page can be written to in place
+// only when it is *exclusive*: it and every node above it have one holder. Two rules keep that true
+// while pages are mapped:
 //
-//   1. A page that is mapped writable is exclusive, and the `writable` bit of its slot is set in every
-//      node above it (the bit may also be set when no such page is there any more).
+//   1. A page that is mapped writable is exclusive, and the `writable` bit of its slot is set in
+//      every node above it (the bit may also be set when there is no such page any more).
 //   2. So whoever gives a node or page a second holder first *freezes* it: follows the bits down,
 //      write-protects the pages found and clears the bits. What has not been written to since the
 //      last time has no bits set and costs nothing.
 //
-// Nothing here blocks or calls preemption_point(). A tree that loses its last holder goes to a stack of
-// dead nodes, off which every release takes a bounded number; page_tree_reap_all, called when memory is
-// short, takes the rest.
+// Nothing here blocks or calls preemption_point(). A tree that loses its last holder goes to a
+// stack of dead nodes, off which every release takes a bounded number; page_tree_reap_all, called
+// when memory is short, takes the rest.
 #ifndef VM_PAGE_TREE_H
 #define VM_PAGE_TREE_H
 
@@ -25,7 +25,7 @@ struct page;
 
 #define NODE_SHIFT 5
 #define NODE_SLOTS (1u << NODE_SHIFT)
-#define TREE_LEVELS_MAX 4                                           // 4 GiB
+#define TREE_LEVELS_MAX 4 // 4 GiB
 #define TREE_PAGES_MAX (1u << (NODE_SHIFT * TREE_LEVELS_MAX))
 
 struct page_node {
@@ -44,7 +44,7 @@ struct page_node {
 
 struct page_tree {
     struct page_node *root; // NULL: no page
-    uint32_t base;          // the tree's number of the object's page 0: a copy keeps its source's places
+    uint32_t base;          // the object's page 0 has this number: copies keep the numbering
 };
 
 void page_tree_init_module(void);
@@ -56,24 +56,24 @@ static inline void page_tree_init(struct page_tree *t)
 }
 // The page with number `i`, NULL if there is none. *exclusive: it may be written to in place.
 struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclusive);
-// Makes every node above page `i` exist and belong to this tree alone, copying shared ones. Returns the
-// leaf, which is good until a node is shared or removed; NULL when memory is short: no page has then
-// changed or gone.
+// Makes every node above page `i` exist and belong to this tree alone, copying shared ones. Returns
+// the leaf, which is good until a node is shared or removed; NULL when memory is short: no page has
+// then changed or gone.
 struct page_node *page_tree_own(struct page_tree *t, uint32_t i);
-// Puts `page` in place `i`, taking over the caller's hold and releasing what was there, which must be
-// mapped nowhere in this tree's name. NULL empties the place. `leaf` is what page_tree_own gave, or NULL
-// to find it again.
+// Puts `page` in place `i`, taking over the caller's hold and releasing what was there, which must
+// be mapped nowhere in this tree's name. NULL empties the place. `leaf` is what page_tree_own gave,
+// or NULL to find it again.
 void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, struct page *page);
 // The exclusive page `i` is about to be mapped writable.
 void page_tree_mark_writable(struct page_tree *t, uint32_t i);
 // Makes `to`, which is empty, a copy of all of `from`.
 void page_tree_share(struct page_tree *from, struct page_tree *to);
-// Makes `to`, which is empty, a copy of the `count` pages of `from` from number `i` on: whole subtrees
-// are shared, the nodes at the two edges copied, so that nothing else is kept alive. False when memory
-// is short.
+// Makes `to`, which is empty, a copy of the `count` pages of `from` from number `i` on: whole
+// subtrees are shared, the nodes at the two edges copied, so that nothing else is kept alive. False
+// when memory is short.
 bool page_tree_slice(struct page_tree *from, uint32_t i, uint32_t count, struct page_tree *to);
-// Lets the pages `i` … `i + count - 1` go; they must be mapped nowhere in this tree's name. False when
-// a shared node could not be copied: some pages are then still there.
+// Lets the pages `i` … `i + count - 1` go; they must be mapped nowhere in this tree's name. False
+// when a shared node could not be copied: some pages are then still there.
 bool page_tree_remove(struct page_tree *t, uint32_t i, uint32_t count);
 // Lets everything go.
 void page_tree_clear(struct page_tree *t);

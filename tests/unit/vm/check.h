@@ -6,8 +6,8 @@
 struct vm_map;
 struct vm_map_copy;
 
-// Checks everything that hangs on these maps and copies, which must be all there are. Failures go to
-// tap_fail.
+// Checks everything that hangs on these maps and copies, which must be all there are. Failures go
+// to tap_fail.
 void check_everything(struct vm_map **maps, unsigned map_count, struct vm_map_copy **copies,
                       unsigned copy_count);
 

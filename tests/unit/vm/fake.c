@@ -87,7 +87,8 @@ void fake_boot(unsigned megabytes, unsigned module_pages)
     uint32_t module = module_pages * PAGE_SIZE;
     void *at = phys_to_virt(0);
 
-    if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at)
+    if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+             0) != at)
         panic("no memory at %p", at);
     memset(at, 0x5a, size); // nobody may count on zeros
     boot_info.region_count = 2;
@@ -244,7 +245,8 @@ uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end)
     return end;
 }
 
-void fake_each_mapping(struct pmap *pmap, void (*visit)(struct pmap *, uintptr_t, struct pmap_entry))
+void fake_each_mapping(struct pmap *pmap,
+                       void (*visit)(struct pmap *, uintptr_t, struct pmap_entry))
 {
     for (uintptr_t at = pmap_next(pmap, 0, VM_MAX_ADDRESS); at < VM_MAX_ADDRESS;
          at = pmap_next(pmap, at + PAGE_SIZE, VM_MAX_ADDRESS))

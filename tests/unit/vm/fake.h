@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What stands in for kernel/x86 and kernel/kern in the host tests of kernel/vm: memory at the addresses
-// where the kernel has it, page tables as plain arrays, a processor that one can look inside.
+// What stands in for kernel/x86 and kernel/kern in the host tests of kernel/vm: memory at the
+// addresses where the kernel has it, page tables as plain arrays, a processor that one can look
+// inside.
 #ifndef FAKE_H
 #define FAKE_H
 
@@ -25,8 +26,8 @@ extern enum wait_result (*fake_wait)(struct waitq *q);
 extern struct vm_map *fake_current_map;
 extern bool fake_expect_panic; // the next panic ends the process with status 3
 
-// One access by a user program: walks the page table, faults as the processor would, and gives where
-// the byte is. NULL when the fault was not resolved; *kr says why.
+// One access by a user program: walks the page table, faults as the processor would, and gives
+// where the byte is. NULL when the fault was not resolved; *kr says why.
 char *fake_access(struct vm_map *map, vm_offset_t address, bool write, kern_return_t *kr);
 
 // Calls `visit` for each mapping of a page table.

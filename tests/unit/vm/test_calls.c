@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: the vm_* calls answer as the OSF Kernel Interface says, and what fails changes nothing; and the
-// costs that the design promises: copies that do not grow with size, one entry for a growing heap.
+// Rule: the vm_* calls answer as the OSF Kernel Interface says, and what fails changes nothing; and
+// the costs that the design promises: copies that do not grow with size, one entry for a growing
+// heap.
 #include "mach_server.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,8 +301,16 @@ static void test_copies(void)
 
 static void test_map(void)
 {
-    vm_address_t a = 0x234567;
+    vm_address_t a = 0xffffffff;
     struct vm_object *object;
+
+    CHECK_EQ(vm_map(map, &a, PAGE, 0, TRUE, NULL, 0, FALSE, 3, 7, 1), KERN_NO_SPACE);
+    a = 0xbffff000;
+    CHECK_EQ(vm_map(map, &a, 2 * PAGE, 0, TRUE, NULL, 0, FALSE, 3, 7, 1), KERN_NO_SPACE);
+    CHECK_EQ(vm_map(map, &a, PAGE, 0, TRUE, NULL, 0, FALSE, 3, 7, 1), KERN_SUCCESS);
+    CHECK_EQ(a, 0xbffff000);
+    rule("vm_map anywhere looks from the address given on");
+    a = 0x234567;
 
     CHECK_EQ(vm_map(map, &a, PAGE, 0xffff, TRUE, NULL, 0, FALSE, 3, 7, 1), KERN_SUCCESS);
     CHECK_EQ(a, 0x240000);

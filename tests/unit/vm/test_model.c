@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: whatever tasks do with their memory, each sees what a machine would show that copied everything
-// at once. Random operations run on real maps and on a model (each address space an array of pages, each
-// page a cell of bytes that sharers share), with allocations failing now and then; after every few steps
-// all of memory is compared and all structures are checked. Arguments: seed, steps.
+// Rule: whatever tasks do with their memory, each sees what a machine would show that copied
+// everything at once. Random operations run on real maps and on a model (each address space an
+// array of pages, each page a cell of bytes that sharers share), with allocations failing now and
+// then; after every few steps all of memory is compared and all structures are checked. Arguments:
+// seed, steps.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: physical pages are handed out once, blocks are contiguous and aligned, freed memory grows together
-// again, users leave a reserve, and the list of a page's mappings is exact.
+// Rule: physical pages are handed out once, blocks are contiguous and aligned, freed memory grows
+// together again, users leave a reserve, and the list of a page's mappings is exact.
 #include <stdlib.h>
 #include "check.h"
 #include "fake.h"
@@ -119,7 +119,8 @@ static void test_adopt(void)
     CHECK_EQ(vm_map_copy_from_physical(0x100000, 4096, &copy), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_copy_from_physical(boot_info.module_start + 1, 4096, &copy),
              KERN_INVALID_ARGUMENT);
-    CHECK_EQ(vm_map_copy_from_physical(boot_info.module_start, 3 * 4096 + 100, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copy_from_physical(boot_info.module_start, 3 * 4096 + 100, &copy),
+             KERN_SUCCESS);
     CHECK_EQ(vm_map_copy_read(copy, 5, &byte, 1), KERN_SUCCESS);
     CHECK_EQ(byte, 'm');
     CHECK_EQ(module[3 * 4096 + 100], 0);

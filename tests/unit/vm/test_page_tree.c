@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: page trees are arrays of pages that copy at once: random changes, slices and removals of several
-// trees agree with arrays, exclusiveness is exact, and nothing out of reach is kept.
+// Rule: page trees are arrays of pages that copy at once: random changes, slices and removals of
+// several trees agree with arrays, exclusiveness is exact, and nothing out of reach is kept.
 #include <stdlib.h>
 #include <string.h>
 #include "check.h"

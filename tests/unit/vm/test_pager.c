@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: a page that its pager must bring is asked for once, waited for, and looked up again afterwards;
-// whatever happens meanwhile, nothing is mapped that should not be.
+// Rule: a page that its pager must bring is asked for once, waited for, and looked up again
+// afterwards; whatever happens meanwhile, nothing is mapped that should not be.
 #include <stdlib.h>
 #include <string.h>
 #include "check.h"
@@ -210,6 +210,14 @@ static void test_copies(void)
     CHECK_EQ(peek(base + 6 * PAGE), 'F');
     CHECK_EQ(peek(base + 4 * PAGE), 'E');
     rule("memory with a pager is overwritten with memory with a pager");
+    CHECK_EQ(vm_map_remove(map, out, 4 * PAGE), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, base + PAGE, PAGE, false, &copy), KERN_SUCCESS);
+    *fake_access(map, base + PAGE, true, &kr) = '1';
+    CHECK_EQ(vm_map_copyout(map, &out, copy), KERN_SUCCESS);
+    CHECK_EQ(peek(out), '1');
+    *fake_access(map, base + PAGE, true, &kr) = '2';
+    CHECK_EQ(peek(out), '1');
+    rule("a page that a copy has taken over is the copy's own");
     answer = KERN_FAILURE;
     CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE, PAGE, false, &copy), KERN_SUCCESS);
     CHECK_EQ(vm_map_copy_overwrite(map, base, copy), KERN_MEMORY_ERROR);

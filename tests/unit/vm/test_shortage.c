@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: whichever of its allocations fails, an operation answers KERN_RESOURCE_SHORTAGE, changes nothing
-// that can be seen, and leaks nothing; and memory that is really short hurts nobody.
+// Rule: whichever of its allocations fails, an operation answers KERN_RESOURCE_SHORTAGE, changes
+// nothing that can be seen, and leaks nothing; and memory that is really short hurts nobody.
 #include <stdio.h>
 #include <string.h>
 #include "check.h"
@@ -226,6 +226,30 @@ static void each_failure(const char *name, kern_return_t (*run)(void))
     tap_rule(rule);
 }
 
+// Pages that could not be let go of for want of memory must not come back as fresh memory.
+static void test_stale(void)
+{
+    struct resources before = resources_now();
+
+    for (unsigned n = 1; n < 8; n++) {
+        vm_offset_t tail = A + 5 * PAGE;
+        kern_return_t kr;
+
+        set_up();
+        fake_fail_from(n);
+        kr = vm_map_remove(map, tail, 5 * PAGE);
+        fake_fail_from(0);
+        if (kr == KERN_SUCCESS) {
+            CHECK_EQ(vm_map_allocate(map, &tail, 5 * PAGE, false), KERN_SUCCESS);
+            for (unsigned i = 0; i < 5; i++)
+                CHECK_EQ(look(map, tail + i * PAGE), 0);
+        }
+        tear_down();
+    }
+    check_resources(before);
+    tap_rule("memory deallocated while memory was short is fresh when allocated again");
+}
+
 // A task eats all memory, page by page; then everything still answers, and it can be cleaned up.
 static void test_exhaustion(void)
 {
@@ -281,6 +305,7 @@ int main(void)
     fake_boot(8, 0);
     for (unsigned i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
         each_failure(operations[i].name, operations[i].run);
+    test_stale();
     test_exhaustion();
     test_kernel_exhaustion();
     return tap_done();

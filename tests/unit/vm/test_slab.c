@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: slabs hand out memory that nobody else has, count it, give pages back, and (in the debug build)
-// stop at misuse.
+// Rule: slabs hand out memory that nobody else has, count it, give pages back, and (in the debug
+// build) stop at misuse.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@
 static unsigned char *memory[OBJECTS];
 static unsigned sizes[OBJECTS];
 
-// Random allocations and releases of `size(…)` bytes; each is filled with its number while it lives.
+// Random allocations and releases of `size(…)` bytes; each is filled with its number while it
+// lives.
 static void churn(unsigned largest)
 {
     for (int step = 0; step < 40000; step++) {

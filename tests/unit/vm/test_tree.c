@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rule: a tree lists what was put in, in order and balanced, and summaries are those of the subtrees.
+// Rule: a tree lists what was put in, in order and balanced, and summaries are those of the
+// subtrees.
 #include <stdlib.h>
 #include "lib/list.h"
 #include "lib/tree.h"
