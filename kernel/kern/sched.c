@@ -328,12 +328,14 @@ void sched_switch(void)
     this_cpu()->ast &= ~AST_RESCHEDULE;
 }
 
+// Who hands over the processor hands over the rest of its turn as well; otherwise two that pass it to
+// and fro would never come to the end of one.
 void sched_switch_to(struct thread *next)
 {
     struct processor *p = this_processor();
     struct thread *self = current_thread();
 
-    book(self, cpu_cycles());
+    next->turn = self->turn + book(self, cpu_cycles());
     self->turn = 0;
     if (self->state == THREAD_READY) {
         self->priority = current_priority(self);

@@ -170,6 +170,38 @@ static void giving_way(void)
     is_text(trail, "abd", "a depressed thread lets even the least urgent go first");
 }
 
+static struct waitq exchange[2];
+static struct thread *pair[2];
+
+// Passes the processor to its partner after each tenth of a millisecond.
+static void passer(long i)
+{
+    pair[i] = current_thread();
+    if (i == 0)
+        waitq_wait(&exchange[0], WAIT_FOREVER, true, "test");
+    while (!stop) {
+        spend(MS / 10);
+        worked[i] += MS / 10;
+        waitq_wait_handing_over(&exchange[i], "test", pair[1 - i]);
+        boundary();
+    }
+    waitq_wake_all(&exchange[1 - i], WAIT_AWAKENED);
+}
+
+static void handing_over(void)
+{
+    waitq_init(&exchange[0]);
+    waitq_init(&exchange[1]);
+    sim_thread(POLICY_RR, 40, passer, 0);
+    sim_thread(POLICY_RR, 40, passer, 1);
+    sim_thread(POLICY_RR, 40, hog, 2);
+    run_for(1000 * MS);
+    ok(near(worked[0] + worked[1], 500 * MS, 5),
+       "two that pass the processor to and fro have one turn together");
+    ok(near(worked[2], 500 * MS, 5), "… and a third of their level has the next");
+    finish();
+}
+
 static void times(void)
 {
     struct thread *thread = sim_thread(POLICY_TIMESHARE, PRIORITY_USER, light, 0);
@@ -193,5 +225,6 @@ void simulation(void)
     quantum();
     preemption();
     giving_way();
+    handing_over();
     times();
 }
