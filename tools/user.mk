@@ -26,8 +26,7 @@ LIBMACH_OBJ  := $(call objects,$(call sources,$(LIBMACH_DIRS))) $(USER_MIG_SRC:.
 
 build/user/libmach.a: $(LIBMACH_OBJ)
 	$(call say,AR,$@)
-	@rm -f $@
-	$(Q)$(CROSS)ar rcsD $@ $(LIBMACH_OBJ)
+	$(Q)rm -f $@.new && $(CROSS)ar rcsD $@.new $(LIBMACH_OBJ) && mv $@.new $@
 
 # What must be there before anything of the user side is compiled.
 USER_READY := $(LIBC) $(USER_MIG_HEADERS)

@@ -9,6 +9,8 @@ use lib 'tests/system';
 use Run;
 use Test::More;
 
+alarm 100;      # should a breakpoint not be hit: the signal ends us, and make and gdb with us
+
 # What gdb says when it is given these commands and then ends.
 sub gdb {
     my $flags = join ' ', '-nx', '-batch', map { "-ex \"$_\"" } @_;
@@ -28,9 +30,9 @@ for my $program (map { m{build/(.*)\.elf$} } glob('build/servers/*.elf build/use
         "$program: an address in it is known by name");
 }
 
-$said = gdb('hbreak thread_kill', 'continue', 'bt 3', 'minato tasks', 'minato threads all',
+$said = gdb('hbreak thread_make', 'ignore 1 5', 'continue', 'bt 3', 'minato tasks', 'minato threads all',
     'minato current', 'minato ports bootstrap');
-like($said, qr/^#0 +thread_kill/m, 'a breakpoint in the kernel is hit');
+like($said, qr/^#0 +thread_make/m, 'a breakpoint in the kernel is hit');
 like($said, qr/^ +\d+ bootstrap +threads/m, 'minato tasks knows bootstrap');
 like($said, qr/^ \* +\d+ running/m, 'minato threads marks the one that runs');
 like($said, qr/^0x[0-9a-f]+ .*\b(send|receive)\b/m, 'minato ports lists rights');
