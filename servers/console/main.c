@@ -20,6 +20,7 @@
 #include <servers/console_server.h>
 #include <servers/program.h>
 
+#define CONSOLE_READ_REPLY_ID 4602 // console_read_reply in console_reply.defs
 #define ECHO_RESERVE 256 // of the output queue, so that typing shows while programs write
 
 static struct line line;
@@ -36,13 +37,29 @@ static struct call *next_read(void)
     return session != NULL ? call_of(&reads, session) : NULL;
 }
 
-// Answers a read; a client that is gone by now loses nothing it could have had.
-static void answer_read(struct call *call, kern_return_t code, char *data, size_t size)
+// The call has been answered, or its client is gone: its reply right is used, or dropped here.
+static void call_answered(struct calls *calls, struct call *call, kern_return_t result)
 {
-    if (console_read_reply(call->reply, code, data, size) == KERN_SUCCESS)
-        call_done(&reads, call);
+    if (result == KERN_SUCCESS)
+        call_done(calls, call);
     else
-        call_drop(&reads, call);
+        call_drop(calls, call);
+}
+
+// Answers a read by nothing but a code, as MIG's error replies are.
+static kern_return_t refuse_read(mach_port_t reply, kern_return_t code)
+{
+    mig_reply_error_t error = {
+        .Head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0),
+                 .msgh_size = sizeof(error),
+                 .msgh_remote_port = reply,
+                 .msgh_id = CONSOLE_READ_REPLY_ID},
+        .NDR = NDR_record,
+        .RetCode = code,
+    };
+
+    return mach_msg(&error.Head, MACH_SEND_MSG, sizeof(error), 0, MACH_PORT_NULL, 0,
+                    MACH_PORT_NULL);
 }
 
 static void deliver_input(void)
@@ -51,8 +68,9 @@ static void deliver_input(void)
     struct call *call;
 
     while ((call = next_read()) != NULL && line_readable(&line, call->session->mode))
-        answer_read(call, KERN_SUCCESS, data,
-                    line_read(&line, data, call->size, call->session->mode));
+        call_answered(&reads, call,
+                      console_read_reply(call->reply, KERN_SUCCESS, data,
+                                         line_read(&line, data, call->size, call->session->mode)));
 }
 
 // Sends the message of console_on_interrupt; if the port has no room or is dead, nobody is told.
@@ -76,7 +94,7 @@ static void interrupt_foreground(void)
     struct call *call = session != NULL ? call_of(&reads, session) : NULL;
 
     if (call != NULL)
-        answer_read(call, CONSOLE_INTERRUPTED, NULL, 0);
+        call_answered(&reads, call, refuse_read(call->reply, CONSOLE_INTERRUPTED));
     else if (session != NULL && session->interrupted != MACH_PORT_NULL)
         send_interrupt(session->interrupted);
 }
@@ -105,12 +123,9 @@ static void answer_drains(void)
     if (drains.first != NULL)
         while (!uart_idle())
             clock_sleep(MACH_PORT_NULL, TIME_RELATIVE, (tvalspec_t){0, NSEC_PER_MSEC}, NULL);
-    while (drains.first != NULL) {
-        if (console_drain_reply(drains.first->reply, KERN_SUCCESS) == KERN_SUCCESS)
-            call_done(&drains, drains.first);
-        else
-            call_drop(&drains, drains.first);
-    }
+    while (drains.first != NULL)
+        call_answered(&drains, drains.first,
+                      console_drain_reply(drains.first->reply, KERN_SUCCESS));
 }
 
 // Sends what can be sent, and lets calls go on that waited for it.
@@ -118,10 +133,8 @@ static void push_output(void)
 {
     uart_send(&output);
     while (writes.first != NULL && queue_output(writes.first->data, writes.first->size)) {
-        if (console_write_reply(writes.first->reply, KERN_SUCCESS) == KERN_SUCCESS)
-            call_done(&writes, writes.first);
-        else
-            call_drop(&writes, writes.first);
+        call_answered(&writes, writes.first,
+                      console_write_reply(writes.first->reply, KERN_SUCCESS));
         uart_send(&output);
     }
     if (output_empty(&output))

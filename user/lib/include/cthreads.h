@@ -23,7 +23,7 @@ typedef any_t (*cthread_fn_t)(any_t argument);
 typedef struct cthread *cthread_t;
 
 #define CTHREAD_NULL ((cthread_t)0)
-#define CTHREAD_STACK_SIZE ((vm_size_t)0x10000) /* of a forked thread, without its guard page */
+#define CTHREAD_STACK_SIZE ((vm_size_t)0x10000) /* of a forked thread, without its guard pages */
 
 /* ---- threads -------------------------------------------------------------------------------- */
 

@@ -14,7 +14,7 @@
 #include <mach/port.h>
 #include <mach/vm_types.h>
 
-#define PROGRAM_STACK_SIZE ((vm_size_t)1 << 20) /* guard page included; at the top of user memory */
+#define PROGRAM_STACK_SIZE ((vm_size_t)1 << 20) /* guard pages included; at the top of user memory */
 #define PROGRAM_ARGUMENTS_MAX ((vm_size_t)64 << 10) /* bytes of arguments and environment */
 
 /* What is wrong with the file as a program, in words; null if nothing is. */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Loading a program into a task, by messages to the task: each segment is put together in our own
 // memory, page for page, and written there, which moves the pages copy-on-write; then protected. The
-// stack lies at the top of user memory, with a guard page below it.
+// stack lies at the top of user memory, with guard pages at its end.
 #include "program/elf.h"
 
 #include <mach/mach.h>
 #include <program.h>
 #include <string.h>
+
+#define GUARD_SIZE (16 * PAGE_SIZE) // so that a large frame does not step over it
 
 const char *program_check(const void *image, vm_size_t size)
 {
@@ -145,7 +147,7 @@ static kern_return_t make_stack(mach_port_t task, char *const argv[], char *cons
     kern_return_t result = vm_allocate(task, &stack, PROGRAM_STACK_SIZE, FALSE);
 
     if (result == KERN_SUCCESS)
-        result = vm_protect(task, stack, PAGE_SIZE, FALSE, VM_PROT_NONE);
+        result = vm_protect(task, stack, GUARD_SIZE, FALSE, VM_PROT_NONE);
     if (result == KERN_SUCCESS)
         result = put_arguments(task, argv, envp, sp);
     return result;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUARD_SIZE PAGE_SIZE
+#define GUARD_SIZE (4 * PAGE_SIZE) // so that a large frame does not step over it
 #define STACK_SLACK 16 // bytes above the first argument, to keep the stack aligned
 
 struct cthread first_thread;

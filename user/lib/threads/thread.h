@@ -22,7 +22,7 @@ struct cthread {
     struct _reent *reent;   // the C library's data of this thread
     cthread_fn_t function;  // what it runs
     any_t argument;
-    vm_address_t stack;     // lowest address, guard page included; 0: not ours
+    vm_address_t stack;     // lowest address, guard pages included; 0: not ours
     vm_size_t stack_size;
     const char *name;
     any_t data;
