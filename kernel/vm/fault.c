@@ -79,14 +79,21 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
 kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
     struct vm_map *map = current_map();
+    struct task_events *events;
+    unsigned copied, asked;
     uint64_t begin;
     kern_return_t kr;
 
     if (map == NULL || address >= VM_MAX_ADDRESS)
         return KERN_INVALID_ADDRESS;
+    events = &current_task()->events;
     begin = thread_system_begin();
-    current_task()->events.faults++;
+    copied = vm_object_pages_copied;
+    asked = vm_object_pages_asked;
     kr = vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
+    events->faults++;
+    events->cow_faults += vm_object_pages_copied - copied;
+    events->pageins += vm_object_pages_asked - asked;
     thread_system_end(begin);
     return kr;
 }

@@ -13,6 +13,7 @@
 static struct slab_cache object_cache;
 kern_return_t (*vm_pager_request)(struct vm_object *object, vm_offset_t offset, vm_prot_t access);
 unsigned vm_object_upsets;
+unsigned vm_object_pages_copied, vm_object_pages_asked;
 
 void vm_object_init_module(void)
 {
@@ -153,6 +154,7 @@ static kern_return_t pager_ask(struct vm_object *object, vm_offset_t offset, boo
 
     if (page == NULL)
         return KERN_RESOURCE_SHORTAGE;
+    vm_object_pages_asked++;
     page->busy = page->absent = true;
     page->index = offset >> PAGE_SHIFT;
     list_insert_tail(&object->pending, &page->link);
@@ -247,6 +249,7 @@ static kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset,
     if (own == NULL)
         return KERN_RESOURCE_SHORTAGE;
     page_copy(own, *page);
+    vm_object_pages_copied++;
     if (object->shared)
         page_unmap_everywhere(*page);
     page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, own);

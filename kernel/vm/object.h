@@ -53,6 +53,8 @@ kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool 
 // Counts the moments at which what somebody had prepared may have been undone: waits for pagers,
 // and pages taken over from a backing object. Unchanged: nobody else ran, and nothing was shared.
 extern unsigned vm_object_upsets;
+// Pages copied because somebody wrote to them, and asked for from pagers, since boot.
+extern unsigned vm_object_pages_copied, vm_object_pages_asked;
 static inline bool vm_object_may_block(const struct vm_object *object)
 {
     return object->pager != NULL || object->backing != NULL;

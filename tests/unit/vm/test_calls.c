@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include "check.h"
 #include "fake.h"
+#include "kern/task.h"
 #include "tap.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
@@ -365,7 +366,7 @@ static void test_costs(void)
 {
     vm_address_t a = allocated(8 << 20), b;
     struct vm_map_copy *copy;
-    unsigned first, last;
+    unsigned first, last, copied;
 
     for (unsigned i = 0; i < 2048; i++)
         poke(a + i * PAGE, 1);
@@ -382,9 +383,11 @@ static void test_costs(void)
         poke(a + i * PAGE, 1);
     vm_map_copyin(map, a, 8 << 20, false, &copy);
     vm_map_copyout(map, &b, copy);
+    copied = current_task()->events.cow_faults;
     fake_fail_from(0);
     poke(b, 2);
     first = fake_allocations;
+    CHECK_EQ(current_task()->events.cow_faults, copied + 1);
     fake_fail_from(0);
     poke(b + 2000 * PAGE, 2);
     last = fake_allocations;
