@@ -157,18 +157,18 @@ static void list(struct editor *e, const struct completions *found)
         if (strlen(found->words[i]) > width)
             width = strlen(found->words[i]);
     width += 2;
-    put(e, "\r\n");
+    put(e, "\n");
     for (unsigned i = 0; i < found->count; i++) {
         char word[LINE_SIZE];
         if (column > 0 && (column + 1) * width >= e->columns) {
-            put(e, "\r\n");
+            put(e, "\n");
             column = 0;
         }
         snprintf(word, sizeof(word), "%-*s", (int)width, found->words[i]);
         put(e, word);
         column++;
     }
-    put(e, "\r\n");
+    put(e, "\n");
 }
 
 static void complete(struct editor *e)
@@ -243,6 +243,19 @@ static void delete(struct editor *e, int key)
     }
 }
 
+/* A character at the end of a line that has room is just shown; returns whether that was so. */
+static int append(struct editor *e, int key)
+{
+    char c = (char)key;
+
+    if (key < ' ' || key > '~' || e->cursor != e->length ||
+        strlen(e->prompt) + e->length + 2 >= e->columns || e->length + 1 >= LINE_SIZE)
+        return 0;
+    insert(e, &c, 1);
+    e->put(e->context, &c, 1);
+    return 1;
+}
+
 /* A key that neither ends the line nor searches. */
 static void act(struct editor *e, int key)
 {
@@ -267,23 +280,28 @@ enum edit_result edit_line(struct editor *e, const char *prompt)
     e->prompt = prompt;
     e->recall = e->history_count;
     edit_set_line(e, "");
+    edit_refresh(e);
     for (;;) {
-        edit_refresh(e);
         int key = edit_key(e);
+        if (append(e, key))
+            continue;
         if (key == KEY_CTRL_R)
             key = edit_search(e);
         if (key == KEY_ENTER || key == KEY_NEWLINE) {
-            put(e, "\r\n");
+            e->cursor = e->length;
+            edit_refresh(e);
+            put(e, "\n");
             return EDIT_LINE;
         }
         if (key == KEY_CTRL_C) {
-            put(e, "^C\r\n");
+            put(e, "^C\n");
             return EDIT_INTERRUPTED;
         }
         if (key < 0 || (key == KEY_CTRL_D && e->length == 0)) {
-            put(e, "\r\n");
+            put(e, "\n");
             return EDIT_END;
         }
         act(e, key);
+        edit_refresh(e);
     }
 }

@@ -36,6 +36,8 @@ static mach_msg_return_t message_call(lua_State *L, const struct message_call *c
     uint32_t option = call->option;
     mach_msg_return_t kr;
 
+    if (watch_expired(L)) /* finish() raises the error */
+        return option & MACH_SEND_MSG ? MACH_SEND_INTERRUPTED : MACH_RCV_INTERRUPTED;
     for (;;) {
         kr = mach_msg_trap(call->header, (mach_msg_option_t)option, call->send_size,
                            call->rcv_size, call->rcv_name, call->timeout, call->notify);

@@ -134,6 +134,7 @@ static void run(lua_State *L)
 {
     lua_pushcfunction(L, state_traceback);
     lua_insert(L, 1);
+    output_flush();
     console_set_mode(console_session(), 0);
     watch_enter(L, &running, "interrupted");
     int status = lua_pcall(L, 0, LUA_MULTRET, 1);
@@ -161,7 +162,7 @@ static int load_expression(lua_State *L, const char *line)
 
     if (load(L, code) == LUA_OK)
         return 1;
-    lua_pop(L, 1);
+    lua_pop(L, 2);
     return 0;
 }
 

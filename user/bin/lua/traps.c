@@ -54,6 +54,7 @@ static int trap_thread_switch(lua_State *L)
     int option = (int)arg_bits(L, &call, 2);
     mach_msg_timeout_t time = lua_isnoneornil(L, 3) ? 0 : arg_unsigned(L, &call, 3);
 
+    watch_finish(L, 0);
     lua_pushinteger(L, thread_switch(thread, option, time));
     return watch_finish(L, 1);
 }
@@ -66,6 +67,7 @@ static int trap_clock_sleep(lua_State *L)
     tvalspec_t time, wake = {0, 0};
 
     arg_layout(L, &call, 3, &layout_tvalspec_t, &time);
+    watch_finish(L, 0);
     kern_return_t kr = clock_sleep(clock, type, time, &wake);
     lua_pushinteger(L, kr);
     if (kr == KERN_SUCCESS || kr == KERN_ABORTED)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Watches: how Lua code is interrupted. A call that waits is ended by thread_abort(), and its binding
- * raises the error when it returns (watch_finish); Lua code is ended by a hook that looks at the flag
- * every thousand instructions. A pcall in the script does not help it: the hook fires again until the
- * watch is left.
+ * Watches: how Lua code is interrupted. A call that waits is ended by thread_abort(); its binding
+ * raises the error (watch_finish) when it returns, and before it would wait again. Lua code is ended
+ * by a hook that looks at the flag every thousand instructions. A pcall in the script does not help
+ * it: the hook fires again until the watch is left.
  */
 #include "watch.h"
 

@@ -25,7 +25,7 @@ void watch_interrupt(struct watch *watch);
 
 /* Whether a watch on this state has expired. */
 int watch_expired(lua_State *L);
-/* The end of a call that may have waited: an error if a watch has expired, else `results`. */
+/* Before and after a call that may wait: an error if a watch has expired, else `results`. */
 int watch_finish(lua_State *L, int results);
 
 #endif
