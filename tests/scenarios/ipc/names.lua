@@ -153,8 +153,8 @@ test("MACH_PORT_NULL and MACH_PORT_DEAD cannot be names: KERN_INVALID_VALUE.", f
 end)
 
 test("A name in use cannot be allocated: KERN_NAME_EXISTS, no change.", function(t)
-    local names = {allocate(RECEIVE), allocate(SET), allocate(DEAD), 0x4711}
-    must(mach.mach_port_allocate_name(self, DEAD, 0x4711), "allocate_name")
+    local names = {allocate(RECEIVE), allocate(SET), allocate(DEAD), 0x70004711}
+    must(mach.mach_port_allocate_name(self, DEAD, 0x70004711), "allocate_name")
     local before = space()
     for _, name in ipairs(names) do
         for _, right in ipairs{RECEIVE, SET, DEAD} do
@@ -245,30 +245,30 @@ test("A send right without its receive right keeps its place when renamed.", fun
     t.eq(mach.send{remote = carrier, disp = MAKE_SEND,
                    ports = {{name, mach.MACH_MSG_TYPE_MOVE_RECEIVE}}}, 0, "send")
     t.eq(type_of(name), mach.MACH_PORT_TYPE_SEND, "only the send right is left")
-    t.eq(mach.mach_port_rename(self, name, 0x777), 0, "rename")
+    t.eq(mach.mach_port_rename(self, name, 0x70000777), 0, "rename")
     local kr, msg = mach.receive{port = carrier, timeout = 0}
-    t.eq({kr, msg.ports}, {0, {{0x777, mach.MACH_MSG_TYPE_PORT_RECEIVE}}}, "the receive right joins")
-    t.eq(type_of(0x777), mach.MACH_PORT_TYPE_SEND_RECEIVE, "type")
-    destroy(0x777, carrier)
+    t.eq({kr, msg.ports}, {0, {{0x70000777, mach.MACH_MSG_TYPE_PORT_RECEIVE}}}, "the receive right joins")
+    t.eq(type_of(0x70000777), mach.MACH_PORT_TYPE_SEND_RECEIVE, "type")
+    destroy(0x70000777, carrier)
 end)
 
 test("A right moved back and forth between names keeps working, sets and dead names too.",
 function(t)
     local set, member, dead = allocate(SET), allocate(RECEIVE), allocate(DEAD)
     must(mach.mach_port_insert_member(self, member, set), "insert_member")
-    t.eq(mach.mach_port_rename(self, set, 0x900), 0, "rename the set")
-    t.eq(mach.mach_port_rename(self, member, 0x901), 0, "rename the member")
-    t.eq(mach.mach_port_rename(self, dead, 0x902), 0, "rename the dead name")
-    local kr, members = mach.mach_port_get_set_status(self, 0x900)
-    t.eq({kr, members}, {0, {0x901}}, "members")
-    t.eq(mach.send{remote = 0x901, disp = MAKE_SEND, id = 9}, 0, "send")
-    local _, msg = mach.receive{port = 0x900, timeout = 0}
-    t.eq({msg.id, msg.local_port}, {9, 0x901}, "received through the set")
-    t.eq(type_of(0x902), mach.MACH_PORT_TYPE_DEAD_NAME, "the dead name")
-    t.eq(mach.mach_port_rename(self, 0x901, 0x903), 0, "rename again")
-    t.eq(mach.mach_port_rename(self, 0x903, 0x901), 0, "and back")
-    t.eq(type_of(0x901), mach.MACH_PORT_TYPE_RECEIVE, "type")
-    destroy(0x900, 0x901, 0x902)
+    t.eq(mach.mach_port_rename(self, set, 0x70000900), 0, "rename the set")
+    t.eq(mach.mach_port_rename(self, member, 0x70000901), 0, "rename the member")
+    t.eq(mach.mach_port_rename(self, dead, 0x70000902), 0, "rename the dead name")
+    local kr, members = mach.mach_port_get_set_status(self, 0x70000900)
+    t.eq({kr, members}, {0, {0x70000901}}, "members")
+    t.eq(mach.send{remote = 0x70000901, disp = MAKE_SEND, id = 9}, 0, "send")
+    local _, msg = mach.receive{port = 0x70000900, timeout = 0}
+    t.eq({msg.id, msg.local_port}, {9, 0x70000901}, "received through the set")
+    t.eq(type_of(0x70000902), mach.MACH_PORT_TYPE_DEAD_NAME, "the dead name")
+    t.eq(mach.mach_port_rename(self, 0x70000901, 0x70000903), 0, "rename again")
+    t.eq(mach.mach_port_rename(self, 0x70000903, 0x70000901), 0, "and back")
+    t.eq(type_of(0x70000901), mach.MACH_PORT_TYPE_RECEIVE, "type")
+    destroy(0x70000900, 0x70000901, 0x70000902)
 end)
 
 test("mach_port_rename to a name in use is KERN_NAME_EXISTS, no change.", function(t)

@@ -43,8 +43,7 @@ local function space()
     local all = {}
     for i, name in ipairs(names) do
         local found = info(name)
-        all[name] = {types[i], found.urefs, found.srights, found.sorights, found.queue_length,
-                     found.seqno}
+        all[name] = {types[i], found.urefs, found.srights, found.sorights, found.queue_length}
     end
     return all
 end
@@ -410,7 +409,7 @@ end
 
 test("MACH_RCV_INVALID_DATA: the buffer cannot be written; the message is destroyed.", function(t)
     local port = allocate(RECEIVE)
-    local kr, pages = mach.vm_allocate(self, 0, 3 * PAGE, true)
+    local kr, pages = mach.vm_allocate(self, 0, 4 * PAGE, true)
     must(kr, "vm_allocate")
     must(mach.vm_protect(self, pages + PAGE, PAGE, false, mach.VM_PROT_READ), "vm_protect")
     must(mach.vm_deallocate(self, pages + 2 * PAGE, PAGE), "vm_deallocate")
@@ -429,6 +428,7 @@ test("MACH_RCV_INVALID_DATA: the buffer cannot be written; the message is destro
     local _, bytes = mach.vm_read(self, pages, 24)
     t.eq((string.unpack("<i4", bytes, 21)), 7, "the message's id")
     must(mach.vm_deallocate(self, pages, 2 * PAGE), "vm_deallocate")
+    must(mach.vm_deallocate(self, pages + 3 * PAGE, PAGE), "vm_deallocate")
     destroy(port)
 end)
 

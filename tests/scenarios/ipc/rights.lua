@@ -64,7 +64,7 @@ local function space()
     for i, name in ipairs(names) do
         local _, info = mach.minato_port_info(self, name)
         all[name] = {types[i], info.urefs, info.srights, info.sorights, info.mscount,
-                     info.queue_length, info.seqno}
+                     info.queue_length}
     end
     return all
 end

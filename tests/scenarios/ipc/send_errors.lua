@@ -229,12 +229,12 @@ test("MACH_SEND_TOO_LARGE: 64 KiB with the header is the most that goes inline."
 end)
 
 test("MACH_SEND_INVALID_DATA: the message must be readable memory.", function(t)
-    local port, pages = allocate(RECEIVE), memory(2)
-    release(pages + PAGE, PAGE)
+    local port, pages = allocate(RECEIVE), memory(3)
+    release(pages + PAGE, PAGE) -- a hole too small for anything that trap() allocates
     must(mach.vm_write(self, pages + PAGE - 24, header(mach.MACH_MSGH_BITS(MAKE_SEND, 0), port)),
          "vm_write")
     local before = space()
-    local cases = {{0, 24}, {PAGE, 24}, {0xbffff000, 24}, {0xc0000000, 24}, {0xc0100000, 24},
+    local cases = {{0, 24}, {4, 24}, {0xbffffff0, 24}, {0xc0000000, 24}, {0xc0100000, 24},
                    {0xfffffff0, 24}, {pages + PAGE, 24}, {pages + PAGE - 24, 28}}
     for _, case in ipairs(cases) do
         t.eq(trap(25, case[1], mach.MACH_SEND_MSG, case[2], 0, 0, 0, 0),
@@ -243,6 +243,7 @@ test("MACH_SEND_INVALID_DATA: the message must be readable memory.", function(t)
     t.eq(space(), before, "names")
     t.eq(trap(25, pages + PAGE - 24, mach.MACH_SEND_MSG, 24, 0, 0, 0, 0), 0, "up to the page's end")
     release(pages, PAGE)
+    release(pages + 2 * PAGE, PAGE)
     destroy(port)
 end)
 
