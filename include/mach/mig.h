@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What MIG-generated stubs are built on: the subsystem description that a server's dispatcher reads,
- * the reply-port calls that libmach provides, and a few inline helpers that keep the generated code
- * short.  Read docs/mig.md first.  Used by user programs and by the kernel alike.
+ * What MIG-generated stubs are built on: the subsystem description that a server's dispatcher
+ * reads, the reply-port calls that libmach provides, and a few inline helpers that keep the
+ * generated code short.  Read docs/mig.md first.  Used by user programs and by the kernel alike.
  */
 #ifndef _MACH_MIG_H_
 #define _MACH_MIG_H_
@@ -65,8 +65,8 @@ typedef struct mig_symtab {
 #define MIG_PAD(n) (((mach_msg_size_t)(n) + 3u) & ~3u)
 
 /*
- * A message struct is declared with every array at its largest; on the wire an array takes only what
- * it uses, and what follows moves up.  This is the struct moved with it: the fields behind an array
+ * A message struct is declared with every array at its largest; on the wire an array takes only
+ * what it uses, and what follows moves up.  This is the struct moved with it: the fields behind an array
  * of at most max bytes, of which used are used, are found through the result.
  */
 #define MIG_BEHIND(type, msg, used, max) ((type *)(void *)((char *)(msg) + (used) - (max)))
@@ -203,8 +203,8 @@ static inline void mig_call_undo(mach_msg_header_t *msg, mach_msg_return_t resul
 }
 
 /*
- * Ends a call whose mach_msg() failed; gives the reply port back if nothing can arrive on it any more
- * and destroys it otherwise.
+ * Ends a call whose mach_msg() failed; gives the reply port back if nothing can arrive on it any
+ * more and destroys it otherwise.
  */
 static inline void mig_call_failed(mach_msg_header_t *msg, mach_port_t reply_port,
                                    mach_msg_return_t result)

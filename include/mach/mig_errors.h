@@ -10,7 +10,7 @@
 #include <mach/message.h>
 #include <mach/ndr.h>
 
-#define MIG_TYPE_ERROR (-300)      /* user: the reply has the wrong form; server: a wrong descriptor */
+#define MIG_TYPE_ERROR (-300)      /* user: the reply is malformed; server: a wrong descriptor */
 #define MIG_REPLY_MISMATCH (-301)  /* user: a message that is not the reply arrived */
 #define MIG_REMOTE_ERROR (-302)    /* user: the server found an error it could not name */
 #define MIG_BAD_ID (-303)          /* server: no routine has this msgh_id */

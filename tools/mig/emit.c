@@ -2,9 +2,9 @@
 /*
  * What all emitters of C need: C types of arguments on either side, names, comments, prototypes.
  *
- * In the kernel (KernelServer, KernelUser) a port is an ipc_port_t, out-of-line data a vm_map_copy_t
- * and an out-of-line array of ports an ipc_port_t *, whatever the .defs calls them, unless it says
- * so with cservertype; the .defs need no conditionals for that.
+ * In the kernel (KernelServer, KernelUser) a port is an ipc_port_t, out-of-line data a
+ * vm_map_copy_t and an out-of-line array of ports an ipc_port_t *, whatever the .defs calls them,
+ * unless it says so with cservertype; the .defs need no conditionals for that.
  */
 #include "mig.h"
 

@@ -87,7 +87,8 @@ static void emit_descriptor(FILE *out, const struct message *message,
     const char *kind = "MACH_MSG_PORT_DESCRIPTOR";
 
     if (is_port_array(arg)) {
-        fprintf(out, "    for (unsigned int Index = 0; Index < %u; Index++)\n    ", descriptor->count);
+        fprintf(out, "    for (unsigned int Index = 0; Index < %u; Index++)\n    ",
+                descriptor->count);
         name = format("%s[Index]", name);
     } else if (arg->type->kind == TYPE_OOL) {
         kind = type_holds_ports(arg->type) ? "MACH_MSG_OOL_PORTS_DESCRIPTOR"

@@ -56,12 +56,13 @@ static void emit_dispatcher_declarations(FILE *out)
     const char *name = subsys.name;
 
     fprintf(out,
-            "\n/* Answers the request at InHeadP in the buffer at OutHeadP, which holds any reply of\n"
-            " * the subsystem; FALSE: no routine has this id, and the answer is MIG_BAD_ID. */\n"
+            "\n/* Answers the request at InHeadP in the buffer at OutHeadP, which holds any reply\n"
+            " * of the subsystem; FALSE: no routine has this id, the answer is MIG_BAD_ID. */\n"
             "extern boolean_t %s(mach_msg_header_t *InHeadP, mach_msg_header_t *OutHeadP);\n",
             subsys.server_demux);
     fprintf(out, "\n/* The stub for a request; null: no routine has this id. */\n"
-                 "extern mig_routine_t %s_routine(mach_msg_header_t *InHeadP);\n", subsys.server_demux);
+                 "extern mig_routine_t %s_routine(mach_msg_header_t *InHeadP);\n",
+            subsys.server_demux);
     fprintf(out,
             "\n/* What a dispatcher of several subsystems needs; see struct mig_subsystem. */\n"
             "extern const struct %s_subsystem {\n"

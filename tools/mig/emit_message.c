@@ -127,8 +127,9 @@ static void emit_size_check(FILE *out, const struct type *type, enum side side, 
         return;
     ctype = value_ctype(type, side);
     if (first_time(seen, ctype))
-        fprintf(out, "_Static_assert(sizeof(%s) == %u, \"%s:%d: the C type is not of this size\");\n",
-                ctype, type->size, type->place.file, type->place.line);
+        fprintf(out, "_Static_assert(sizeof(%s) == %u,\n"
+                     "               \"%s:%d: the C type is not of this size\");\n", ctype,
+                type->size, type->place.file, type->place.line);
 }
 
 void emit_size_checks(FILE *out, enum side side)

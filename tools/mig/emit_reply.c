@@ -118,7 +118,8 @@ static void emit_move(FILE *out, unsigned from, unsigned to_fixed, const char *p
 {
     char *length = plus ? format("%u + %s", to_fixed - from, plus) : format("%u", to_fixed - from);
 
-    fprintf(out, "    memmove(End, (char *)OutP + %u, %s);\n    End += %s;\n", from, length, length);
+    fprintf(out, "    memmove(End, (char *)OutP + %u, %s);\n    End += %s;\n", from, length,
+            length);
 }
 
 /* Sizes first, while all counts are where they were written; then the pieces move. */

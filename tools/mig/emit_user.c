@@ -335,8 +335,9 @@ static void emit_unpack_descriptor(FILE *out, const struct message *message,
     bool poly = got_by_user(arg).number == POLYMORPHIC && type_holds_ports(arg->type);
 
     if (is_port_array(arg))
-        fprintf(out, "    for (unsigned int Index = 0; Index < %s; Index++)\n        %s[Index] = (%s)OutP->%s[Index]."
-                     "name;\n",
+        fprintf(out,
+                "    for (unsigned int Index = 0; Index < %s; Index++)\n"
+                "        %s[Index] = (%s)OutP->%s[Index].name;\n",
                 arg->type->varying ? count_in_message(message, arg) : format("%u", d->count), name,
                 element_ctype(arg->type, USER_SIDE), name);
     else if (arg->type->kind == TYPE_PORT)

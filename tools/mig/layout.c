@@ -2,10 +2,11 @@
 /*
  * Where each argument lies in the messages of its routine:
  *
- *   header | if complex: descriptor count, descriptors | if there is data: NDR record, [RetCode], data
+ *   header | if complex: descriptor count, descriptors | if there are data: NDR, [RetCode], data
  *
  * Descriptors and data each stand in the order of the arguments.  A simple reply begins its data
- * with RetCode; a complex reply has none, for it is only sent on success.  Data are padded to words.
+ * with RetCode; a complex reply has none, for it is only sent on success.  Data are padded to
+ * words.
  */
 #include "mig.h"
 

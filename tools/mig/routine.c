@@ -51,7 +51,7 @@ bool arg_has_count(const struct arg *arg)
            !(arg->flags & FLAG_SAME_COUNT);
 }
 
-/* What a right is once it has been taken from its sender: moved, copied and made no longer differ. */
+/* What a right is once taken from its sender: moved, copied and made no longer differ. */
 static struct disposition carried(struct disposition sent)
 {
     switch (sent.number) {

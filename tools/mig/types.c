@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Type expressions.  Each is built from the inside out; what cannot travel in a message (an array of
- * varying arrays, say) is refused here, where the place is known.  type_finish() settles the C types
- * once the whole declaration has been read.
+ * Type expressions.  Each is built from the inside out; what cannot travel in a message (an array
+ * of varying arrays, say) is refused here, where the place is known.  type_finish() settles the C
+ * types once the whole declaration has been read.
  */
 #include "mig.h"
 

@@ -4,7 +4,7 @@
  *
  * mach_msg() here does to a message what the kernel does on the way: exchanges the ports of the
  * header, turns dispositions into what arrives, appends a trailer. It hands the request to the
- * server's dispatcher at once and gives back the reply. A test may change either message on its way.
+ * server's dispatcher at once and gives back the reply. A test may change either on its way.
  */
 #ifndef FAKE_H
 #define FAKE_H

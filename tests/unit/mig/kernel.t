@@ -5,7 +5,7 @@
 set -e
 here=tests/unit/mig
 out=build/tests/unit/mig/kernel
-cross=${CROSS:-i686-linux-gnu-}
+cross=${HOST32:-i686-linux-gnu-} # must make programs that run here
 
 if ! "${cross}gcc" --version >/dev/null 2>&1; then
     echo "1..0 # SKIP ${cross}gcc is missing (apt install gcc-i686-linux-gnu libc6-dev-i386-cross)"

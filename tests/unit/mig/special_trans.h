@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Translations of special.defs, as a server has them: a window is a pointer, an angle half as big. */
+/* Translations of special.defs, as a server has them: a window is a pointer, an angle is halved. */
 #ifndef SPECIAL_TRANS_H
 #define SPECIAL_TRANS_H
 

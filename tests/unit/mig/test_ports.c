@@ -281,7 +281,8 @@ static void test_port_descriptor_arrays(void)
     is(request->msgh_body.msgh_descriptor_count, 7, "all descriptors are there");
     is(request->some[3].name, 0, "the unused ones are null");
     is(request->three[2].disposition, MACH_MSG_TYPE_MAKE_SEND, "each has its disposition");
-    is(in_arrays(SERVER_PORT, some, 5, three, 0, &sum), MIG_ARRAY_TOO_LARGE, "too many are refused");
+    is(in_arrays(SERVER_PORT, some, 5, three, 0, &sum), MIG_ARRAY_TOO_LARGE,
+       "too many are refused");
     is(out_arrays(SERVER_PORT, 3, masks, &count, handlers, flavors, three), KERN_SUCCESS,
        "ports that share a count with numbers");
     ok(count == 3 && masks[2] == 4 && flavors[2] == -2, "  the numbers");
