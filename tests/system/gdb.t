@@ -35,6 +35,6 @@ $said = gdb('hbreak thread_make', 'ignore 1 5', 'continue', 'bt 3', 'minato task
 like($said, qr/^#0 +thread_make/m, 'a breakpoint in the kernel is hit');
 like($said, qr/^ +\d+ bootstrap +threads/m, 'minato tasks knows bootstrap');
 like($said, qr/^ \* +\d+ running/m, 'minato threads marks the one that runs');
-like($said, qr/^0x[0-9a-f]+ .*\b(send|receive)\b/m, 'minato ports lists rights');
+like($said, qr/^ *0x[0-9a-f]+ .*\b(send|receive)\b/m, 'minato ports lists rights');
 
 done_testing();

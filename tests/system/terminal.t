@@ -35,22 +35,23 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execvp(command[0], command)
-        self.before = None
+        self.seen = b""     # what has come and was not asked for yet
 
     def expect(self, pattern):
-        """What came up to the pattern's match; None, with what came in `seen`, when it never does."""
-        self.seen = b""
+        """Waits for text that the pattern matches and takes it from `seen`; False if it never comes."""
         end = time.monotonic() + PATIENCE
         while True:
-            if re.search(pattern, self.seen):
-                return self.seen
+            match = re.search(pattern, self.seen)
+            if match:
+                self.seen = self.seen[match.end():]
+                return True
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.fd], [], [], left)[0]:
-                return None
+                return False
             try:
                 self.seen += os.read(self.fd, 4096)
             except OSError:
-                return None
+                return False
 
     def type(self, keys):
         os.write(self.fd, keys)
@@ -72,29 +73,29 @@ class Terminal:
         return None
 
 
+def line(text):
+    """A pattern for a whole line of output."""
+    return rb"\n" + text + rb"\r*\n"
+
+
 PROMPT = rb"(^|[\r\n]|\x1b\[[0-9;]*[A-Za-z])> "
 
 
 def main():
     terminal = Terminal("tools/run")
     modes = termios.tcgetattr(terminal.fd)
-    point(terminal.expect(PROMPT) is not None, "a prompt appears", terminal.seen)
+    point(terminal.expect(PROMPT), "a prompt appears", terminal.seen)
     terminal.type(b"print(6 * 7)\r")
-    point(terminal.expect(rb"\n42\r?\n") is not None, "a line is run", terminal.seen)
-    terminal.expect(PROMPT)
+    point(terminal.expect(line(b"42")), "a line is run", terminal.seen)
     terminal.type(b"\x1b[A\x1b[D + 1\r")
-    point(terminal.expect(rb"\n43\r?\n") is not None,
+    point(terminal.expect(line(b"43")),
           "the line before comes back, and can be edited in the middle", terminal.seen)
-    terminal.expect(PROMPT)
     terminal.type(b"prinx(1)\x1b[D\x1b[D\x1b[D\x7ft\r")
-    point(terminal.expect(rb"\n1\r?\n") is not None, "backspace works in the middle", terminal.seen)
-    terminal.expect(PROMPT)
-    terminal.type(b"error('my mistake')\r")
-    point(terminal.expect(rb"my mistake") is not None, "an error is told", terminal.seen)
-    terminal.expect(PROMPT)
+    point(terminal.expect(line(b"1")), "backspace works in the middle", terminal.seen)
+    terminal.type(b"error('my' .. ' mistake')\r")
+    point(terminal.expect(rb"my mistake"), "an error is told", terminal.seen)
     terminal.type(b"help()\r")
-    point(terminal.expect(rb"mach_port_allocate") is not None, "help() lists the calls",
-          terminal.seen)
+    point(terminal.expect(rb"mach_port_allocate"), "help() lists the calls", terminal.seen)
     terminal.expect(PROMPT)
     terminal.type(b"\x01x")
     point(terminal.end() == 0, "Ctrl-A X leaves with status 0")
