@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The contract of the module `mach` for scripts (issue A, item 10), first part: how kernel calls are
+-- The contract of the module `mach` for scripts (docs/lua.md), first part: how kernel calls are
 -- called and what they return. Each test names the sentence that it checks.
 
 local self = mach.mach_task_self()
@@ -52,7 +52,8 @@ test("vm_region(task, addr, flavor) returns kr, addr, size, info, object_name", 
     local _, addr = mach.vm_allocate(self, 0, 12288, true)
     mach.vm_protect(self, addr, 12288, false, mach.VM_PROT_READ)
     mach.vm_inherit(self, addr, 12288, mach.VM_INHERIT_SHARE)
-    local kr, start, size, info, object = mach.vm_region(self, addr + 4096, mach.VM_REGION_BASIC_INFO)
+    local kr, start, size, info, object =
+        mach.vm_region(self, addr + 4096, mach.VM_REGION_BASIC_INFO)
     t.eq({kr, start, size, object}, {mach.KERN_SUCCESS, addr, 12288, mach.MACH_PORT_NULL})
     t.eq(info.protection, mach.VM_PROT_READ)
     t.eq(info.inheritance, mach.VM_INHERIT_SHARE)
@@ -61,7 +62,8 @@ test("vm_region(task, addr, flavor) returns kr, addr, size, info, object_name", 
     mach.vm_deallocate(self, addr, 12288)
 end)
 
-test("mach_port_insert_right(task, name, right, disp): a polymorphic port is two values", function(t)
+test("mach_port_insert_right(task, name, right, disp): a polymorphic port is two values",
+     function(t)
     local _, p = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     t.eq(mach.mach_port_insert_right(self, p, p, mach.MACH_MSG_TYPE_MAKE_SEND), mach.KERN_SUCCESS)
     t.eq({mach.mach_port_get_refs(self, p, mach.MACH_PORT_RIGHT_SEND)}, {0, 1})
@@ -79,7 +81,8 @@ test("mach_port_extract_right(task, name, disp) returns kr, right, disp", functi
     mach.mach_port_deallocate(self, task)
 end)
 
-test("mach_port_request_notification(task, name, id, sync, notify, disp) returns kr, previous", function(t)
+test("mach_port_request_notification(task, name, id, sync, notify, disp) returns kr, previous",
+     function(t)
     local _, p = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     local _, n = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     local function request(notify, disp)
@@ -153,7 +156,8 @@ test("a c_string is a string: host_kernel_version, bootstrap_get_module", functi
          mach.BOOTSTRAP_UNKNOWN_SERVICE)
 end)
 
-test("mach_task_self, mach_thread_self, mach_host_self return cached names, no new reference", function(t)
+test("mach_task_self, mach_thread_self, mach_host_self return cached names, no new reference",
+     function(t)
     for _, call in ipairs {mach.mach_task_self, mach.mach_thread_self, mach.mach_host_self} do
         local name = call()
         local _, refs = mach.mach_port_get_refs(self, name, mach.MACH_PORT_RIGHT_SEND)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The contract of the module `mach` for scripts, fifth part: test and t, as far as a passing test can
--- show it. What failing tests print is checked by tests/system/lua.t, which runs some.
+-- The contract of the module `mach` for scripts, fifth part: test and t, as far as a passing test
+-- can show it. What failing tests print is checked by tests/system/lua.t, which runs some.
 
 local self = mach.mach_task_self()
 

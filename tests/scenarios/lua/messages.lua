@@ -26,13 +26,16 @@ local function type_of(name)
     return select(2, mach.mach_port_type(self, name))
 end
 
-test("send{remote, disp, id, body} arrives as msg with id bits size remote local_port body ports ool ool_ports seqno", function(t)
+test("send{remote, disp, id, body} arrives as msg: id bits size remote local_port body ports ool \
+ool_ports seqno", function(t)
     local p = port_new()
-    t.eq({mach.send{remote = p, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 77, body = "twelve bytes"}}, {0})
+    t.eq({mach.send{remote = p, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 77,
+                    body = "twelve bytes"}}, {0})
     local kr, msg = mach.receive{port = p, timeout = 0}
     t.eq(kr, 0)
-    t.eq(msg, {id = 77, bits = mach.MACH_MSGH_BITS(0, mach.MACH_MSG_TYPE_PORT_SEND), size = 36, remote = 0,
-               local_port = p, body = "twelve bytes", ports = {}, ool = {}, ool_ports = {}, seqno = 0})
+    t.eq(msg, {id = 77, bits = mach.MACH_MSGH_BITS(0, mach.MACH_MSG_TYPE_PORT_SEND), size = 36,
+               remote = 0, local_port = p, body = "twelve bytes", ports = {}, ool = {},
+               ool_ports = {}, seqno = 0})
     destroy(p)
 end)
 
@@ -50,8 +53,9 @@ end)
 
 test("ports = {{name, disp}, ...} travel, and arrive in the same shape", function(t)
     local p, a, b = port_with_send(), port_new(), port_with_send()
-    t.eq((mach.send{remote = p, ports = {{a, mach.MACH_MSG_TYPE_MAKE_SEND}, {b, mach.MACH_MSG_TYPE_COPY_SEND},
-                                         {a, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE}}, body = "four"}), 0)
+    local ports = {{a, mach.MACH_MSG_TYPE_MAKE_SEND}, {b, mach.MACH_MSG_TYPE_COPY_SEND},
+                   {a, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE}}
+    t.eq((mach.send{remote = p, ports = ports, body = "four"}), 0)
     local kr, msg = mach.receive{port = p, timeout = 0}
     t.eq({kr, #msg.ports, msg.body}, {0, 3, "four"})
     t.eq({msg.ports[1], msg.ports[2]},
@@ -81,7 +85,8 @@ test("ool = {{addr, size, copy, deallocate}} sends the script's memory", functio
         local _, addr = mach.vm_allocate(self, 0, 8192, true)
         mach.vm_write(self, addr, "somewhere")
         t.eq((mach.send{remote = p, ool = {{addr = addr, size = 9, copy = copy}}}), 0)
-        t.eq((mach.send{remote = p, ool = {{addr = addr, size = 8192, copy = copy, deallocate = true}}}), 0)
+        t.eq((mach.send{remote = p, ool = {{addr = addr, size = 8192, copy = copy,
+                                            deallocate = true}}}), 0)
         t.eq((mach.vm_read(self, addr, 1)), mach.KERN_INVALID_ADDRESS, "deallocate took it")
         t.eq(select(2, mach.receive{port = p}).ool, {{data = "somewhere", size = 9}})
         t.eq(#select(2, mach.receive{port = p}).ool[1].data, 8192)
@@ -89,7 +94,8 @@ test("ool = {{addr, size, copy, deallocate}} sends the script's memory", functio
     destroy(p)
 end)
 
-test("with raw = true out-of-line memory comes as {addr, size}, the script's to release", function(t)
+test("with raw = true out-of-line memory comes as {addr, size}, the script's to release",
+     function(t)
     local p = port_with_send()
     mach.send{remote = p, ool = {{data = "raw memory"}}}
     local kr, msg = mach.receive{port = p, raw = true}
@@ -127,17 +133,22 @@ test("options are or-ed in: RCV_LARGE, a trailer with the sender, RCV_INTERRUPT"
     local sender = mach.MACH_RCV_TRAILER_ELEMENTS(mach.MACH_RCV_TRAILER_SENDER)
     local kr, msg = mach.receive{port = p, max = 16, options = sender, timeout = 0}
     t.eq({kr, msg.body, msg.seqno, #msg.sender}, {0, "sixteen bytes...", 0, 2})
-    local waiter = spawn.thread([[return (mach.receive{port = args.p, options = mach.MACH_RCV_INTERRUPT})]],
-                                {p = p})
+    local waiter = spawn.thread([[
+        return (mach.receive{port = args.p, options = mach.MACH_RCV_INTERRUPT})
+    ]], {p = p})
     t.eq({waiter:wait(50)}, {nil, "timeout"})
     mach.thread_abort(waiter.thread)
     t.eq({waiter:wait()}, {true, mach.MACH_RCV_INTERRUPTED})
     destroy(p)
 end)
 
-test("an interrupted receive goes on without RCV_INTERRUPT, as with the library's mach_msg", function(t)
+test("an interrupted receive goes on without RCV_INTERRUPT, as with the library's mach_msg",
+     function(t)
     local p = port_with_send()
-    local waiter = spawn.thread("local kr, msg = mach.receive{port = args.p} return {kr, msg.id}", {p = p})
+    local waiter = spawn.thread([[
+        local kr, msg = mach.receive{port = args.p}
+        return {kr, msg.id}
+    ]], {p = p})
     t.eq({waiter:wait(50)}, {nil, "timeout"})
     mach.thread_abort(waiter.thread)
     t.eq({waiter:wait(20)}, {nil, "timeout"})
@@ -184,13 +195,15 @@ test("after RCV_TOO_LARGE msg is the header with the true size", function(t)
     mach.send{remote = p, id = 9, body = ("x"):rep(100)}
     local kr, msg = mach.receive{port = p, max = 4, timeout = 0}
     t.eq({kr, msg.size, msg.body}, {mach.MACH_RCV_TOO_LARGE, 124, nil})
-    t.eq((mach.receive{port = p, timeout = 0}), mach.MACH_RCV_TIMED_OUT, "without RCV_LARGE it is gone")
+    t.eq((mach.receive{port = p, timeout = 0}), mach.MACH_RCV_TIMED_OUT,
+         "without RCV_LARGE it is gone")
     destroy(p)
 end)
 
 test("after a send error msg is the message as the call left it", function(t)
     local p = port_new()
-    local kr, msg = mach.send{remote = 0x7777700, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 4, body = "same",
+    local kr, msg = mach.send{remote = 0x7777700, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 4,
+                              body = "same",
                               ports = {{p, mach.MACH_MSG_TYPE_MAKE_SEND}}, ool = {{data = "data"}},
                               ool_ports = {{{p}, mach.MACH_MSG_TYPE_MAKE_SEND}}}
     t.eq({kr, msg.id, msg.body, msg.remote}, {mach.MACH_SEND_INVALID_DEST, 4, "same", 0x7777700})
@@ -207,7 +220,8 @@ test("after SEND_TIMED_OUT msg is the pseudo-received message, its memory releas
     mach.send{remote = p}
     local _, before = mach.minato_task_counts(self)
     for _, deallocate in ipairs {false, true} do
-        local kr, msg = mach.send{remote = p, timeout = 0, id = 8, ports = {{a, mach.MACH_MSG_TYPE_MAKE_SEND}},
+        local kr, msg = mach.send{remote = p, timeout = 0, id = 8,
+                                  ports = {{a, mach.MACH_MSG_TYPE_MAKE_SEND}},
                                   ool = {{data = ("y"):rep(5000), deallocate = deallocate}},
                                   ool_ports = {{{a}, mach.MACH_MSG_TYPE_MAKE_SEND}}}
         t.eq({kr, msg.id}, {mach.MACH_SEND_TIMED_OUT, 8})
@@ -224,7 +238,8 @@ end)
 test("the script's own memory stays its own after a send error", function(t)
     local p = port_with_send()
     local _, addr = mach.vm_allocate(self, 0, 4096, true)
-    local kr, msg = mach.send{remote = 0x7777700, disp = 19, ool = {{addr = addr, size = 4096, deallocate = true}}}
+    local kr, msg = mach.send{remote = 0x7777700, disp = mach.MACH_MSG_TYPE_COPY_SEND,
+                              ool = {{addr = addr, size = 4096, deallocate = true}}}
     t.eq({kr, msg.ool}, {mach.MACH_SEND_INVALID_DEST, {{addr = addr, size = 4096}}})
     t.eq((mach.vm_read(self, addr, 4096)), 0)
     mach.vm_deallocate(self, addr, 4096)
@@ -253,9 +268,11 @@ test("rpc{reply_timeout = ms} bounds the wait for the reply, timeout the one for
     destroy(p)
 end)
 
-test("mach_msg(bytes, option, send_size, rcv_size, rcv_name, timeout, notify) is the bare call", function(t)
+test("mach_msg(bytes, option, send_size, rcv_size, rcv_name, timeout, notify) is the bare call",
+     function(t)
     local p = port_with_send()
-    local header = string.pack("<I4I4I4I4I4i4", mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND, 0), 0, p, 0, 0, 6)
+    local bits = mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND, 0)
+    local header = string.pack("<I4I4I4I4I4i4", bits, 0, p, 0, 0, 6)
     local bytes = header .. "body"
     t.eq((mach.mach_msg(bytes, mach.MACH_SEND_MSG, 28, 0, 0, 0, 0)), 0)
     local kr, got = mach.mach_msg("", mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT, 0, 100, p, 0, 0)

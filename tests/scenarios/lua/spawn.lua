@@ -17,7 +17,8 @@ end
 test("spawn.task(code) runs a string in a separate task with its own Lua", function(t)
     global_of_the_parent = 1
     local child = spawn.task([[
-        return {global_of_the_parent == nil, mach.mach_task_self(), select(2, mach.mach_port_names(mach.mach_task_self()))}
+        local _, names = mach.mach_port_names(mach.mach_task_self())
+        return {global_of_the_parent == nil, mach.mach_task_self(), names}
     ]])
     local ok, value = child:wait(5000)
     t.eq({ok, value[1]}, {true, true})
@@ -25,7 +26,8 @@ test("spawn.task(code) runs a string in a separate task with its own Lua", funct
     global_of_the_parent = nil
 end)
 
-test("spawn.task(code) runs a function without upvalues, or what string.dump makes of one", function(t)
+test("spawn.task(code) runs a function without upvalues, or what string.dump makes of one",
+     function(t)
     local function code() return 6 * 7, mach.KERN_SUCCESS end
     t.eq({spawn.task(code):wait(5000)}, {true, 42})
     t.eq({spawn.task(string.dump(code)):wait(5000)}, {true, 42})
@@ -51,7 +53,8 @@ test("values that cannot travel are refused: functions, cycles", function(t)
     t.ok(not pcall(spawn.task, "return 1", 5))
 end)
 
-test("ports = {srv = name} hands over a send right, made from the receive right if only that is held", function(t)
+test("ports = {srv = name} hands over a send right, made from the receive right if need be",
+     function(t)
     local p = port_new()
     local child = spawn.task([[
         local _, type = mach.mach_port_type(mach.mach_task_self(), args.srv)
@@ -60,7 +63,8 @@ test("ports = {srv = name} hands over a send right, made from the receive right 
     ]], {n = 12}, {srv = p})
     t.eq({child:wait(5000)}, {true, mach.MACH_PORT_TYPE_SEND})
     t.eq(select(2, mach.receive{port = p, timeout = 0}).id, 12)
-    t.eq({mach.mach_port_type(self, p)}, {0, mach.MACH_PORT_TYPE_RECEIVE}, "our rights are as before")
+    t.eq({mach.mach_port_type(self, p)}, {0, mach.MACH_PORT_TYPE_RECEIVE},
+         "our rights are as before")
     destroy(p)
 end)
 
@@ -108,8 +112,8 @@ test("the object has the field task, the name of the child's task", function(t)
 end)
 
 test(":wait(ms) returns true and the value, for every kind of value", function(t)
-    for _, code in ipairs {"return", "return nil", "return false", "return 1 << 40", "return 0.5", "return 'x'",
-                           "return {a = {b = {}}}"} do
+    for _, code in ipairs {"return", "return nil", "return false", "return 1 << 40", "return 0.5",
+                           "return 'x'", "return {a = {b = {}}}"} do
         t.eq({spawn.task(code):wait(5000)}, {true, load(code)()}, code)
     end
     local ok, value = spawn.task("return ('large '):rep(20000)"):wait(5000)
@@ -128,8 +132,12 @@ test(":wait(ms) returns false and the error text", function(t)
     t.ok(ok == false and text:find("os.exit", 1, true), text)
 end)
 
-test(":wait(ms) returns nil and \"timeout\" while the code runs, and can be called again", function(t)
-    local child = spawn.task("mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_nsec = 200000000}) return 'done'")
+test(":wait(ms) returns nil and \"timeout\" while the code runs, and can be called again",
+     function(t)
+    local child = spawn.task([[
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_nsec = 200000000})
+        return "done"
+    ]])
     t.eq({child:wait(0)}, {nil, "timeout"})
     t.eq({child:wait(20)}, {nil, "timeout"})
     t.eq({child:wait()}, {true, "done"})
@@ -184,7 +192,8 @@ test("test is for the main script only", function(t)
     t.ok(ok == false and text:find("only the main script", 1, true), text)
 end)
 
-test("spawn.thread(code, values) runs in the same task with the same names, in its own Lua", function(t)
+test("spawn.thread(code, values) runs in the same task with the same names, in its own Lua",
+     function(t)
     local p = port_new()
     global_of_the_parent = 1
     local thread = spawn.thread(function()
@@ -199,7 +208,8 @@ test("spawn.thread(code, values) runs in the same task with the same names, in i
     destroy(p)
 end)
 
-test("spawn.thread: errors, time-outs and the death of the thread are reported as for tasks", function(t)
+test("spawn.thread: errors, time-outs and the death of the thread are reported as for tasks",
+     function(t)
     t.eq({spawn.thread("error('boom', 0)"):wait(5000)}, {false, "boom"})
     local thread = spawn.thread("while true do end")
     t.eq({thread:wait(20)}, {nil, "timeout"})

@@ -62,7 +62,8 @@ end)
 test("a structure is given as a table: mach_port_set_attributes, semaphore_timedwait", function(t)
     local _, p = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     t.eq(mach.mach_port_set_attributes(self, p, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 9}), 0)
-    t.eq({mach.mach_port_get_attributes(self, p, mach.MACH_PORT_LIMITS_INFO)}, {0, {mpl_qlimit = 9}})
+    t.eq({mach.mach_port_get_attributes(self, p, mach.MACH_PORT_LIMITS_INFO)},
+         {0, {mpl_qlimit = 9}})
     local kr, status = mach.mach_port_get_attributes(self, p, mach.MACH_PORT_RECEIVE_STATUS)
     t.eq({kr, status}, {0, {
         mps_pset = 0, mps_seqno = 0, mps_mscount = 0, mps_qlimit = 9, mps_msgcount = 0,
@@ -74,7 +75,8 @@ test("a structure is given as a table: mach_port_set_attributes, semaphore_timed
     t.eq(mach.semaphore_timedwait(0, {tv_sec = 0, tv_nsec = 0}), mach.MACH_SEND_INVALID_DEST)
 end)
 
-test("words of an info array can be given as a list or a string, for what is no structure", function(t)
+test("words of an info array can be given as a list or a string, for what is no structure",
+     function(t)
     local _, p = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     local function set(words)
         return mach.mach_port_set_attributes(self, p, mach.MACH_PORT_LIMITS_INFO, words)
@@ -82,7 +84,8 @@ test("words of an info array can be given as a list or a string, for what is no 
     t.eq(set({12}), 0)
     t.eq(set(""), mach.KERN_FAILURE, "no words are too few")
     t.eq(set(string.pack("<I4", 13)), 0)
-    t.eq({mach.mach_port_get_attributes(self, p, mach.MACH_PORT_LIMITS_INFO)}, {0, {mpl_qlimit = 13}})
+    t.eq({mach.mach_port_get_attributes(self, p, mach.MACH_PORT_LIMITS_INFO)},
+         {0, {mpl_qlimit = 13}})
     mach.mach_port_destroy(self, p)
 end)
 
@@ -127,7 +130,8 @@ end)
 
 test("an argument of a wrong type is an error that names call, argument and type", function(t)
     t.ok(error_of(mach.vm_allocate, self, 0, "4096", true):find(
-        "vm_allocate: argument 3 (size) must be an integer from 0 to 4294967295, not a string", 1, true))
+        "vm_allocate: argument 3 (size) must be an integer from 0 to 4294967295, not a string",
+        1, true))
     t.ok(error_of(mach.vm_allocate, self, 0, 4096):find(
         "vm_allocate: argument 4 (anywhere) must be a boolean", 1, true))
     t.ok(error_of(mach.vm_write, self, 0, {}):find(
@@ -157,7 +161,8 @@ test("every call of the module survives every kind of wrong argument", function(
                  coroutine.create(print)}
     local dangerous = {mach_msg = true, host_reboot = true, task_terminate = true,
                        thread_terminate = true, task_suspend = true, thread_suspend = true,
-                       semaphore_wait = true, swtch_pri = true, thread_switch = true, clock_sleep = true,
+                       semaphore_wait = true, swtch_pri = true, thread_switch = true,
+                       clock_sleep = true,
                        mach_reply_port = true, vm_write = true, vm_deallocate = true,
                        vm_protect = true, vm_map = true, vm_allocate = true, receive = true}
     local refused = 0

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Editing one line. After every key the line is drawn anew: back to the first column, the prompt,
- * the part of the line that fits, the rest cleared, the cursor to its place. A line that is too long
- * for the terminal is shown in part, around the cursor. Searching is in edit_search.c, the keyboard's
- * escape sequences in edit_key.c.
+ * the part of the line that fits, the rest cleared, the cursor to its place. A line that is too
+ * long for the terminal is shown in part, around the cursor. Searching is in edit_search.c, the
+ * keyboard's escape sequences in edit_key.c.
  */
 #include "edit.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * A line editor for a terminal in raw mode, and the history of what was typed. It knows nothing of
- * Lua or of Mach: bytes come from one function and go to another, so that it can be tested anywhere.
+ * Lua or of Mach: bytes come from one function and go to another, so that it can be tested
+ * anywhere.
  *
  *   left right home end ^B ^F ^A ^E     move             ^P ^N up down   older, newer line
  *   Ctrl-left Ctrl-right                move by words    ^R              search in older lines

@@ -36,7 +36,8 @@ static void prepend_key(struct comparison *c, int key)
     lua_pop(c->L, 2);
 }
 
-/* Every entry of table a is in table b and equal there; `compare` 0: it is enough that it is there. */
+/* Every entry of table a is in table b and equal there; `compare` 0: it is enough that it is
+ * there. */
 static int entries_equal(struct comparison *c, int a, int b, int compare)
 {
     lua_State *L = c->L;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reads the named fields of a table argument, with errors that name call and field. A field that the
- * call does not know is an error too: a misspelt `timeout` would otherwise wait for ever.
+ * Reads the named fields of a table argument, with errors that name call and field. A field that
+ * the call does not know is an error too: a misspelt `timeout` would otherwise wait for ever.
  */
 #include "arg.h"
 #include "message.h"

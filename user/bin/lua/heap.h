@@ -12,7 +12,8 @@
 
 struct heap;
 
-/* A heap that can grow to `size` bytes; null if there is no room. Pages come as they are touched. */
+/* A heap that can grow to `size` bytes; null if there is no room. Pages come as they are
+ * touched. */
 struct heap *heap_create(size_t size);
 void heap_destroy(struct heap *heap);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * help() at the prompt and in scripts: all calls by group, or one of them with its arguments and the
- * words of its .defs. The texts come with the entries (entry.h).
+ * help() at the prompt and in scripts: all calls by group, or one of them with its arguments and
+ * the words of its .defs. The texts come with the entries (entry.h).
  */
 #include "help.h"
 

@@ -10,7 +10,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* The loan that the descriptor was made of; null if its memory came from the kernel or the script. */
+/* The loan that the descriptor was made of; null if its memory came from the kernel or the
+ * script. */
 static const struct loan *loan_of(const struct incoming *in, unsigned descriptor)
 {
     if (in->returned != NULL)

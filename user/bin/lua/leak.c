@@ -2,8 +2,8 @@
  *
  * What a test leaves behind: names and their user references, threads, kernel objects of this task.
  * Only what is new counts, not what is gone: a test may use up what the script had made before it.
- * Memory does not count, since Lua's own comes and goes as it likes. Ports of spawned objects are the
- * module's own (spawn.h) and passed over; the name of a spawned task is the script's.
+ * Memory does not count, since Lua's own comes and goes as it likes. Ports of spawned objects are
+ * the module's own (spawn.h) and passed over; the name of a spawned task is the script's.
  */
 #include "spawn.h"
 #include "test.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The Lua program: what `minato.run=lua` and `minato.run=scenario` start. A script handed in through
- * fw_cfg is run and the machine ends with its status; without a script there is the prompt.
+ * The Lua program: what `minato.run=lua` and `minato.run=scenario` start. A script handed in
+ * through fw_cfg is run and the machine ends with its status; without a script there is the prompt.
  *
  *   script      0 if it ran to its end (and all its tests passed), 1 if not, or what os.exit says
  *   scenario    the same; its output is TAP
  *
  * Where things are: state.c opens a Lua state; module.c, traps.c, message.c and the generated calls
- * are the module `mach`; spawn*.c and job.c start tasks and threads; test.c, leak.c and within.c run
- * tests; prompt.c, edit*.c, complete.c and help.c are the prompt. docs/lua.md is the manual.
+ * are the module `mach`; spawn*.c and job.c start tasks and threads; test.c, leak.c and within.c
+ * run tests; prompt.c, edit*.c, complete.c and help.c are the prompt. docs/lua.md is the manual.
  */
 #include "help.h"
 #include "prompt.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * mach.send, mach.receive, mach.rpc and the bare mach.mach_msg. All four end in message_call(),
- * which repeats interrupted halves as the library's mach_msg() does, but stops when the test that we
- * run in is over its time (watch.h).
+ * which repeats interrupted halves as the library's mach_msg() does, but stops when the test that
+ * we run in is over its time (watch.h).
  */
 #include "message.h"
 
@@ -199,8 +199,8 @@ static void rpc_fields(const struct fields *fields, struct rpc *rpc)
     rpc->raw = fields_boolean(fields, "raw");
 }
 
-/* Destroys the reply port that was made, and the right to it that came back with a message that could
- * not be sent. */
+/* Destroys the reply port that was made, and the right to it that came back with a message that
+ * could not be sent. */
 static void rpc_reply_port_gone(const struct rpc *rpc, const mach_msg_header_t *header, int sent)
 {
     mach_port_t returned = header->msgh_local_port;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Messages as Lua tables. A script says mach.send{remote = …, body = …, ports = {…}}: outgoing.c
- * builds the message in a buffer, message.c makes the call, incoming.c turns what lies in the buffer
- * afterwards into a table of the same shape. docs/lua.md has the fields.
+ * builds the message in a buffer, message.c makes the call, incoming.c turns what lies in the
+ * buffer afterwards into a table of the same shape. docs/lua.md has the fields.
  */
 #ifndef LUA_MESSAGE_H
 #define LUA_MESSAGE_H
@@ -37,7 +37,7 @@ const char *fields_string(const struct fields *fields, const char *name, size_t 
 /* Pushes a field that is a table, or an empty table; returns the number of its elements. */
 unsigned fields_table(const struct fields *fields, const char *name);
 
-/* ---- the message to be sent (outgoing.c) ------------------------------------------------------ */
+/* ---- the message to be sent (outgoing.c) ---------------------------------------------------- */
 
 /* Memory of ours that an out-of-line descriptor points at. */
 struct loan {
@@ -67,7 +67,7 @@ mach_msg_descriptor_t *message_descriptors(mach_msg_header_t *header);
 /* The disposition that goes with a name when the script gives none: what the name denotes. */
 mach_msg_type_name_t default_disposition(mach_port_t name);
 
-/* ---- what lies in a buffer after the call (incoming.c) ---------------------------------------- */
+/* ---- what lies in a buffer after the call (incoming.c) -------------------------------------- */
 
 enum extent {
     ONLY_HEADER, /* nothing behind the header is known to be there */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The prompt: a line, or several until they make a chunk; its values printed, tables with what is in
- * them. The console is raw while a line is edited and cooked while the code runs, so that the code
- * can read lines itself and ^C reaches us as a message: a thread that waits for it interrupts the
- * code (watch.h).
+ * The prompt: a line, or several until they make a chunk; its values printed, tables with what is
+ * in them. The console is raw while a line is edited and cooked while the code runs, so that the
+ * code can read lines itself and ^C reaches us as a message: a thread that waits for it interrupts
+ * the code (watch.h).
  */
 #include "prompt.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Showing values. The text grows in a buffer of fixed size, so that nothing here can run away: what
- * does not fit is cut off. A table is first written on one line; when that is too wide and lines may
- * be broken, the writing position goes back and it is written again with one entry per line.
+ * does not fit is cut off. A table is first written on one line; when that is too wide and lines
+ * may be broken, the writing position goes back and it is written again with one entry per line.
  */
 #include "show.h"
 

@@ -13,7 +13,8 @@ enum show_lines {
 };
 
 /* Pushes a text that shows the value at `index`, tables with what is in them, keys in order. It is
- * cut off at some thousand characters. Calls no metamethod but __name and __tostring of userdata. */
+ * cut off at some thousand characters. Calls no metamethod but __name and __tostring of
+ * userdata. */
 const char *show_value(lua_State *L, int index, enum show_lines lines);
 
 /* Where two values differ: a path like ".ports[1]", empty for the values themselves. */

@@ -95,7 +95,8 @@ static int state_panic(lua_State *L)
     abort();
 }
 
-/* os.exit in a spawned task must not end the task as if the whole run were over: it ends the code. */
+/* os.exit in a spawned task must not end the task as if the whole run were over: it ends the
+ * code. */
 static int state_no_exit(lua_State *L)
 {
     return luaL_error(L, "os.exit is for the main script: return from the code instead");

@@ -43,7 +43,8 @@ lua_State *state_open(enum state_role role, size_t heap_size);
 void state_close(lua_State *L);
 
 struct state *state_of(lua_State *L);
-/* A buffer of at least `room` bytes, aligned for messages; the next call may return the same one. */
+/* A buffer of at least `room` bytes, aligned for messages; the next call may return the same
+ * one. */
 void *state_buffer(lua_State *L, unsigned room);
 /* The name of the host port, which is cached in each task. */
 mach_port_t state_host(void);

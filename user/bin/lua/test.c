@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The function `test`, and the checks a test makes through `t`. A failed check is noted and the test
- * goes on; the notes are printed after the point, as TAP wants it. One test runs at a time, in the
- * main script; so all is in one static record.
+ * The function `test`, and the checks a test makes through `t`. A failed check is noted and the
+ * test goes on; the notes are printed after the point, as TAP wants it. One test runs at a time, in
+ * the main script; so all is in one static record.
  */
 #include "test.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * test("rule", function(t) … end): one TAP point each. The points are printed by test.c, what a test
- * may not leave behind is found by leak.c.
+ * test("rule", function(t) … end): one TAP point each. The points are printed by test.c, what a
+ * test may not leave behind is found by leak.c.
  */
 #ifndef LUA_TEST_H
 #define LUA_TEST_H
@@ -27,8 +27,8 @@ struct snapshot;
 /* What this task holds now; null if there is no memory. */
 struct snapshot *snapshot_take(void);
 void snapshot_free(struct snapshot *snapshot);
-/* Compares what the task holds now with `before`; what is new gets up to a second of virtual time to
- * go away. Says each thing that stays to `say`, and returns how many there are. */
+/* Compares what the task holds now with `before`; what is new gets up to a second of virtual time
+ * to go away. Says each thing that stays to `say`, and returns how many there are. */
 int snapshot_compare(const struct snapshot *before, void (*say)(const char *text));
 
 #endif

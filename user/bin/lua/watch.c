@@ -3,7 +3,8 @@
  * Watches: how Lua code is interrupted. A call that waits is ended by thread_abort(); its binding
  * raises the error (watch_finish) when it returns, and before it would wait again. Lua code is ended
  * by a hook that looks at the flag every thousand instructions. A pcall in the script does not help
- * it: the hook fires again until the watch is left.
+ * it: once the watch has expired the hook fires at every instruction, so at the first one after the
+ * pcall, until the watch is left.
  */
 #include "watch.h"
 
@@ -36,7 +37,10 @@ int watch_finish(lua_State *L, int results)
 static void watch_hook(lua_State *L, lua_Debug *record)
 {
     (void)record;
-    watch_finish(L, 0);
+    if (watch_expired(L)) {
+        lua_sethook(L, watch_hook, LUA_MASKCOUNT, 1);
+        watch_finish(L, 0);
+    }
 }
 
 void watch_enter(lua_State *L, struct watch *watch, const char *words)
@@ -51,6 +55,8 @@ void watch_leave(lua_State *L, struct watch *watch)
     state_of(L)->watch = watch->outer;
     if (watch->outer == NULL)
         lua_sethook(L, NULL, 0, 0);
+    else
+        lua_sethook(L, watch_hook, LUA_MASKCOUNT, HOOK_EVERY);
 }
 
 void watch_interrupt(struct watch *watch)

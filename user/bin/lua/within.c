@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * t.within(ms, f): while f runs, a second thread sleeps until the time is over or f has ended. If the
- * time is over first it interrupts f (watch.h), again and again until f is left, since what was
+ * t.within(ms, f): while f runs, a second thread sleeps until the time is over or f has ended. If
+ * the time is over first it interrupts f (watch.h), again and again until f is left, since what was
  * interrupted may go on to wait for something else.
  */
 #include "arg.h"

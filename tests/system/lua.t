@@ -1,0 +1,139 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Rule: a script's failed checks, errors, leaks and time-outs become failed points that say why, and
+# the run goes on; what a script prints, how it ends and its status come out as docs/lua.md says.
+# The other half, what passes, is in tests/scenarios/lua/.
+use strict;
+use warnings;
+use lib 'tests/system';
+use Run;
+use Test::More;
+
+my $place = folder();
+my $number = 0;
+
+# Boots one scenario; its name is cut from what it says.
+sub scenario {
+    my ($text) = @_;
+    my $file = write_file("$place/" . ++$number . '.lua', $text);
+    my $r = run('tools/scenario', $file);
+    $r->{out} =~ s/\Q$file\E/FILE/g;
+    return $r;
+}
+
+# The part of an output that belongs to one point.
+sub point_of {
+    my ($r, $n) = @_;
+    my ($text) = $r->{out} =~ /^((?:not )?ok $n - .*?)(?=^(?:not )?ok \d|^1\.\.|\z)/ms;
+    return $text // '';
+}
+
+my $r = scenario(<<'END');
+local self = mach.mach_task_self()
+local function port() return select(2, mach.mach_port_allocate(self, 1)) end
+test("unequal numbers", function(t)
+    t.eq(15, 0, "the reason")
+    t.eq(1, 1)
+end)
+test("unequal tables", function(t) t.eq({1, {x = 2}}, {1, {x = 3}}) end)
+test("not ok", function(t) t.ok(nil, "it was nil") t.fail("and this") end)
+test("an error", function(t) error("some error") end)
+test("a leaked name", function(t) port() end)
+test("a leaked reference", function(t) mach.mach_port_mod_refs(self, self, 0, 2) end)
+test("a leaked semaphore and thread", function(t)
+    mach.semaphore_create(self, 0, 0)
+    mach.thread_create(self)
+end)
+test("a task left alone", function(t)
+    spawn.task("mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 1000})")
+end)
+test("a wait that never ends", function(t)
+    local p = port()
+    t.within(50, function() pcall(mach.receive, {port = p}) mach.receive{port = p} end)
+    mach.mach_port_destroy(self, p)
+end)
+test("code that never ends", function(t)
+    t.within(50, function() while true do pcall(function() while true do end end) end end)
+end)
+test("waits of other kinds", function(t)
+    local _, sem = mach.semaphore_create(self, 0, 0)
+    t.within(50, function() mach.semaphore_wait(sem) end)
+    t.within(50, function() mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 1000}) end)
+    local child = spawn.task("mach.receive{port = mach.mach_reply_port()}")
+    t.within(50, function() child:wait() end)
+    mach.task_terminate(child.task)
+    child:wait()
+    mach.semaphore_destroy(self, sem)
+    mach.mach_port_deallocate(self, sem)
+end)
+print("said by the script\nin two lines")
+test("the run goes on # here", function(t) t.ok(true) end)
+test("skipped", function(t) t.skip("not today") end)
+END
+
+is($r->{status}, 1, 'failed points make status 1');
+is(point_of($r, 1), <<'END', 't.eq says where, why, what it got and what it wanted');
+not ok 1 - unequal numbers
+#   FILE:4: the reason
+#     got:  15 (KERN_INVALID_NAME, if it is a return code)
+#     want: 0 (KERN_SUCCESS, if it is a return code)
+END
+is(point_of($r, 2), <<'END', 'of tables also where the first difference is');
+not ok 2 - unequal tables
+#   FILE:7: not equal
+#     the first difference is at [2].x
+#     got:  {1, {x = 2}}
+#     want: {1, {x = 3}}
+END
+like(point_of($r, 3), qr/FILE:8: it was nil\n#     got:  nil\n#   FILE:8: and this\n/,
+    'a failed check does not end the test');
+like(point_of($r, 4), qr/^#   FILE:9: some error\n#   stack traceback:/m,
+    'an error ends the test as failed, with a trace back');
+like(point_of($r, 5), qr/^#   leaked: name 0x[0-9a-f]+, receive right, 1 ref$/m, 'a leaked name');
+like(point_of($r, 6), qr/^#   leaked: name 0x[0-9a-f]+, send right, \d+ refs, before \d+$/m,
+    'a leaked reference');
+like(point_of($r, 7), qr/^#   leaked: 1 thread$/m, 'a leaked thread');
+like(point_of($r, 7), qr/^#   leaked: 1 semaphore$/m, 'a leaked semaphore');
+is(() = point_of($r, 8) =~ /^#   leaked: name/mg, 1, 'a task left alone: its name');
+is(point_of($r, 9), "not ok 9 - a wait that never ends\n#   FILE:21: took longer than 50 ms\n",
+    't.within ends a wait, and pcall does not help it');
+is(point_of($r, 10), "not ok 10 - code that never ends\n#   FILE:25: took longer than 50 ms\n",
+    't.within ends Lua code');
+is(() = point_of($r, 11) =~ /took longer than 50 ms/g, 3, 't.within ends every kind of wait');
+unlike(point_of($r, 11), qr/leaked/, 'and leaves nothing behind itself');
+like($r->{out}, qr/^# said by the script\n# in two lines$/m, 'what a scenario prints is a comment');
+like($r->{out}, qr/^ok 12 - the run goes on \\# here$/m, 'the run goes on after all that');
+like($r->{out}, qr/^ok 13 - skipped # SKIP not today$/m, 'a skipped test');
+like($r->{out}, qr/^1\.\.13\n\z/m, 'the plan comes last');
+
+$r = scenario("test('first', function(t) end)\nlocal x = nil + 1\n");
+is($r->{status}, 1, 'an error outside a test: status 1');
+like($r->{out}, qr/^ok 1 - first\nnot ok 2 - the script runs to its end\n#   FILE:2: attempt/m,
+    'and a failed point with the error');
+$r = scenario("test('first' function() end)");
+like($r->{out}, qr/^not ok 1 - .*\n#   FILE:1: '\)' expected/m, 'a syntax error is a failed point');
+$r = scenario("print('nothing')");
+like($r->{out}, qr/^not ok 1 - the script has at least one test$/m, 'a scenario without tests fails');
+$r = scenario("test('a', function(t) end) os.exit(0)");
+is($r->{status}, 0, 'os.exit ends a scenario with its plan');
+
+# ---- scripts that are no scenarios -----------------------------------------------------------
+
+sub script { return run('tools/run', {stdin => $_[0]}) }
+
+$r = script("print(mach.mach_task_self())");
+like($r->{out}, qr/^\d+\n\z/, 'a script prints what it prints');
+is($r->{status}, 0, 'and ends with status 0');
+is(script("os.exit(7)")->{status}, 7, 'os.exit(n) is the status');
+is(script("os.exit(false)")->{status}, 1, 'os.exit(false) is 1');
+$r = script("print('before')\nerror('my mistake')");
+is($r->{status}, 1, 'an error is status 1');
+like($r->{out}, qr/^before\nlua: stdin:2: my mistake\nstack traceback:/, 'and is told');
+$r = script("test('a', function(t) t.eq(1, 2) end)");
+is($r->{status}, 1, 'a script with a failed test: status 1');
+like($r->{out}, qr/^not ok 1 - a\n.*^1\.\.1\n\z/ms, 'and TAP with a plan');
+$r = script("spawn.task('print(\"from the child\")'):wait()\nprint('from the parent')");
+is($r->{out}, "from the child\nfrom the parent\n", 'a child prints through a session of its own');
+
+done_testing();
