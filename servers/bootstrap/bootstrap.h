@@ -109,6 +109,8 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void clerk_check_in(struct service *service, void (*done)(void));
 // Calls done() in the clerk's thread when everything said so far has been shown.
 void clerk_finish(void (*done)(void));
+// The console does not take what has been said: it goes to the serial line after all.
+void clerk_abandon(void);
 
 // ---- serial.c ---------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ static struct {
     struct mutex lock;
     struct condition change;
     struct errand *first, *last;
+    struct errand *current; // being done
 } desk;
 
 static mach_port_t signature; // protects the names that bootstrap checks in
@@ -52,6 +53,7 @@ static struct errand *fetch(void)
         condition_wait(&desk.change, &desk.lock);
     errand = desk.first;
     desk.first = errand->next;
+    desk.current = errand;
     mutex_unlock(&desk.lock);
     return errand;
 }
@@ -103,6 +105,9 @@ static any_t clerk(any_t unused)
             finish(errand);
             break;
         }
+        mutex_lock(&desk.lock);
+        desk.current = NULL;
+        mutex_unlock(&desk.lock);
         free(errand);
     }
     return unused;
@@ -179,4 +184,14 @@ void clerk_finish(void (*done)(void))
         return;
     errand->done = done;
     leave(errand);
+}
+
+void clerk_abandon(void)
+{
+    mutex_lock(&desk.lock); // for good: the machine ends now
+    if (desk.current != NULL && desk.current->kind == ERRAND_SAY)
+        serial_say(desk.current->text);
+    for (const struct errand *errand = desk.first; errand != NULL; errand = errand->next)
+        if (errand->kind == ERRAND_SAY)
+            serial_say(errand->text);
 }

@@ -216,8 +216,10 @@ static mach_msg_timeout_t keep_time(void)
     uint64_t now = clock_now(), next;
 
     check_limit(now);
-    if (end.near && now >= end.at)
+    if (end.near && now >= end.at) {
+        clerk_abandon();
         power_off();
+    }
     next = programs_restart(now);
     if (end.near && end.at < next)
         next = end.at;

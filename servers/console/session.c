@@ -34,8 +34,11 @@ static kern_return_t watch(mach_port_t name)
 kern_return_t call_wait(struct calls *calls, struct session *session, mach_port_t reply, size_t size,
                         const char *data)
 {
-    struct call *call = malloc(sizeof(*call) + (data != NULL ? size : 0));
+    struct call *call;
 
+    if (session->waiting == CALLS_MAX)
+        return KERN_RESOURCE_SHORTAGE;
+    call = malloc(sizeof(*call) + (data != NULL ? size : 0));
     if (call == NULL)
         return KERN_RESOURCE_SHORTAGE;
     if (watch(reply) != KERN_SUCCESS) {
@@ -50,6 +53,7 @@ kern_return_t call_wait(struct calls *calls, struct session *session, mach_port_
     else
         calls->last->next = call;
     calls->last = call;
+    session->waiting++;
     return KERN_SUCCESS;
 }
 
@@ -73,6 +77,7 @@ void call_done(struct calls *calls, struct call *call)
         before->next = call->next;
     if (calls->last == call)
         calls->last = before;
+    call->session->waiting--;
     free(call);
 }
 

@@ -7,11 +7,14 @@
 #include <mach/port.h>
 #include <stddef.h>
 
+#define CALLS_MAX 64 // that wait, per session: no client can fill our memory with them
+
 struct session {
     struct session *next;
     mach_port_t port;        // receive right; clients hold send rights
     mach_port_t interrupted; // send right for news of ^C, or null
     unsigned mode;           // CONSOLE_RAW, …
+    unsigned waiting;        // calls of it in the lists
 };
 
 // A call that waits. It holds the client's reply right; when that dies, the call is dropped.

@@ -1,0 +1,82 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Rules: libmach and the servers pass the tests of bin/libtest; bootstrap says what is wrong with a
+# command line, a program or a server, and the machine ends with a status that says so.
+use strict;
+use warnings;
+use lib 'tests/system';
+use Run;
+use Test::More;
+
+my $place = folder();
+
+sub boot { return run('tools/qemu', '--batch', '--icount', 5, @_) }
+
+# The boot archive with some files replaced: name => file with the contents.
+sub archive {
+    my (%change) = @_;
+    system("rm -rf $place/tar && mkdir -p $place/tar && tar -C $place/tar -xf build/boot.tar") == 0
+        or die "build/boot.tar cannot be unpacked\n";
+    system('cp', $change{$_}, "$place/tar/$_") for keys %change;
+    chomp(my @names = `tar -tf build/boot.tar`);
+    system('tar', '-C', "$place/tar", '--format=ustar', '-cf', "$place/boot.tar", @names) == 0
+        or die "no archive\n";
+    return "$place/boot.tar";
+}
+
+# ---- libtest: its points become ours ----
+
+my $r = boot('--append', 'minato.run=libtest minato.timeout=60');
+my $plan = 0;
+for my $line (split /\n/, $r->{out}) {
+    ok(!$1, $2) if $line =~ /^(not )?ok \d+ - (.*)/;
+    diag($line) if $line =~ /^#   /;
+    $plan = $1 if $line =~ /^1\.\.(\d+)$/;
+}
+ok($plan > 50, 'libtest came to its end') or diag($r->{out}, $r->{err});
+is($r->{status}, 0, 'and its status is 0');
+
+# ---- bootstrap: mistakes in words ----
+
+my @wrong = (
+    ['minato.run=nothing', 2, qr/minato\.run=nothing: there is no such program/],
+    ['minato.run=', 2, qr/minato\.run= wants the name of a program/],
+    ['minato.run=scenario', 2, qr/minato\.run=scenario needs a script/],
+    ['minato.timeout=soon', 2, qr/minato\.timeout=soon: that must be a number of seconds above 0/],
+);
+for my $case (@wrong) {
+    my ($words, $status, $sentence) = @$case;
+    $r = boot('--append', $words);
+    is($r->{status}, $status, "$words: status $status");
+    is(scalar(grep { $_ =~ $sentence } split /\n/, $r->{out}), 1, 'and one sentence')
+        or diag($r->{out});
+}
+
+my $loop = write_file("$place/loop.lua", "while true do end\n");
+$r = boot('--append', 'minato.run=lua minato.timeout=0.5', '--script', $loop);
+is($r->{status}, 124, 'a program that does not end: status 124');
+like($r->{out}, qr/the time limit of 0\.500 s is over/, 'and a sentence');
+
+# ---- bootstrap: programs and servers that are not what they should be ----
+
+my $text = write_file("$place/text", "this is no program\n");
+$r = boot('--archive', archive('bin/libtest' => $text), '--append', 'minato.run=libtest');
+is($r->{status}, 1, 'a job that is no program: status 1');
+like($r->{out}, qr{bin/libtest cannot be started: it is no ELF file}, 'and a sentence');
+
+$r = boot('--archive', archive('servers/console' => $text), '--append', 'minato.run=libtest');
+is($r->{status}, 1, 'a console server that is no program: status 1');
+like($r->{out}, qr{servers/console: it is no ELF file}, 'and a sentence without a console server');
+
+for my $server ('console', 'name') {
+    my $tar = archive("servers/$server" => 'build/archive/bin/libtest');
+    $r = boot('--archive', $tar, '--append', 'minato.run=libtest minato.timeout=2');
+    is($r->{status}, 124, "a $server server that ends at once: the time limit holds");
+    like($r->{out}, qr{servers/$server has ended; it is started again in 100 ms},
+        'it is started again, and that is said');
+    like($r->{out}, qr{servers/$server has ended; it is started again in 200 ms},
+        'after a longer and longer wait');
+}
+
+done_testing();
