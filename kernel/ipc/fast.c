@@ -12,6 +12,7 @@
 // but the make-send count, so it is not made at all.
 #include "ipc/fast.h"
 
+#include "ipc/mach_msg.h"
 #include "ipc/mqueue.h"
 #include "ipc/port_set.h"
 #include "ipc/right.h"
@@ -24,6 +25,7 @@
 
 // What is known once all conditions hold.
 struct fast {
+    struct space *space; // the sender's
     struct entry *dest_entry;
     struct port *dest, *reply;
     struct thread *receiver;
@@ -40,7 +42,7 @@ static inline bool options_fast(mach_msg_option_t option)
 static inline bool dest_fast(struct fast *f, const mach_msg_header_t *header, mach_msg_size_t size)
 {
     mach_msg_type_name_t type = MACH_MSGH_BITS_REMOTE(header->msgh_bits);
-    struct entry *entry = space_lookup(current_space(), header->msgh_remote_port);
+    struct entry *entry = space_lookup(f->space, header->msgh_remote_port);
     struct port *port;
     struct thread *receiver;
 
@@ -59,7 +61,7 @@ static inline bool dest_fast(struct fast *f, const mach_msg_header_t *header, ma
     }
     receiver = waitq_first(port->set ? &port->set->receivers : &port->receivers);
     if (!receiver || receiver->ast || (receiver->ipc.option & MACH_RCV_NOTIFY) ||
-        size + REQUESTED_TRAILER_SIZE(receiver->ipc.option) > receiver->ipc.max_size ||
+        size > receiver->ipc.room ||
         receiver->priority > sched_best_ready())
         return false;
     f->dest_entry = entry;
@@ -78,7 +80,7 @@ static inline bool reply_fast(struct fast *f, const mach_msg_header_t *header)
         return MACH_MSGH_BITS_LOCAL(header->msgh_bits) == 0;
     if (MACH_MSGH_BITS_LOCAL(header->msgh_bits) != MACH_MSG_TYPE_MAKE_SEND_ONCE)
         return false;
-    entry = space_lookup(current_space(), header->msgh_local_port);
+    entry = space_lookup(f->space, header->msgh_local_port);
     if (!entry || !(entry->type & MACH_PORT_TYPE_RECEIVE))
         return false;
     f->reply = entry->port;
@@ -88,7 +90,7 @@ static inline bool reply_fast(struct fast *f, const mach_msg_header_t *header)
 // A port or set with nothing to receive yet.
 static inline bool source_fast(struct fast *f, mach_port_name_t name)
 {
-    struct entry *entry = space_lookup(current_space(), name);
+    struct entry *entry = space_lookup(f->space, name);
 
     if (!entry)
         return false;
@@ -123,7 +125,7 @@ static inline void consume_dest(const struct fast *f, mach_msg_type_name_t type)
         f->dest->mscount++;
     } else if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE) {
         f->dest_entry->port = NULL;
-        space_free(current_space(), f->dest_entry);
+        space_free(f->space, f->dest_entry);
         f->dest->sorights--;
         f->dest->refs--; // not the last: the receive right has one
     }
@@ -131,7 +133,7 @@ static inline void consume_dest(const struct fast *f, mach_msg_type_name_t type)
 
 // Writes header and trailer as the receiver is to see them around the bytes in its buffer.
 static inline void deliver(const struct fast *f, const mach_msg_header_t *sent,
-                           mach_msg_size_t size)
+                           mach_msg_size_t size, uint32_t sender)
 {
     struct thread_ipc *ipc = &f->receiver->ipc;
     mach_msg_header_t *header = (mach_msg_header_t *)ipc->buffer;
@@ -148,37 +150,37 @@ static inline void deliver(const struct fast *f, const mach_msg_header_t *sent,
     header->msgh_id = sent->msgh_id;
     header->msgh_remote_port = give_reply(f);
     trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
-    trailer->msgh_trailer_size = REQUESTED_TRAILER_SIZE(ipc->option);
+    trailer->msgh_trailer_size = ipc->trailer_size;
     trailer->msgh_seqno = f->dest->seqno++;
-    trailer->msgh_sender.val[0] = current_task()->number;
+    trailer->msgh_sender.val[0] = sender;
     trailer->msgh_sender.val[1] = 0;
     ipc->fast_size = size + trailer->msgh_trailer_size;
     ipc->kmsg = NULL;
     consume_dest(f, type);
 }
 
-bool fast_send_receive(uintptr_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
-                       mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-                       mach_msg_return_t *result)
+bool fast_send_receive(const struct message_arguments *a, mach_msg_return_t *result)
 {
+    struct task *task = current_thread()->task;
+    mach_msg_size_t body = a->send_size - sizeof(mach_msg_header_t);
     mach_msg_header_t header;
-    struct fast f;
+    struct fast f = {.space = task->space};
 
-    if (!options_fast(option) || send_size % 4 != 0 ||
-        send_size - sizeof header > FAST_MESSAGE_MAX - sizeof header || current_thread()->ast)
+    if (!options_fast(a->option) || a->send_size % 4 != 0 ||
+        body > FAST_MESSAGE_MAX - sizeof header || current_thread()->ast)
         return false;
-    if (!copy_from_user_resident(&header, msg, sizeof header) ||
+    if (!copy_from_user_resident(&header, a->msg, sizeof header) ||
         (header.msgh_bits & ~MACH_MSGH_BITS_PORTS_MASK))
         return false;
-    if (!dest_fast(&f, &header, send_size) || !reply_fast(&f, &header) ||
-        !source_fast(&f, rcv_name))
+    if (!dest_fast(&f, &header, a->send_size) || !reply_fast(&f, &header) ||
+        !source_fast(&f, a->rcv_name))
         return false;
-    if (!copy_from_user_resident(f.receiver->ipc.buffer + sizeof header, msg + sizeof header,
-                                 send_size - sizeof header))
+    if (body != 0 && !copy_from_user_resident(f.receiver->ipc.buffer + sizeof header,
+                                              a->msg + sizeof header, body))
         return false;
-    deliver(&f, &header, send_size);
-    current_task()->events.messages_sent++;
-    *result = mqueue_wait_handing_over(&f.source, option, rcv_size, f.receiver);
+    deliver(&f, &header, a->send_size, task->number);
+    task->events.messages_sent++;
+    *result = mqueue_wait_handing_over(&f.source, a->option, a->rcv_size, f.receiver);
     return true;
 }
 

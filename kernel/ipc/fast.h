@@ -9,11 +9,11 @@
 #include <mach/message.h>
 #include <mach/port.h>
 
+struct message_arguments;
+
 // Does a send-and-receive if it can be done fast; false: nothing has happened, take the general path.
 // When true, the caller has waited: *result says how the wait ended, and thread->ipc holds what came.
-bool fast_send_receive(uintptr_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
-                       mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-                       mach_msg_return_t *result);
+bool fast_send_receive(const struct message_arguments *arguments, mach_msg_return_t *result);
 // Gives the current thread the message that the fast path left in its buffer (thread->ipc.fast_size).
 // MACH_RCV_INVALID_DATA: it cannot be written to `address`, and is destroyed.
 mach_msg_return_t fast_put(uintptr_t address);

@@ -136,84 +136,73 @@ static mach_msg_return_t put_too_large(struct kmsg *kmsg, uintptr_t address, mac
 }
 
 // What follows when a message has come, or none: `mr` and `kmsg` are the queue's answer.
-static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg, uintptr_t address,
-                                        mach_msg_option_t option, mach_msg_size_t room,
-                                        mach_port_name_t notify)
+static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg,
+                                        const struct message_arguments *a)
 {
+    mach_port_name_t notify = MACH_PORT_NULL;
+
     if (mr == MACH_RCV_TOO_LARGE)
-        return put_too_large(kmsg, address, room);
+        return put_too_large(kmsg, a->msg, a->rcv_size);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
     if (!kmsg)
-        return fast_put(address);
-    if (!(option & MACH_RCV_NOTIFY)) {
-        notify = MACH_PORT_NULL;
-    } else if (!notify_valid(current_space(), notify)) {
-        kmsg_destroy(kmsg);
-        return MACH_RCV_INVALID_NOTIFY;
+        return fast_put(a->msg);
+    if (a->option & MACH_RCV_NOTIFY) {
+        notify = a->notify;
+        if (!notify_valid(current_space(), notify)) {
+            kmsg_destroy(kmsg);
+            return MACH_RCV_INVALID_NOTIFY;
+        }
     }
-    return put_message(kmsg, address, option, notify);
+    return put_message(kmsg, a->msg, a->option, notify);
 }
 
-static mach_msg_return_t receive_message(uintptr_t address, mach_msg_option_t option,
-                                         mach_msg_size_t room, mach_port_name_t name,
-                                         mach_msg_timeout_t timeout, mach_port_name_t notify)
+static mach_msg_return_t receive_message(const struct message_arguments *a)
 {
     struct receive_source source;
     struct kmsg *kmsg;
     mach_msg_return_t mr;
 
-    if ((option & MACH_RCV_TRAILER_TYPE(0xf)) || GET_RCV_ELEMENTS(option) > MACH_RCV_TRAILER_SENDER)
+    if ((a->option & MACH_RCV_TRAILER_TYPE(0xf)) ||
+        GET_RCV_ELEMENTS(a->option) > MACH_RCV_TRAILER_SENDER)
         return MACH_RCV_INVALID_TRAILER;
-    mr = mqueue_source(current_space(), name, &source);
+    mr = mqueue_source(current_space(), a->rcv_name, &source);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
-    mr = mqueue_receive(&source, option, room, timeout, &kmsg);
-    return finish_receive(mr, kmsg, address, option, room, notify);
+    mr = mqueue_receive(&source, a->option, a->rcv_size, a->timeout, &kmsg);
+    return finish_receive(mr, kmsg, a);
 }
 
-// The trap in its three forms. They have its parameters, so that each is a jump from it.
-
-#define TRAP_PARAMETERS                                                                           \
-    uintptr_t msg, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t rcv_size, \
-        mach_port_name_t rcv_name, mach_msg_timeout_t timeout, mach_port_name_t notify
-
-static __attribute__((noinline)) mach_msg_return_t trap_send(TRAP_PARAMETERS)
+static __attribute__((noinline)) mach_msg_return_t general_path(const struct message_arguments *a)
 {
-    (void)rcv_size, (void)rcv_name, (void)notify;
-    return send_message(msg, option, send_size, timeout);
-}
+    mach_msg_return_t mr = MACH_MSG_SUCCESS;
 
-static __attribute__((noinline)) mach_msg_return_t trap_receive(TRAP_PARAMETERS)
-{
-    (void)send_size;
-    return receive_message(msg, option, rcv_size, rcv_name, timeout, notify);
-}
-
-static __attribute__((noinline)) mach_msg_return_t trap_send_receive(TRAP_PARAMETERS)
-{
-    mach_msg_return_t mr;
-
-    if (fast_send_receive(msg, option, send_size, rcv_size, rcv_name, &mr)) {
-        if (mr == MACH_MSG_SUCCESS && current_thread()->ipc.fast_size != 0)
-            return fast_put(msg);
-        return finish_receive(mr, current_thread()->ipc.kmsg, msg, option, rcv_size, notify);
-    }
-    mr = send_message(msg, option, send_size, timeout);
-    if (mr == MACH_MSG_SUCCESS)
-        mr = receive_message(msg, option, rcv_size, rcv_name, timeout, notify);
+    if (a->option & MACH_SEND_MSG)
+        mr = send_message(a->msg, a->option, a->send_size, a->timeout);
+    if (mr == MACH_MSG_SUCCESS && (a->option & MACH_RCV_MSG))
+        mr = receive_message(a);
     return mr;
 }
 
-mach_msg_return_t mach_msg_trap(TRAP_PARAMETERS)
+static __attribute__((noinline)) mach_msg_return_t send_and_receive(
+    const struct message_arguments *a)
 {
-    if (!(option & (MACH_SEND_MSG | MACH_RCV_MSG)))
+    mach_msg_return_t mr;
+
+    if (!fast_send_receive(a, &mr))
+        return general_path(a);
+    if (mr == MACH_MSG_SUCCESS && current_thread()->ipc.fast_size != 0)
+        return fast_put(a->msg);
+    return finish_receive(mr, current_thread()->ipc.kmsg, a);
+}
+
+mach_msg_return_t mach_msg_trap(struct message_arguments arguments)
+{
+    if (!(arguments.option & (MACH_SEND_MSG | MACH_RCV_MSG)))
         return MACH_MSG_SUCCESS;
-    if (!(option & MACH_RCV_MSG))
-        return trap_send(msg, option, send_size, rcv_size, rcv_name, timeout, notify);
-    if (!(option & MACH_SEND_MSG))
-        return trap_receive(msg, option, send_size, rcv_size, rcv_name, timeout, notify);
-    return trap_send_receive(msg, option, send_size, rcv_size, rcv_name, timeout, notify);
+    if ((arguments.option & (MACH_SEND_MSG | MACH_RCV_MSG)) == (MACH_SEND_MSG | MACH_RCV_MSG))
+        return send_and_receive(&arguments);
+    return general_path(&arguments);
 }
 
 // ---- names for oneself ----

@@ -9,9 +9,17 @@
 #include <mach/message.h>
 #include <mach/port.h>
 
-mach_msg_return_t mach_msg_trap(uintptr_t msg, mach_msg_option_t option, mach_msg_size_t send_size,
-                                mach_msg_size_t rcv_size, mach_port_name_t rcv_name,
-                                mach_msg_timeout_t timeout, mach_port_name_t notify);
+// The words of the trap as they lie on the stack, so that they can be handed on by address.
+struct message_arguments {
+    uintptr_t msg;
+    mach_msg_option_t option;
+    mach_msg_size_t send_size, rcv_size;
+    mach_port_name_t rcv_name;
+    mach_msg_timeout_t timeout;
+    mach_port_name_t notify;
+};
+
+mach_msg_return_t mach_msg_trap(struct message_arguments arguments);
 mach_port_name_t mach_task_self_trap(void);
 mach_port_name_t mach_thread_self_trap(void);
 mach_port_name_t mach_host_self_trap(void);

@@ -63,7 +63,7 @@ static bool link_receive_rights(struct kmsg *kmsg, struct port *dest)
 
 static bool fits(const struct kmsg *kmsg, const struct thread_ipc *ipc)
 {
-    return kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(ipc->option) <= ipc->max_size;
+    return kmsg->header.msgh_size <= ipc->room;
 }
 
 // Hands the message to the first thread on `receivers` that can take it. One that asked for
@@ -217,7 +217,6 @@ mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
         return MACH_RCV_INVALID_NAME;
     if (entry->type & MACH_PORT_TYPE_PORT_SET) {
         source->set = entry->set;
-        port_set_reference(source->set);
         return MACH_MSG_SUCCESS;
     }
     if (!(entry->type & MACH_PORT_TYPE_RECEIVE))
@@ -225,16 +224,7 @@ mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
     if (entry->port->set)
         return MACH_RCV_IN_SET;
     source->port = entry->port;
-    port_reference(source->port);
     return MACH_MSG_SUCCESS;
-}
-
-static void release_source(struct receive_source *source)
-{
-    if (source->port)
-        port_release(source->port);
-    if (source->set)
-        port_set_release(source->set);
 }
 
 // The port to take a message from now; NULL when there is no message.
@@ -275,7 +265,8 @@ static struct thread_ipc *expect(mach_msg_option_t option, mach_msg_size_t max_s
     ipc->kmsg = NULL;
     ipc->fast_size = 0;
     ipc->option = option;
-    ipc->max_size = max_size;
+    ipc->trailer_size = REQUESTED_TRAILER_SIZE(option);
+    ipc->room = max_size > ipc->trailer_size ? max_size - ipc->trailer_size : 0;
     return ipc;
 }
 
@@ -313,7 +304,6 @@ mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_
         *kmsg = ipc->kmsg;
         ipc->kmsg = NULL;
     }
-    release_source(source);
     if (*kmsg && !fits(*kmsg, ipc))
         mr = MACH_RCV_TOO_LARGE;
     return mr;
@@ -322,16 +312,10 @@ mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_
 mach_msg_return_t mqueue_wait_handing_over(struct receive_source *source, mach_msg_option_t option,
                                            mach_msg_size_t max_size, struct thread *receiver)
 {
-    struct thread_ipc *ipc;
-    mach_msg_return_t mr;
+    struct thread_ipc *ipc = expect(option, max_size);
+    mach_msg_return_t mr =
+        wait_outcome(waitq_wait_handing_over(queue_of(source), "receive", receiver));
 
-    if (source->port)
-        port_reference(source->port);
-    else
-        port_set_reference(source->set);
-    ipc = expect(option, max_size);
-    mr = wait_outcome(waitq_wait_handing_over(queue_of(source), "receive", receiver));
-    release_source(source);
     return ipc->kmsg && !fits(ipc->kmsg, ipc) ? MACH_RCV_TOO_LARGE : mr;
 }
 

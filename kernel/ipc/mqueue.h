@@ -21,7 +21,8 @@ mach_msg_return_t mqueue_send(struct kmsg *kmsg, mach_msg_option_t option,
 // The kernel's own messages: never waits, ignores the limit; destroys it if the port has died.
 void mqueue_send_always(struct kmsg *kmsg);
 
-// Where a receive takes its messages from: a receive right or a set, with a reference.
+// Where a receive takes its messages from: a receive right or a set; borrowed, good until the caller
+// waits. Who waits on it need not hold it: a port or set that dies wakes its receivers first.
 struct receive_source {
     struct port *port;    // one of the two
     struct port_set *set;
@@ -30,7 +31,7 @@ struct receive_source {
 mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
                                 struct receive_source *source);
 // Takes the next message that fits in `max_size` bytes (header to trailer), waiting as `option` and
-// `timeout` say, and releases the source. It is in *kmsg, or, when that is NULL, in the buffer of the
+// `timeout` say. It is in *kmsg, or, when that is NULL, in the buffer of the
 // thread's thread_ipc (fast.h). MACH_RCV_TOO_LARGE: without MACH_RCV_LARGE *kmsg is the message all
 // the same, for its header; with it, *kmsg is NULL, the message stays, and thread_ipc.large_size says
 // what it needs.
@@ -38,9 +39,8 @@ mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_
                                  mach_msg_size_t max_size, mach_msg_timeout_t timeout,
                                  struct kmsg **kmsg);
 
-// For the fast path: takes references on the source, waits on it and gives the processor to `receiver`,
-// a waiting thread whose message is in its thread_ipc. Returns as mqueue_receive does when it has
-// waited.
+// For the fast path: waits on the source and gives the processor to `receiver`, a waiting thread whose
+// message is in its thread_ipc. Returns as mqueue_receive does when it has waited.
 mach_msg_return_t mqueue_wait_handing_over(struct receive_source *source, mach_msg_option_t option,
                                            mach_msg_size_t max_size, struct thread *receiver);
 

@@ -58,6 +58,7 @@ struct space *space_make(void)
     space->refs = 1;
     space->active = true;
     tree_init(&space->chosen, chosen_less);
+    space->chosen_low = MACH_PORT_DEAD;
     return space;
 }
 
@@ -187,7 +188,7 @@ kern_return_t space_allocate(struct space *space, struct entry **out)
         entry = table_slot(space, space->free_head);
         space->free_head = entry->next;
         // A slot all of whose names were chosen is left alone from now on.
-    } while (space->chosen.root && !skip_chosen(space, entry));
+    } while ((entry->name | 0xff) >= space->chosen_low && !skip_chosen(space, entry));
     space->name_count++;
     *out = entry;
     return KERN_SUCCESS;
@@ -206,6 +207,8 @@ kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, st
         return KERN_RESOURCE_SHORTAGE;
     memset(chosen, 0, sizeof *chosen);
     chosen->entry.name = name;
+    if (name < space->chosen_low)
+        space->chosen_low = name;
     tree_insert(&space->chosen, &chosen->node);
     space->name_count++;
     *out = &chosen->entry;

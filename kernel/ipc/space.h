@@ -51,6 +51,7 @@ struct space {
     uint32_t free_head;         // first free index; 0: none
     unsigned name_count;        // names in use
     struct tree chosen;         // struct chosen_entry
+    mach_port_name_t chosen_low; // no chosen name is lower
     struct entry **buckets;     // by port, for names with a send right
     unsigned bucket_count, hashed;
 };

@@ -35,8 +35,9 @@ enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING
 struct thread_ipc {
     struct kmsg *kmsg;          // the message handed over, with WAIT_AWAKENED
     mach_msg_return_t result;   // why there is none, with WAIT_DESTROYED
-    mach_msg_size_t max_size;   // room in the receive buffer, header to trailer
-    mach_msg_option_t option;   // of the receive (MACH_RCV_LARGE)
+    mach_msg_size_t room;       // in the receive buffer, for header and body
+    mach_msg_size_t trailer_size; // that follows them
+    mach_msg_option_t option;   // of the receive (MACH_RCV_LARGE, MACH_RCV_NOTIFY)
     mach_msg_size_t large_size; // with MACH_RCV_TOO_LARGE and MACH_RCV_LARGE: the size it needs
     mach_msg_size_t fast_size;  // bytes in `buffer`, in place of a kmsg (ipc/fast.c); 0: none
     uint8_t buffer[FAST_MESSAGE_MAX + MAX_TRAILER_SIZE] __attribute__((aligned(4)));

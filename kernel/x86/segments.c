@@ -21,7 +21,9 @@
 
 void tls_load(const struct machine_thread *m)
 {
-    memcpy(&gdt[GDT_TLS], m->tls, sizeof m->tls);
+    gdt[GDT_TLS] = m->tls[0];
+    gdt[GDT_TLS + 1] = m->tls[1];
+    gdt[GDT_TLS + 2] = m->tls[2];
 }
 
 static bool tls_valid(const struct i386_descriptor *d)

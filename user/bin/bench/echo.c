@@ -114,12 +114,34 @@ void echo_serve(mach_port_t port)
 
 // ---- a task of its own ----
 
-#define ECHO_NAME ((mach_port_t)0x70000001) // the port's name in the new task
+// The new task makes the port itself, so that it has an ordinary name there, and sends a right to it to
+// its bootstrap port, which this task has made for the purpose.
+
+struct introduction {
+    mach_msg_header_t header;
+    mach_msg_body_t body;
+    mach_msg_port_descriptor_t right;
+    mach_msg_max_trailer_t trailer;
+};
 
 static void child_main(void)
 {
+    struct introduction m = {
+        .header = {.msgh_bits = MACH_MSGH_BITS_COMPLEX |
+                                MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0)},
+        .body = {1},
+        .right = {.disposition = MACH_MSG_TYPE_MAKE_SEND, .type = MACH_MSG_PORT_DESCRIPTOR}};
+    mach_port_t port;
+
     mach_init_child();
-    echo_serve(ECHO_NAME);
+    must(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port),
+         "mach_port_allocate");
+    m.header.msgh_remote_port = bootstrap_port;
+    m.right.name = port;
+    must(mach_msg(&m.header, MACH_SEND_MSG, sizeof m - sizeof m.trailer, 0, MACH_PORT_NULL,
+                  MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL),
+         "introducing the echo server");
+    echo_serve(port);
     _exit(0);
 }
 
@@ -140,23 +162,35 @@ static void start_thread(task_t task, void (*entry)(void), vm_address_t stack)
     mach_port_deallocate(mach_task_self(), thread);
 }
 
+static mach_port_t receive_introduction(mach_port_t port)
+{
+    struct introduction m;
+
+    must(mach_msg(&m.header, MACH_RCV_MSG, 0, sizeof m, port, MACH_MSG_TIMEOUT_NONE,
+                  MACH_PORT_NULL),
+         "meeting the echo server");
+    return m.right.name;
+}
+
 mach_port_t echo_task(void)
 {
-    mach_port_t self = mach_task_self(), port;
+    mach_port_t self = mach_task_self(), meeting, server;
     vm_address_t stack = 0;
     kern_return_t kr;
     task_t task;
 
-    must(mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &port), "mach_port_allocate");
-    must(mach_port_insert_right(self, port, port, MACH_MSG_TYPE_MAKE_SEND), "insert_right");
+    must(mach_port_allocate(self, MACH_PORT_RIGHT_RECEIVE, &meeting), "mach_port_allocate");
+    must(mach_port_insert_right(self, meeting, meeting, MACH_MSG_TYPE_MAKE_SEND), "insert_right");
     must(vm_allocate(self, &stack, STACK_SIZE, TRUE), "vm_allocate");
     mach_child_prepare();
     kr = task_create(self, NULL, 0, TRUE, &task);
     mach_child_created();
     must(kr, "task_create");
-    must(mach_port_insert_right(task, ECHO_NAME, port, MACH_MSG_TYPE_MOVE_RECEIVE),
-         "mach_port_insert_right");
+    must(task_set_bootstrap_port(task, meeting), "task_set_special_port");
     start_thread(task, child_main, stack);
+    server = receive_introduction(meeting);
     must(vm_deallocate(self, stack, STACK_SIZE), "vm_deallocate");
-    return port;
+    must(mach_port_deallocate(self, task), "mach_port_deallocate");
+    must(mach_port_destroy(self, meeting), "mach_port_destroy");
+    return server;
 }
