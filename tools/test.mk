@@ -26,7 +26,7 @@ build/tests/unit/%: tests/unit/%.c | deps-build
 
 tests: $(RUN_NEEDS) build/minato.iso $(MIG) $(UNIT_PROGRAMS)
 test: tests deps-test
-	@MAKEFLAGS= prove -Itools/run_test --formatter Counted -j 2 --exec tools/run-test \
+	@MAKEFLAGS= PERL5LIB=$(CURDIR)/tools/run_test prove --formatter Counted -j 2 --exec tools/run-test \
 	    $(or $(T),$(ALL_TESTS))
 
 # Applies one-line faults to the kernel, one at a time: does some scenario notice?

@@ -6,7 +6,11 @@ package Counted;
 
 use strict;
 use warnings;
-use parent 'TAP::Formatter::Console';
+use TAP::Formatter::Console;
+use TAP::Formatter::File;
+
+# Progress bars are for terminals.
+our @ISA = (-t STDOUT ? 'TAP::Formatter::Console' : 'TAP::Formatter::File');
 
 sub summary {
     my ($self, $aggregate, $interrupted) = @_;
