@@ -159,43 +159,46 @@ static inline void deliver(const struct fast *f, const mach_msg_header_t *sent,
     consume_dest(f, type);
 }
 
-bool fast_send_receive(const struct message_arguments *a, mach_msg_return_t *result)
-{
-    struct task *task = current_thread()->task;
-    mach_msg_size_t body = a->send_size - sizeof(mach_msg_header_t);
-    mach_msg_header_t header;
-    struct fast f = {.space = task->space};
-
-    if (!options_fast(a->option) || a->send_size % 4 != 0 ||
-        body > FAST_MESSAGE_MAX - sizeof header || current_thread()->ast)
-        return false;
-    if (!copy_from_user_resident(&header, a->msg, sizeof header) ||
-        (header.msgh_bits & ~MACH_MSGH_BITS_PORTS_MASK))
-        return false;
-    if (!dest_fast(&f, &header, a->send_size) || !reply_fast(&f, &header) ||
-        !source_fast(&f, a->rcv_name))
-        return false;
-    if (body != 0 && !copy_from_user_resident(f.receiver->ipc.buffer + sizeof header,
-                                              a->msg + sizeof header, body))
-        return false;
-    deliver(&f, &header, a->send_size, task->number);
-    task->events.messages_sent++;
-    *result = mqueue_wait_handing_over(&f.source, a->option, a->rcv_size, f.receiver);
-    return true;
-}
-
 mach_msg_return_t fast_put(uintptr_t address)
 {
-    struct thread_ipc *ipc = &current_thread()->ipc;
+    struct thread *self = current_thread();
+    struct thread_ipc *ipc = &self->ipc;
     mach_msg_size_t size = ipc->fast_size;
     struct entry *reply;
 
     ipc->fast_size = 0;
-    current_task()->events.messages_received++;
+    self->task->events.messages_received++;
     if (copy_to_user(address, ipc->buffer, size))
         return MACH_MSG_SUCCESS;
     reply = space_lookup(current_space(), ((mach_msg_header_t *)ipc->buffer)->msgh_remote_port);
     if (reply && (reply->type & (MACH_PORT_TYPE_SEND_ONCE | MACH_PORT_TYPE_DEAD_NAME)))
         right_destroy(current_space(), reply);
     return MACH_RCV_INVALID_DATA;
+}
+
+mach_msg_return_t fast_send_receive(const struct message_arguments *a, enum wait_result *wait)
+{
+    struct task *task = current_thread()->task;
+    mach_msg_size_t body = a->send_size - sizeof(mach_msg_header_t);
+    mach_msg_header_t header;
+    struct thread_ipc *ipc;
+    struct fast f = {.space = task->space};
+
+    if (!options_fast(a->option) || a->send_size % 4 != 0 ||
+        body > FAST_MESSAGE_MAX - sizeof header || current_thread()->ast)
+        return MACH_SEND_IN_PROGRESS;
+    if (!copy_from_user_resident(&header, a->msg, sizeof header) ||
+        (header.msgh_bits & ~MACH_MSGH_BITS_PORTS_MASK))
+        return MACH_SEND_IN_PROGRESS;
+    if (!dest_fast(&f, &header, a->send_size) || !reply_fast(&f, &header) ||
+        !source_fast(&f, a->rcv_name))
+        return MACH_SEND_IN_PROGRESS;
+    if (body != 0 && !copy_from_user_resident(f.receiver->ipc.buffer + sizeof header,
+                                              a->msg + sizeof header, body))
+        return MACH_SEND_IN_PROGRESS;
+    deliver(&f, &header, a->send_size, task->number);
+    task->events.messages_sent++;
+    ipc = mqueue_expect(a->option, a->rcv_size);
+    *wait = waitq_wait_handing_over(mqueue_receivers(&f.source), "receive", f.receiver);
+    return ipc->fast_size != 0 ? fast_put(a->msg) : MACH_RCV_IN_PROGRESS;
 }

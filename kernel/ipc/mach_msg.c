@@ -187,13 +187,16 @@ static __attribute__((noinline)) mach_msg_return_t general_path(const struct mes
 static __attribute__((noinline)) mach_msg_return_t send_and_receive(
     const struct message_arguments *a)
 {
-    mach_msg_return_t mr;
+    enum wait_result wait;
+    mach_msg_return_t mr = fast_send_receive(a, &wait);
+    struct kmsg *kmsg;
 
-    if (!fast_send_receive(a, &mr))
+    if (mr == MACH_SEND_IN_PROGRESS)
         return general_path(a);
-    if (mr == MACH_MSG_SUCCESS && current_thread()->ipc.fast_size != 0)
-        return fast_put(a->msg);
-    return finish_receive(mr, current_thread()->ipc.kmsg, a);
+    if (mr != MACH_RCV_IN_PROGRESS)
+        return mr;
+    mr = mqueue_outcome(wait, &kmsg);
+    return finish_receive(mr, kmsg, a);
 }
 
 mach_msg_return_t mach_msg_trap(struct message_arguments arguments)

@@ -237,28 +237,7 @@ static struct port *ready_port(const struct receive_source *source)
     return container_of(source->set->ready.next, struct port, ready_link);
 }
 
-static struct waitq *queue_of(const struct receive_source *source)
-{
-    return source->port ? &source->port->receivers : &source->set->receivers;
-}
-
-static mach_msg_return_t wait_outcome(enum wait_result result)
-{
-    switch (result) {
-    case WAIT_AWAKENED:
-        return MACH_MSG_SUCCESS;
-    case WAIT_TIMED_OUT:
-        return MACH_RCV_TIMED_OUT;
-    case WAIT_INTERRUPTED:
-        return MACH_RCV_INTERRUPTED;
-    case WAIT_DESTROYED:
-        break;
-    }
-    return current_thread()->ipc.result;
-}
-
-// Says what the current thread has room for, before it waits.
-static struct thread_ipc *expect(mach_msg_option_t option, mach_msg_size_t max_size)
+struct thread_ipc *mqueue_expect(mach_msg_option_t option, mach_msg_size_t max_size)
 {
     struct thread_ipc *ipc = &current_thread()->ipc;
 
@@ -270,53 +249,57 @@ static struct thread_ipc *expect(mach_msg_option_t option, mach_msg_size_t max_s
     return ipc;
 }
 
+mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg)
+{
+    struct thread_ipc *ipc = &current_thread()->ipc;
+
+    *kmsg = NULL;
+    switch (result) {
+    case WAIT_AWAKENED:
+        *kmsg = ipc->kmsg;
+        ipc->kmsg = NULL;
+        return *kmsg && !fits(*kmsg, ipc) ? MACH_RCV_TOO_LARGE : MACH_MSG_SUCCESS;
+    case WAIT_TIMED_OUT:
+        return MACH_RCV_TIMED_OUT;
+    case WAIT_INTERRUPTED:
+        return MACH_RCV_INTERRUPTED;
+    case WAIT_DESTROYED:
+        break;
+    }
+    return ipc->result;
+}
+
 // A message is there: takes it, unless it is too large and is to stay.
 static mach_msg_return_t take_message(struct port *port, struct thread_ipc *ipc,
                                       struct kmsg **kmsg)
 {
     struct kmsg *first = container_of(port->messages.next, struct kmsg, link);
+    bool fit = fits(first, ipc);
 
-    if (!fits(first, ipc) && (ipc->option & MACH_RCV_LARGE)) {
+    if (!fit && (ipc->option & MACH_RCV_LARGE)) {
         ipc->large_size = first->header.msgh_size;
         return MACH_RCV_TOO_LARGE;
     }
     *kmsg = dequeue(port);
-    return MACH_MSG_SUCCESS;
+    return fit ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
 }
 
 mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_t option,
                                  mach_msg_size_t max_size, mach_msg_timeout_t timeout,
                                  struct kmsg **kmsg)
 {
-    struct thread_ipc *ipc = expect(option, max_size);
+    struct thread_ipc *ipc = mqueue_expect(option, max_size);
     bool timed = option & MACH_RCV_TIMEOUT;
-    mach_msg_return_t mr;
     struct port *port = ready_port(source);
 
     *kmsg = NULL;
-    if (port) {
-        mr = take_message(port, ipc, kmsg);
-    } else if (timed && timeout == 0) {
-        mr = MACH_RCV_TIMED_OUT;
-    } else {
-        mr = wait_outcome(
-            waitq_wait(queue_of(source), deadline_of(timed, timeout), true, "receive"));
-        *kmsg = ipc->kmsg;
-        ipc->kmsg = NULL;
-    }
-    if (*kmsg && !fits(*kmsg, ipc))
-        mr = MACH_RCV_TOO_LARGE;
-    return mr;
-}
-
-mach_msg_return_t mqueue_wait_handing_over(struct receive_source *source, mach_msg_option_t option,
-                                           mach_msg_size_t max_size, struct thread *receiver)
-{
-    struct thread_ipc *ipc = expect(option, max_size);
-    mach_msg_return_t mr =
-        wait_outcome(waitq_wait_handing_over(queue_of(source), "receive", receiver));
-
-    return ipc->kmsg && !fits(ipc->kmsg, ipc) ? MACH_RCV_TOO_LARGE : mr;
+    if (port)
+        return take_message(port, ipc, kmsg);
+    if (timed && timeout == 0)
+        return MACH_RCV_TIMED_OUT;
+    return mqueue_outcome(waitq_wait(mqueue_receivers(source), deadline_of(timed, timeout), true,
+                                     "receive"),
+                          kmsg);
 }
 
 // ---- what ports and sets do to queues ----

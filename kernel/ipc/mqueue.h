@@ -39,10 +39,14 @@ mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_
                                  mach_msg_size_t max_size, mach_msg_timeout_t timeout,
                                  struct kmsg **kmsg);
 
-// For the fast path: waits on the source and gives the processor to `receiver`, a waiting thread whose
-// message is in its thread_ipc. Returns as mqueue_receive does when it has waited.
-mach_msg_return_t mqueue_wait_handing_over(struct receive_source *source, mach_msg_option_t option,
-                                           mach_msg_size_t max_size, struct thread *receiver);
+// The parts of a receive that waits, for the fast path: what the current thread has room for; where it
+// waits; and what its wait came to: *kmsg and the code are those of mqueue_receive.
+struct thread_ipc *mqueue_expect(mach_msg_option_t option, mach_msg_size_t max_size);
+static inline struct waitq *mqueue_receivers(const struct receive_source *source)
+{
+    return source->port ? &source->port->receivers : &source->set->receivers;
+}
+mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg);
 
 // ---- what ports and sets do to queues ----
 void mqueue_port_died(struct port *port);    // empties it, wakes everyone
