@@ -27,5 +27,6 @@ build/user/bin/lua/%.o: build/user/bin/lua/%.c build/flags | $(USER_READY)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(USER_CFLAGS) $(PROGRAM_CFLAGS) -Iuser/bin/lua $(DEPGEN) -c -o $@ $<
 
-$(LUA_OBJ) $(patsubst %.c,build/%.o,$(wildcard user/bin/lua/*.c)): | $(LUA_SRC)/src/lua.h
+# The headers of Lua, and the one that its build makes by hand.
+$(LUA_OBJ) $(patsubst %.c,build/%.o,$(wildcard user/bin/lua/*.c)): | $(LIBLUA)
 build/user/bin/lua.elf: $(LUA_OBJ)
