@@ -1,0 +1,193 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- Send-once rights: each brings its port exactly one message, the one sent to it or, however it is
+-- destroyed, a send-once notification. Manual: mach_msg, "Port Rights".
+
+local self = mach.mach_task_self()
+local RECEIVE, ONCE = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_SEND_ONCE
+local MAKE_SEND, MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND,
+    mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
+local NOTICE = mach.MACH_NOTIFY_SEND_ONCE
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function allocate()
+    local kr, name = mach.mach_port_allocate(self, RECEIVE)
+    must(kr, "mach_port_allocate")
+    return name
+end
+
+local function once(name)
+    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
+    must(kr, "extract_right")
+    return right
+end
+
+local function destroy(...)
+    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
+end
+
+local function info(name)
+    local kr, found = mach.minato_port_info(self, name)
+    return kr == 0 and found or {type = mach.error_string(kr)}
+end
+
+local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
+
+-- The ids of all messages in the queue, the port's send-once rights behind them.
+local function messages(port)
+    local ids = {}
+    while true do
+        local kr, msg = mach.receive{port = port, timeout = 0}
+        if kr ~= 0 then break end
+        ids[#ids + 1] = msg.id
+    end
+    return ids, info(port).sorights
+end
+
+test("A message sent to a send-once right uses the right up, and says so to the receiver.",
+function(t)
+    local port = allocate()
+    local right = once(port)
+    t.eq(info(port).sorights, 1, "send-once rights before")
+    t.eq(mach.send{remote = right, disp = MOVE_ONCE, id = 5}, 0, "send")
+    t.eq(info(right).type, NOTHING, "the name is free")
+    t.eq(mach.send{remote = right, disp = MOVE_ONCE, id = 6}, mach.MACH_SEND_INVALID_DEST, "again")
+    t.eq(info(port).sorights, 1, "the right is in the message")
+    local kr, msg = mach.receive{port = port, timeout = 0}
+    t.eq({kr, msg.id, msg.bits}, {0, 5, mach.MACH_MSGH_BITS(0, mach.MACH_MSG_TYPE_PORT_SEND_ONCE)},
+         "received")
+    t.eq(info(port).sorights, 0, "the right is gone")
+    destroy(port)
+end)
+
+test("Ten send-once rights bring ten messages, used or dropped.", function(t)
+    local port, rights = allocate(), {}
+    for i = 1, 10 do rights[i] = once(port) end
+    for i = 1, 10 do
+        if i % 2 == 0 then
+            t.eq(mach.send{remote = rights[i], disp = MOVE_ONCE, id = i}, 0, "send")
+        else
+            t.eq(mach.mach_port_deallocate(self, rights[i]), 0, "deallocate")
+        end
+    end
+    local ids, left = messages(port)
+    t.eq({ids, left}, {{NOTICE, 2, NOTICE, 4, NOTICE, 6, NOTICE, 8, NOTICE, 10}, 0}, "messages")
+    destroy(port)
+end)
+
+test("Moving a send-once right from hand to hand does not use it.", function(t)
+    local port, carrier = allocate(), allocate()
+    local right = once(port)
+    for _ = 1, 5 do
+        t.eq(mach.send{remote = carrier, disp = MAKE_SEND, ports = {{right, MOVE_ONCE}}}, 0, "send")
+        local _, msg = mach.receive{port = carrier, timeout = 0}
+        right = msg.ports[1][1]
+    end
+    t.eq({info(right).type, info(port).sorights, info(port).queue_length},
+         {mach.MACH_PORT_TYPE_SEND_ONCE, 1, 0}, "the right")
+    t.eq(mach.send{remote = right, disp = MOVE_ONCE, id = 9}, 0, "used")
+    t.eq((messages(port)), {9}, "messages")
+    destroy(port, carrier)
+end)
+
+test("Each way to destroy a send-once right makes one send-once notification.", function(t)
+    local ways = {
+        deallocate = function(right) return mach.mach_port_deallocate(self, right) end,
+        destroy = function(right) return mach.mach_port_destroy(self, right) end,
+        mod_refs = function(right) return mach.mach_port_mod_refs(self, right, ONCE, -1) end,
+        ["in the body of a message that is destroyed"] = function(right)
+            local carrier = allocate()
+            local kr = mach.send{remote = carrier, disp = MAKE_SEND, ports = {{right, MOVE_ONCE}}}
+            destroy(carrier)
+            return kr
+        end,
+        ["in an array in a message that is destroyed"] = function(right)
+            local carrier = allocate()
+            local kr = mach.send{remote = carrier, disp = MAKE_SEND,
+                                 ool_ports = {{{right}, MOVE_ONCE}}}
+            destroy(carrier)
+            return kr
+        end,
+        ["as reply port of a message that is destroyed"] = function(right)
+            local carrier = allocate()
+            local kr = mach.send{remote = carrier, disp = MAKE_SEND, local_port = right,
+                                 local_disp = MOVE_ONCE}
+            destroy(carrier)
+            return kr
+        end,
+        ["as reply port of a message too large to be received"] = function(right)
+            local carrier = allocate()
+            local kr = mach.send{remote = carrier, disp = MAKE_SEND, local_port = right,
+                                 local_disp = MOVE_ONCE, body = ("x"):rep(100)}
+            local got = mach.receive{port = carrier, timeout = 0, max = 10}
+            destroy(carrier)
+            return kr == 0 and got == mach.MACH_RCV_TOO_LARGE and 0 or got
+        end,
+        ["in a circular message"] = function(right)
+            local carrier = allocate()
+            return (mach.send{remote = carrier, disp = MAKE_SEND,
+                              ports = {{right, MOVE_ONCE}, {carrier,
+                                                            mach.MACH_MSG_TYPE_MOVE_RECEIVE}}})
+        end,
+        ["with the task that holds it"] = function(right)
+            local kr, task = mach.task_create(self, {}, false)
+            must(kr, "task_create")
+            must(mach.mach_port_insert_right(task, 0x100, right, MOVE_ONCE), "insert_right")
+            must(mach.task_terminate(task), "task_terminate")
+            destroy(task)
+            mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 10000000})
+            return 0
+        end,
+    }
+    for way, drop in pairs(ways) do
+        local port = allocate()
+        t.eq(drop(once(port)), 0, way)
+        local ids, left = messages(port)
+        t.eq({ids, left}, {{NOTICE}, 0}, way .. ": messages and send-once rights")
+        destroy(port)
+    end
+end)
+
+test("After the port's death a send-once right is a dead name; dropping it tells nobody.",
+function(t)
+    local port = allocate()
+    local right, reply = once(port), allocate()
+    destroy(port)
+    t.eq(info(right).type, mach.MACH_PORT_TYPE_DEAD_NAME, "type")
+    t.eq(mach.send{remote = right, disp = MOVE_ONCE, local_port = reply, local_disp = MAKE_ONCE},
+         mach.MACH_SEND_INVALID_DEST, "sending to it")
+    t.eq(info(reply).sorights, 0, "no reply right was made")
+    t.eq(mach.mach_port_deallocate(self, right), 0, "deallocate")
+    t.eq(info(right).type, NOTHING, "the name is free")
+    destroy(reply)
+end)
+
+test("A notification of a destroyed send-once right is a message like others in its queue.",
+function(t)
+    local port = allocate()
+    local right = once(port)
+    must(mach.send{remote = port, disp = MAKE_SEND, id = 1}, "send")
+    destroy(right)
+    must(mach.send{remote = port, disp = MAKE_SEND, id = 2}, "send")
+    t.eq((messages(port)), {1, NOTICE, 2}, "in order")
+    t.eq(info(port).seqno, 3, "it is numbered like the others")
+    destroy(port)
+end)
+
+test("A server that ends without replying makes its client's reply a send-once notification.",
+function(t)
+    local port = allocate()
+    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    local job = spawn.task(function()
+        local kr, msg = mach.receive{port = args.port, timeout = 800}
+        return {kr, msg.id}
+    end, {}, {port = {port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}})
+    local kr, msg = mach.rpc{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 3,
+                             reply_timeout = 900}
+    t.eq({kr, msg.id}, {0, NOTICE}, "the reply")
+    local ok, got = job:wait(900)
+    t.eq({ok, got}, {true, {0, 3}}, "the server")
+    destroy(port)
+end)
