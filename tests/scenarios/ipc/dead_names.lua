@@ -1,0 +1,149 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- Dead names: what becomes of the rights to a port that dies, in every space at once, and what a dead
+-- name is good for: to keep its place until its holder lets go of it. Manual: mach_msg, "Port Rights".
+
+local self = mach.mach_task_self()
+local SEND, RECEIVE, ONCE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
+    mach.MACH_PORT_RIGHT_SEND_ONCE
+local DEAD_NAME, T_DEAD = mach.MACH_PORT_RIGHT_DEAD_NAME, mach.MACH_PORT_TYPE_DEAD_NAME
+local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
+    mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
+local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function allocate(right)
+    local kr, name = mach.mach_port_allocate(self, right or RECEIVE)
+    must(kr, "mach_port_allocate")
+    return name
+end
+
+local function destroy(...)
+    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
+end
+
+-- A port that has died, with `urefs` references of a send right left.
+local function dead_port(urefs)
+    local name = allocate()
+    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
+    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
+    must(mach.mach_port_mod_refs(self, name, RECEIVE, -1), "mod_refs")
+    return name
+end
+
+-- Type and user references of a name.
+local function state(name, task)
+    local kr, info = mach.minato_port_info(task or self, name)
+    return kr == 0 and {info.type, info.urefs} or mach.error_string(kr)
+end
+
+local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
+
+test("When a port dies its send rights become dead names with as many references.", function(t)
+    for _, urefs in ipairs{1, 2, 1000, mach.MACH_PORT_UREFS_MAX} do
+        local name = dead_port(urefs)
+        t.eq(state(name), {T_DEAD, urefs}, urefs .. " references")
+        destroy(name)
+    end
+end)
+
+test("It happens in all spaces at once.", function(t)
+    local port, tasks = allocate(), {}
+    for i = 1, 5 do
+        local kr
+        kr, tasks[i] = mach.task_create(self, {}, false)
+        must(kr, "task_create")
+        for _ = 1, i do
+            must(mach.mach_port_insert_right(tasks[i], 0x100, port, MAKE_SEND), "insert_right")
+        end
+        must(mach.mach_port_insert_right(tasks[i], 0x200, port, MAKE_ONCE), "insert_right")
+    end
+    destroy(port)
+    for i = 1, 5 do
+        t.eq({state(0x100, tasks[i]), state(0x200, tasks[i])}, {{T_DEAD, i}, {T_DEAD, 1}},
+             "task " .. i)
+        must(mach.task_terminate(tasks[i]), "task_terminate")
+        destroy(tasks[i])
+    end
+end)
+
+test("A dead name keeps its place: no new right gets the name.", function(t)
+    local name = dead_port(1)
+    for _ = 1, 300 do
+        local other = allocate(DEAD_NAME)
+        if other == name then t.fail("the name was given away") end
+        destroy(other)
+    end
+    t.eq(state(name), {T_DEAD, 1}, "the dead name")
+    destroy(name)
+end)
+
+test("A dead name is released reference by reference, with deallocate or mod_refs.", function(t)
+    local name = dead_port(4)
+    t.eq(mach.mach_port_deallocate(self, name), 0, "deallocate")
+    t.eq(state(name), {T_DEAD, 3}, "three are left")
+    t.eq(mach.mach_port_mod_refs(self, name, DEAD_NAME, -2), 0, "mod_refs")
+    t.eq(state(name), {T_DEAD, 1}, "one is left")
+    t.eq(mach.mach_port_mod_refs(self, name, DEAD_NAME, 1), 0, "mod_refs")
+    t.eq(state(name), {T_DEAD, 2}, "two")
+    t.eq(mach.mach_port_mod_refs(self, name, DEAD_NAME, -2), 0, "mod_refs")
+    t.eq(state(name), NOTHING, "the name is free")
+end)
+
+test("A dead name is none of the rights it was: KERN_INVALID_RIGHT.", function(t)
+    local name, port = dead_port(2), allocate()
+    local kr, right = mach.mach_port_extract_right(self, port, MAKE_ONCE)
+    must(kr, "extract_right")
+    destroy(port)
+    t.eq(mach.mach_port_mod_refs(self, name, SEND, -1), mach.KERN_INVALID_RIGHT, "send")
+    t.eq(mach.mach_port_mod_refs(self, name, RECEIVE, -1), mach.KERN_INVALID_RIGHT, "receive")
+    t.eq(mach.mach_port_mod_refs(self, right, ONCE, -1), mach.KERN_INVALID_RIGHT, "send-once")
+    local _, refs = mach.mach_port_get_refs(self, name, SEND)
+    t.eq({refs, state(name), state(right)}, {0, {T_DEAD, 2}, {T_DEAD, 1}}, "references")
+    destroy(name, right)
+end)
+
+test("A dead name can be neither sent to nor received from.", function(t)
+    local name = dead_port(2)
+    for _, disposition in ipairs{MAKE_SEND, COPY_SEND, MOVE_SEND, MAKE_ONCE, MOVE_ONCE} do
+        t.eq(mach.send{remote = name, disp = disposition}, mach.MACH_SEND_INVALID_DEST,
+             "disposition " .. disposition)
+    end
+    t.eq(mach.receive{port = name, timeout = 0}, mach.MACH_RCV_INVALID_NAME, "receive")
+    t.eq(state(name), {T_DEAD, 2}, "references")
+    destroy(name)
+end)
+
+test("A dead name sent on is MACH_PORT_DEAD for the receiver, who gets no name for it.", function(t)
+    local name, carrier = dead_port(2), allocate()
+    local _, before = mach.mach_port_names(self)
+    must(mach.send{remote = carrier, disp = MAKE_SEND, local_port = name, local_disp = COPY_SEND,
+                   ports = {{name, COPY_SEND}}, ool_ports = {{{name, name}, COPY_SEND}}}, "send")
+    local kr, msg = mach.receive{port = carrier, timeout = 0}
+    t.eq({kr, msg.remote, msg.ports[1][1], msg.ool_ports[1][1]},
+         {0, 0xffffffff, 0xffffffff, {0xffffffff, 0xffffffff}}, "received")
+    local _, after = mach.mach_port_names(self)
+    t.eq(#after, #before, "names")
+    destroy(name, carrier)
+end)
+
+test("Dead names of different ports stay apart; a dead placeholder is like any other.", function(t)
+    local a, b, c = dead_port(1), dead_port(1), allocate(DEAD_NAME)
+    t.ok(a ~= b and b ~= c, "three names")
+    t.eq({state(a), state(b), state(c)}, {{T_DEAD, 1}, {T_DEAD, 1}, {T_DEAD, 1}}, "states")
+    t.eq(mach.mach_port_deallocate(self, b), 0, "deallocate one")
+    t.eq({state(a), state(b), state(c)}, {{T_DEAD, 1}, NOTHING, {T_DEAD, 1}}, "the others stay")
+    destroy(a, c)
+end)
+
+test("A thousand rights die with their ports and are found dead one by one.", function(t)
+    local _, before = mach.minato_host_counts(mach.mach_host_self())
+    local names = {}
+    for i = 1, 1000 do names[i] = dead_port(1) end
+    for i = 1, 1000, 37 do t.eq(state(names[i]), {T_DEAD, 1}, "name " .. i) end
+    destroy(table.unpack(names))
+    local _, after = mach.minato_host_counts(mach.mach_host_self())
+    t.eq(after.ports, before.ports, "ports in the kernel")
+end)
