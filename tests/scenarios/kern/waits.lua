@@ -1,0 +1,377 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- What stops a thread, met in each kind of wait: abort, safe abort, suspension, termination while it
+-- receives from a port or a set, sends to a full port, takes a semaphore, sleeps. Contracts: mach.defs
+-- (thread_abort, thread_suspend, thread_terminate); manual: thread_abort, mach_msg.
+
+local self = mach.mach_task_self()
+local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function sleep(ms)
+    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
+end
+
+local function allocate(right)
+    local kr, name = mach.mach_port_allocate(self, right)
+    must(kr, "mach_port_allocate")
+    return name
+end
+
+local function destroy(...)
+    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
+end
+
+local function info(name)
+    local kr, found = mach.minato_port_info(self, name)
+    must(kr, "minato_port_info")
+    return found
+end
+
+local function post(port, id)
+    must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = id, timeout = 0}, "send")
+end
+
+local function semaphore()
+    local kr, sem = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
+    must(kr, "semaphore_create")
+    return sem
+end
+
+local function destroy_semaphore(sem)
+    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
+    must(mach.mach_port_deallocate(self, sem), "deallocate")
+end
+
+local function run_state(job)
+    local kr, found = mach.thread_info(job.thread, mach.THREAD_BASIC_INFO)
+    must(kr, "thread_info")
+    return found.run_state
+end
+
+-- Each kind of wait: `setup` makes what the thread needs, `code` runs in the thread and answers with
+-- the return code of its wait, `happen` is what it waits for, `left` gives a number that tells
+-- whether something that happened is still there to be had, `finish` undoes the setup.
+local KINDS = {
+    {
+        name = "receive from a port",
+        aborted = mach.MACH_RCV_INTERRUPTED,
+        setup = function() return {port = allocate(RECEIVE)} end,
+        code = function()
+            local kr = mach.receive{port = args.port, options = mach.MACH_RCV_INTERRUPT}
+            return kr
+        end,
+        happen = function(e) post(e.port, 7) end,
+        left = function(e) return info(e.port).queue_length end,
+        finish = function(e) destroy(e.port) end,
+    },
+    {
+        name = "receive from a set",
+        aborted = mach.MACH_RCV_INTERRUPTED,
+        setup = function()
+            local e = {set = allocate(SET), port = allocate(RECEIVE)}
+            must(mach.mach_port_insert_member(self, e.port, e.set), "insert_member")
+            return e
+        end,
+        code = function()
+            local kr = mach.receive{port = args.set, options = mach.MACH_RCV_INTERRUPT}
+            return kr
+        end,
+        happen = function(e) post(e.port, 7) end,
+        left = function(e) return info(e.port).queue_length end,
+        finish = function(e) destroy(e.set, e.port) end,
+    },
+    {
+        name = "receive with a timeout",
+        aborted = mach.MACH_RCV_INTERRUPTED,
+        setup = function() return {port = allocate(RECEIVE)} end,
+        code = function()
+            local kr = mach.receive{port = args.port, timeout = 60000,
+                                    options = mach.MACH_RCV_INTERRUPT}
+            return kr
+        end,
+        happen = function(e) post(e.port, 7) end,
+        left = function(e) return info(e.port).queue_length end,
+        finish = function(e) destroy(e.port) end,
+    },
+    {
+        name = "send to a full port",
+        aborted = mach.MACH_SEND_INTERRUPTED,
+        setup = function()
+            local e = {port = allocate(RECEIVE)}
+            must(mach.mach_port_set_attributes(self, e.port, mach.MACH_PORT_LIMITS_INFO,
+                                               {mpl_qlimit = 1}), "set_attributes")
+            post(e.port, 1)
+            return e
+        end,
+        code = function()
+            local kr, msg = mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_MAKE_SEND,
+                                      id = 8, options = mach.MACH_SEND_INTERRUPT}
+            if kr == mach.MACH_SEND_INTERRUPTED then -- the message came back with its right
+                mach.mach_port_deallocate(mach.mach_task_self(), msg.remote)
+            end
+            return kr
+        end,
+        -- Room; what happened is still there if there still is room.
+        happen = function(e) must(mach.receive{port = e.port, timeout = 0}, "receive") end,
+        left = function(e) return 1 - info(e.port).queue_length end,
+        finish = function(e) destroy(e.port) end,
+    },
+    {
+        name = "semaphore_wait",
+        aborted = mach.KERN_ABORTED,
+        setup = function() return {sem = semaphore()} end,
+        code = function() return mach.semaphore_wait(args.sem) end,
+        happen = function(e) must(mach.semaphore_signal(e.sem), "signal") end,
+        left = function(e)
+            if mach.semaphore_timedwait(e.sem, {tv_sec = 0, tv_nsec = 0}) ~= 0 then return 0 end
+            must(mach.semaphore_signal(e.sem), "signal")
+            return 1
+        end,
+        finish = function(e) destroy_semaphore(e.sem) end,
+    },
+    {
+        name = "semaphore_timedwait",
+        aborted = mach.KERN_ABORTED,
+        setup = function() return {sem = semaphore()} end,
+        code = function()
+            return mach.semaphore_timedwait(args.sem, {tv_sec = 60, tv_nsec = 0})
+        end,
+        happen = function(e) must(mach.semaphore_signal(e.sem), "signal") end,
+        left = function(e)
+            if mach.semaphore_timedwait(e.sem, {tv_sec = 0, tv_nsec = 0}) ~= 0 then return 0 end
+            must(mach.semaphore_signal(e.sem), "signal")
+            return 1
+        end,
+        finish = function(e) destroy_semaphore(e.sem) end,
+    },
+    {
+        name = "clock_sleep",
+        aborted = mach.KERN_ABORTED,
+        setup = function() return {} end,
+        code = function()
+            local kr = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 200000000})
+            return kr
+        end,
+        happen = function() sleep(300) end,
+        finish = function() end,
+    },
+    {
+        name = "thread_switch with WAIT",
+        aborted = mach.KERN_ABORTED,
+        setup = function() return {} end,
+        code = function() return mach.thread_switch(0, mach.SWITCH_OPTION_WAIT, 200) end,
+        happen = function() sleep(300) end,
+        finish = function() end,
+    },
+}
+
+-- Runs the kind's wait in a thread and returns when it waits.
+local function begin(kind)
+    local e = kind.setup()
+    local job = spawn.thread(kind.code, e)
+    for _ = 1, 300 do
+        if run_state(job) == mach.TH_STATE_WAITING then return job, e end
+        sleep(1)
+    end
+    error("the thread does not wait: " .. kind.name)
+end
+
+local function ends_with(t, job, want, what)
+    t.eq({job:wait(5000)}, {true, want}, what)
+end
+
+local function for_each_kind(rule, body)
+    for _, kind in ipairs(KINDS) do
+        test(rule:format(kind.name), function(t)
+            local job, e = begin(kind)
+            body(t, kind, job, e)
+            kind.finish(e)
+        end)
+    end
+end
+
+for_each_kind("thread_abort ends %s with the documented code.", function(t, kind, job, e)
+    t.eq(mach.thread_abort(job.thread), 0, "thread_abort")
+    ends_with(t, job, kind.aborted, kind.name)
+    if not kind.left then return end
+    local before = kind.left(e)
+    kind.happen(e)
+    t.eq(kind.left(e), before + 1, "what happens afterwards is left to others")
+end)
+
+for_each_kind("thread_abort_safely ends %s just so: it can be begun again.", function(t, kind, job)
+    t.eq(mach.thread_abort_safely(job.thread), 0, "thread_abort_safely")
+    ends_with(t, job, kind.aborted, kind.name)
+end)
+
+for_each_kind("A thread suspended in %s goes on waiting, the result awaits it.",
+function(t, kind, job, e)
+    t.eq(mach.thread_suspend(job.thread), 0, "suspend")
+    t.eq(run_state(job), mach.TH_STATE_STOPPED, "its state")
+    sleep(20)
+    t.eq({job:wait(0)}, {nil, "timeout"}, "it has no result yet")
+    kind.happen(e)
+    sleep(20)
+    t.eq({job:wait(0)}, {nil, "timeout"}, "it executes nothing while suspended")
+    if kind.left then t.eq(kind.left(e), 0, "it has been served") end
+    t.eq(mach.thread_resume(job.thread), 0, "resume")
+    ends_with(t, job, 0, kind.name)
+end)
+
+for_each_kind("A thread suspended and aborted in %s reports the abort when it is resumed.",
+function(t, kind, job, e)
+    t.eq(mach.thread_suspend(job.thread), 0, "suspend")
+    t.eq(mach.thread_abort(job.thread), 0, "abort")
+    if kind.left then
+        kind.happen(e)
+        t.eq(kind.left(e), 1, "it is not served any more")
+    end
+    t.eq(mach.thread_resume(job.thread), 0, "resume")
+    ends_with(t, job, kind.aborted, kind.name)
+end)
+
+for_each_kind("A thread resumed in %s before anything happened still waits.",
+function(t, kind, job, e)
+    t.eq(mach.thread_suspend(job.thread), 0, "suspend")
+    t.eq(mach.thread_resume(job.thread), 0, "resume")
+    sleep(5)
+    t.eq(run_state(job), mach.TH_STATE_WAITING, "its state")
+    kind.happen(e)
+    ends_with(t, job, 0, kind.name)
+end)
+
+for_each_kind("A thread terminated in %s is gone and takes nothing with it.",
+function(t, kind, job, e)
+    t.eq(mach.thread_terminate(job.thread), 0, "terminate")
+    t.eq({mach.mach_port_type(self, job.thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "its port")
+    t.eq((job:wait(900)), false, "it has died")
+    if not kind.left then return end
+    kind.happen(e)
+    t.eq(kind.left(e), 1, "what happens afterwards is left to others")
+end)
+
+for_each_kind("A thread terminated while suspended in %s is gone too.", function(t, _, job)
+    t.eq(mach.thread_suspend(job.thread), 0, "suspend")
+    t.eq(mach.thread_terminate(job.thread), 0, "terminate")
+    t.eq((job:wait(900)), false, "it has died")
+end)
+
+test("thread_abort of a thread that waits for nothing does not spoil its next wait.", function(t)
+    local port, go = allocate(RECEIVE), semaphore()
+    local job = spawn.thread(function()
+        -- Busy until told to go on; what it calls meanwhile does not wait.
+        while mach.semaphore_timedwait(args.go, {tv_sec = 0, tv_nsec = 0}) ~= 0 do end
+        local kr = mach.receive{port = args.port, timeout = 50, options = mach.MACH_RCV_INTERRUPT}
+        return kr
+    end, {port = port, go = go})
+    sleep(10)
+    for _ = 1, 5 do
+        t.eq(mach.thread_abort(job.thread), 0, "abort of a running thread")
+        t.eq(mach.thread_abort_safely(job.thread), 0, "safe abort of a running thread")
+        sleep(3)
+    end
+    must(mach.semaphore_signal(go), "signal")
+    ends_with(t, job, mach.MACH_RCV_TIMED_OUT, "its receive")
+    destroy(port)
+    destroy_semaphore(go)
+end)
+
+test("thread_abort of a thread that has not started has no effect on it.", function(t)
+    local kr, thread = mach.thread_create(self)
+    must(kr, "thread_create")
+    t.eq(mach.thread_abort(thread), 0, "abort")
+    t.eq(mach.thread_abort_safely(thread), 0, "safe abort")
+    local _, found = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
+    t.eq({found.suspend_count, found.run_state}, {1, mach.TH_STATE_STOPPED}, "the thread")
+    must(mach.thread_terminate(thread), "terminate")
+    must(mach.mach_port_deallocate(self, thread), "deallocate")
+end)
+
+test("thread_abort of the calling thread succeeds and changes nothing.", function(t)
+    t.eq(mach.thread_abort(mach.mach_thread_self()), 0, "abort")
+    local port = allocate(RECEIVE)
+    t.eq((mach.receive{port = port, timeout = 5, options = mach.MACH_RCV_INTERRUPT}),
+         mach.MACH_RCV_TIMED_OUT, "a wait afterwards")
+    destroy(port)
+end)
+
+test("Without MACH_RCV_INTERRUPT the library begins an aborted receive again.", function(t)
+    local port = allocate(RECEIVE)
+    local job = spawn.thread(function()
+        local kr, msg = mach.receive{port = args.port}
+        return {kr, msg.id}
+    end, {port = port})
+    sleep(20)
+    must(mach.thread_abort(job.thread), "abort")
+    sleep(5)
+    t.eq({job:wait(0)}, {nil, "timeout"}, "it receives again")
+    post(port, 33)
+    t.eq({job:wait(900)}, {true, {0, 33}}, "result")
+    destroy(port)
+end)
+
+test("An aborted send gives the message back: nothing is queued, the right is the sender's.",
+function(t)
+    local port = allocate(RECEIVE)
+    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1}),
+         "set_attributes")
+    post(port, 1)
+    local job = spawn.thread(function()
+        local me = mach.mach_task_self()
+        local kr, msg = mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 8,
+                                  body = "body", options = mach.MACH_SEND_INTERRUPT}
+        local _, refs = mach.mach_port_get_refs(me, msg.remote, mach.MACH_PORT_RIGHT_SEND)
+        mach.mach_port_deallocate(me, msg.remote)
+        return {kr, msg.id, msg.body, msg.remote == args.port, refs}
+    end, {port = port})
+    for _ = 1, 300 do
+        if info(port).senders == 1 then break end
+        sleep(1)
+    end
+    must(mach.thread_abort(job.thread), "abort")
+    t.eq({job:wait(900)}, {true, {mach.MACH_SEND_INTERRUPTED, 8, "body", true, 1}}, "what came back")
+    t.eq({info(port).senders, info(port).queue_length}, {0, 1}, "the port")
+    destroy(port)
+end)
+
+test("A suspended receiver keeps its place among the receivers, and its message.", function(t)
+    local port, jobs = allocate(RECEIVE), {}
+    for i = 1, 2 do
+        jobs[i] = spawn.thread(function()
+            local _, msg = mach.receive{port = args.port}
+            return msg.id
+        end, {port = port})
+        for _ = 1, 300 do
+            if info(port).waiters == i then break end
+            sleep(1)
+        end
+    end
+    must(mach.thread_suspend(jobs[1].thread), "suspend")
+    post(port, 41)
+    t.eq(info(port).queue_length, 0, "the message has been handed over")
+    sleep(20)
+    t.eq({jobs[2]:wait(0)}, {nil, "timeout"}, "not to the second receiver")
+    post(port, 42)
+    t.eq({jobs[2]:wait(900)}, {true, 42}, "the second message is for the second")
+    must(mach.thread_resume(jobs[1].thread), "resume")
+    t.eq({jobs[1]:wait(900)}, {true, 41}, "the first message was kept for the first")
+    destroy(port)
+end)
+
+test("Calls on a thread that was terminated reach nobody: MACH_SEND_INVALID_DEST.", function(t)
+    local job, e = begin(KINDS[1])
+    local thread = job.thread
+    must(mach.mach_port_mod_refs(self, thread, mach.MACH_PORT_RIGHT_SEND, 1), "mod_refs")
+    must(mach.thread_terminate(thread), "terminate")
+    t.eq((job:wait(900)), false, "the thread has died")
+    for _, call in ipairs{"thread_suspend", "thread_resume", "thread_abort", "thread_abort_safely",
+                          "thread_terminate"} do
+        t.eq(mach[call](thread), mach.MACH_SEND_INVALID_DEST, call)
+    end
+    t.eq((mach.thread_info(thread, mach.THREAD_BASIC_INFO)), mach.MACH_SEND_INVALID_DEST, "info")
+    must(mach.mach_port_deallocate(self, thread), "deallocate")
+    KINDS[1].finish(e)
+end)
