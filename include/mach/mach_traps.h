@@ -90,7 +90,7 @@ extern boolean_t swtch(void);
 /*
  * thread_switch: gives the processor away, to new_thread if that is a ready thread (hand-off), to
  * anyone if it is MACH_PORT_NULL.  option: SWITCH_OPTION_*, option_time in milliseconds.
- * KERN_SUCCESS; KERN_INVALID_ARGUMENT: option unknown, or new_thread is neither null nor a thread.
+ * KERN_SUCCESS; KERN_INVALID_ARGUMENT: option unknown.  A new_thread that is no thread is ignored.
  */
 extern kern_return_t thread_switch(mach_port_name_t new_thread, int option,
                                    mach_msg_timeout_t option_time);

@@ -335,6 +335,7 @@ void sched_switch_to(struct thread *next)
     struct processor *p = this_processor();
     struct thread *self = current_thread();
 
+    debug_assert(next != self && list_empty(&next->run_link));
     next->turn = self->turn + book(self, cpu_cycles());
     self->turn = 0;
     if (self->state == THREAD_READY) {

@@ -16,6 +16,7 @@
 #include "lib/slab.h"
 #include "lib/string.h"
 #include "vm/map.h"
+#include "x86/boot.h"
 #include "x86/context.h"
 #include "x86/cpu.h"
 #include "x86/upcall.h"
@@ -182,6 +183,10 @@ void task_kill(struct task *task)
     space_shutdown(task->space);
     vm_map_shutdown(task->map);
     task_deallocate(task);
+    if (task_count == 0) {
+        printf("Minato: the last task has ended; nothing can happen any more\n");
+        machine_power_off(1);
+    }
 }
 
 // ---- current ----

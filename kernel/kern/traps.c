@@ -155,6 +155,8 @@ static void give_way(struct thread *next)
 {
     struct thread *self = current_thread();
 
+    if (next == self)
+        next = NULL;
     self->state = THREAD_READY;
     if (next && next->state == THREAD_READY) {
         sched_unready(next);
