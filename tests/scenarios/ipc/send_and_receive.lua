@@ -1,0 +1,500 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- Sending and receiving in one call to a receiver that waits already, the way of nearly every RPC and
+-- the kernel's short way: everything is as if it had been two calls. So the rules of the other
+-- scenarios are checked here once more under these circumstances.
+
+local self = mach.mach_task_self()
+local SEND, RECEIVE, SET = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
+    mach.MACH_PORT_RIGHT_PORT_SET
+local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
+    mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
+local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
+local PORT_SEND, PORT_ONCE = mach.MACH_MSG_TYPE_PORT_SEND, mach.MACH_MSG_TYPE_PORT_SEND_ONCE
+local NO_SENDERS, SEND_ONCE, DEAD_NAME, PORT_DELETED = mach.MACH_NOTIFY_NO_SENDERS,
+    mach.MACH_NOTIFY_SEND_ONCE, mach.MACH_NOTIFY_DEAD_NAME, mach.MACH_NOTIFY_PORT_DELETED
+local PAGE = 4096
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function allocate(right)
+    local kr, name = mach.mach_port_allocate(self, right or RECEIVE)
+    must(kr, "mach_port_allocate")
+    return name
+end
+
+local function both(urefs)
+    local name = allocate()
+    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
+    must(mach.mach_port_mod_refs(self, name, SEND, (urefs or 1) - 1), "mod_refs")
+    return name
+end
+
+local function once(name)
+    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
+    must(kr, "extract_right")
+    return right
+end
+
+local function destroy(...)
+    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
+end
+
+local function info(name)
+    local kr, found = mach.minato_port_info(self, name)
+    return kr == 0 and found or {type = mach.error_string(kr)}
+end
+
+local function wait_for_receivers(name, n)
+    for _ = 1, 500 do
+        if info(name).waiters == n then return end
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
+    end
+    error("no thread came to receive")
+end
+
+-- A message byte by byte, and the call that sends it and receives on `port` without a time limit.
+local function message(bits, remote, reply, id, body)
+    return string.pack("<I4I4I4I4I4i4", bits, 0, remote, reply, 0, id) .. (body or "")
+end
+
+local function call(bytes, port)
+    return mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG |
+                         mach.MACH_RCV_TRAILER_ELEMENTS(1), #bytes, 1000, port, 0, 0)
+end
+
+local function fields(bytes)
+    local bits, size, remote, port, _, id = string.unpack("<I4I4I4I4I4i4", bytes)
+    return {bits = bits, size = size, remote = remote, port = port, id = id,
+            body = bytes:sub(25, size), seqno = string.unpack("<I4", bytes, size + 9)}
+end
+
+-- A thread that receives one message on `port`, replies with its id + 100, its body and a table of
+-- what it saw as its answer. `options`, `max` and `notify` are those of mach.receive.
+local function server(port, options)
+    options = options or {}
+    options.port = port
+    local job = spawn.thread(function()
+        local kr, msg = mach.receive{port = args.port, options = args.options, max = args.max,
+                                     notify = args.notify}
+        if kr ~= 0 then return {kr} end
+        local _, info = mach.minato_port_info(mach.mach_task_self(), msg.remote)
+        local seen = {kr, bits = msg.bits, id = msg.id, port = msg.local_port, seqno = msg.seqno,
+                      body = msg.body, sender = msg.sender, reply = info and info.type,
+                      name = msg.remote}
+        if msg.remote ~= 0 then
+            local disposition = msg.bits & 0xff
+            seen[2] = mach.send{remote = msg.remote, disp = disposition, id = msg.id + 100,
+                                body = msg.body}
+        end
+        return seen
+    end, options)
+    wait_for_receivers(port, 1)
+    return job
+end
+
+local function seen(t, job)
+    local ok, got = job:wait(900)
+    t.eq(ok, true, "the server's end")
+    return ok and got or {}
+end
+
+test("A hundred calls by threads that reply and receive in one call, too.", function(t)
+    local port, reply = both(), allocate()
+    local job = spawn.thread(function()
+        local receive = mach.MACH_RCV_MSG | mach.MACH_RCV_TRAILER_ELEMENTS(1)
+        local kr, bytes = mach.mach_msg("", receive, 0, 400, args.port, 0, 0)
+        for i = 1, args.calls do
+            if kr ~= 0 then return "call " .. i .. ": " .. mach.error_string(kr) end
+            local bits, size, remote, _, _, id = string.unpack("<I4I4I4I4I4i4", bytes)
+            local answer = string.pack("<I4I4I4I4I4i4", bits & 0xff, 0, remote, 0, 0, id + 100) ..
+                bytes:sub(25, size):reverse()
+            local last = i == args.calls
+            kr, bytes = mach.mach_msg(answer, mach.MACH_SEND_MSG | (last and 0 or receive), #answer,
+                                      400, args.port, 0, 0)
+        end
+        return kr
+    end, {port = port, calls = 100})
+    wait_for_receivers(port, 1)
+    for i = 1, 100 do
+        local body = ("%04d"):format(i):rep(i % 30)
+        local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, i,
+                                       body), reply)
+        local got = fields(bytes)
+        if kr ~= 0 or got.id ~= i + 100 or got.body ~= body:reverse() or got.seqno ~= i - 1 then
+            t.eq({kr, got.id, got.body, got.seqno}, {0, i + 100, body:reverse(), i - 1}, "call " .. i)
+            break
+        end
+    end
+    t.eq({job:wait(900)}, {true, 0}, "the server")
+    t.eq({info(port).seqno, info(port).srights, info(port).mscount}, {100, 1, 1}, "the server's port")
+    t.eq({info(reply).seqno, info(reply).sorights}, {100, 0}, "the reply port")
+    destroy(port, reply)
+end)
+
+test("Every disposition of destination and reply port arrives as it does otherwise.", function(t)
+    local dispositions = {{MAKE_SEND, PORT_SEND}, {COPY_SEND, PORT_SEND}, {MOVE_SEND, PORT_SEND},
+                          {MAKE_ONCE, PORT_ONCE}, {MOVE_ONCE, PORT_ONCE}}
+    for _, dest in ipairs(dispositions) do
+        for _, back in ipairs{{MAKE_SEND, PORT_SEND}, {COPY_SEND, PORT_SEND}, {MOVE_SEND, PORT_SEND},
+                              {MAKE_ONCE, PORT_ONCE}} do
+            local what = ("destination %d, reply %d"):format(dest[1], back[1])
+            local port, reply = both(2), both(2)
+            local target = dest[1] == MOVE_ONCE and once(port) or port
+            local job = server(port)
+            local kr, bytes = call(message(mach.MACH_MSGH_BITS(dest[1], back[1]), target, reply, 5,
+                                           "body"), reply)
+            local got, at = fields(bytes), seen(t, job)
+            t.eq({kr, got.id, got.body, got.port}, {0, 105, "body", reply}, what)
+            t.eq({at.bits, at.id, at.port, at.seqno, at[2]},
+                 {mach.MACH_MSGH_BITS(back[2], dest[2]), 5, port, 0, 0}, what .. ": at the server")
+            t.eq({info(port).type, info(port).urefs, info(port).sorights, info(port).mscount},
+                 {mach.MACH_PORT_TYPE_SEND_RECEIVE, dest[1] == MOVE_SEND and 1 or 2, 0,
+                  dest[1] == MAKE_SEND and 2 or 1}, what .. ": the server's port afterwards")
+            t.eq({info(reply).sorights, info(reply).queue_length}, {0, 0}, what .. ": the reply port")
+            if target ~= port then
+                t.eq(info(target).type, mach.error_string(mach.KERN_INVALID_NAME), "the target")
+            end
+            destroy(port, reply)
+        end
+    end
+end)
+
+test("A call without reply port: the server gets none, the caller waits for something else.",
+function(t)
+    local port, other = both(), allocate()
+    local job = server(port)
+    must(mach.send{remote = other, disp = MAKE_SEND, id = 9}, "send")
+    local kr, bytes = call(message(COPY_SEND, port, 0, 5), other)
+    t.eq({kr, fields(bytes).id}, {0, 9}, "the message that was there")
+    local at = seen(t, job)
+    t.eq({at.id, at.bits, at.name}, {5, mach.MACH_MSGH_BITS(0, PORT_SEND), 0}, "at the server")
+    destroy(port, other)
+end)
+
+test("A message that waits at the reply port already is received first.", function(t)
+    local port, reply = both(), both()
+    must(mach.send{remote = reply, disp = COPY_SEND, id = 1}, "send")
+    local job = server(port)
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)
+    t.eq({kr, fields(bytes).id, fields(bytes).seqno}, {0, 1, 0}, "the old message")
+    t.eq(seen(t, job).id, 5, "the server got the call")
+    local got, msg = mach.receive{port = reply, timeout = 0}
+    t.eq({got, msg.id, msg.seqno}, {0, 105, 1}, "then the reply")
+    destroy(port, reply)
+end)
+
+test("The receiver gets the trailer that it asked for, with the caller's token.", function(t)
+    local _, token = mach.task_info(self, mach.TASK_SECURITY_TOKEN)
+    for elements = 1, 2 do
+        local port, reply = both(), allocate()
+        local job = server(port, {options = mach.MACH_RCV_TRAILER_ELEMENTS(elements)})
+        t.eq((call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)), 0,
+             "call")
+        local at = seen(t, job)
+        t.eq({at.seqno, at.sender}, {0, elements == 2 and token.val or nil}, "trailer")
+        destroy(port, reply)
+    end
+end)
+
+test("Nothing is written behind the message and trailer of a receiver that waited.", function(t)
+    local port, reply = both(), allocate()
+    local job = spawn.thread(function()
+        return select(2, mach.mach_msg(("\xee"):rep(100), mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0))
+    end, {port = port})
+    wait_for_receivers(port, 1)
+    must(mach.send{remote = reply, disp = MAKE_SEND}, "send")
+    t.eq((call(message(COPY_SEND, port, 0, 5, "12345678"), reply)), 0, "call")
+    local ok, bytes = job:wait(900)
+    t.eq({ok, #bytes, string.unpack("<I4I4", bytes, 33)}, {true, 40, 0, 8, 41}, "size and trailer")
+    destroy(port, reply)
+end)
+
+test("A receiver that waits on a set is served; the message says which member it came to.",
+function(t)
+    local port, reply, set = both(), allocate(), allocate(SET)
+    must(mach.mach_port_insert_member(self, port, set), "insert_member")
+    local job = server(set)
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)
+    t.eq({kr, fields(bytes).id}, {0, 105}, "call")
+    local at = seen(t, job)
+    t.eq({at.id, at.port, at.seqno, info(port).seqno}, {5, port, 0, 1}, "at the server")
+    destroy(port, reply, set)
+end)
+
+test("The caller may wait on a set for the reply.", function(t)
+    local port, reply, set = both(), allocate(), allocate(SET)
+    must(mach.mach_port_insert_member(self, reply, set), "insert_member")
+    local job = server(port)
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), set)
+    t.eq({kr, fields(bytes).id, fields(bytes).port}, {0, 105, reply}, "call")
+    t.eq(seen(t, job).id, 5, "at the server")
+    destroy(port, reply, set)
+end)
+
+-- ---- errors --------------------------------------------------------------------------------------
+
+test("What is wrong with the message is said, and the waiting receiver is left alone.", function(t)
+    local port, reply, set = both(), allocate(), allocate(SET)
+    local job = server(port)
+    local before = info(port)
+    local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
+    local cases = {
+        {mach.MACH_SEND_INVALID_HEADER, message(bits | 0x10000, port, reply, 1)},
+        {mach.MACH_SEND_INVALID_HEADER, message(bits | 0x40000000, port, reply, 1)},
+        {mach.MACH_SEND_INVALID_HEADER, message(MAKE_ONCE << 8, port, reply, 1)},
+        {mach.MACH_SEND_INVALID_HEADER, message(COPY_SEND, port, reply, 1)},
+        {mach.MACH_SEND_INVALID_DEST, message(bits, 0, reply, 1)},
+        {mach.MACH_SEND_INVALID_DEST, message(bits, set, reply, 1)},
+        {mach.MACH_SEND_INVALID_DEST, message(bits, reply, reply, 1)},
+        {mach.MACH_SEND_INVALID_DEST, message(MOVE_ONCE | MAKE_ONCE << 8, port, reply, 1)},
+        {mach.MACH_SEND_INVALID_REPLY, message(bits, port, set, 1)},
+        {mach.MACH_SEND_INVALID_REPLY, message(bits, port, 0x00fffe01, 1)},
+        {mach.MACH_SEND_INVALID_REPLY, message(COPY_SEND | COPY_SEND << 8, port, reply, 1)},
+        {mach.MACH_SEND_MSG_TOO_SMALL, message(bits, port, reply, 1) .. "x"},
+        {mach.MACH_SEND_MSG_TOO_SMALL, message(bits, port, reply, 1):sub(1, 20)},
+        {mach.MACH_SEND_MSG_TOO_SMALL, message(bits | mach.MACH_MSGH_BITS_COMPLEX, port, reply, 1)},
+    }
+    for i, case in ipairs(cases) do
+        t.eq((call(case[2], reply)), case[1], "case " .. i)
+        t.eq({info(port), info(reply).sorights}, {before, 0}, ("case %d: the ports"):format(i))
+    end
+    t.eq((call(message(bits, port, reply, 1), reply)), 0, "a good one")
+    t.eq(seen(t, job).id, 1, "at the server")
+    destroy(port, reply, set)
+end)
+
+test("When the receive half is wrong the message was sent all the same.", function(t)
+    local port, reply, set = both(), allocate(), allocate(SET)
+    must(mach.mach_port_insert_member(self, reply, set), "insert_member")
+    for what, case in pairs{member = {reply, mach.MACH_RCV_IN_SET},
+                            null = {0, mach.MACH_RCV_INVALID_NAME},
+                            nothing = {0x00fffe01, mach.MACH_RCV_INVALID_NAME},
+                            ["a send right"] = {self, mach.MACH_RCV_INVALID_NAME}} do
+        local job = server(port)
+        t.eq((call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), case[1])),
+             case[2], what)
+        t.eq(seen(t, job).id, 5, what .. ": at the server")
+        local kr, msg = mach.receive{port = set, timeout = 0}
+        t.eq({kr, msg.id}, {0, 105}, what .. ": the reply")
+    end
+    destroy(port, reply, set)
+end)
+
+test("A receiver that waits with too little room destroys the call, or leaves it with RCV_LARGE.",
+function(t)
+    local port, reply = both(), allocate()
+    local job = server(port, {max = 4})
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5,
+                                   "twelve bytes"), reply)
+    t.eq({kr, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
+    t.eq(seen(t, job)[1], mach.MACH_RCV_TOO_LARGE, "the server")
+    local late = spawn.thread(function()
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 20000000})
+        local got, msg = mach.receive{port = args.port, timeout = 500}
+        mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = 77}
+        return got
+    end, {port = port})
+    job = server(port, {max = 4, options = mach.MACH_RCV_LARGE})
+    kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5,
+                             "twelve bytes"), reply)
+    t.eq({kr, fields(bytes).id}, {0, 77}, "the reply of the thread that came later")
+    t.eq(seen(t, job)[1], mach.MACH_RCV_TOO_LARGE, "the server with too little room")
+    t.eq({late:wait(900)}, {true, 0}, "the other")
+    destroy(port, reply)
+end)
+
+test("The caller's own buffer may be too small for the reply.", function(t)
+    local port, reply = both(), allocate()
+    local job = server(port)
+    local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5, "twelve bytes")
+    t.eq((mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, #bytes, 40, reply, 0, 0)),
+         mach.MACH_RCV_TOO_LARGE, "call")
+    t.eq({seen(t, job)[2], info(reply).queue_length, info(reply).seqno}, {0, 0, 1}, "the reply")
+    destroy(port, reply)
+end)
+
+test("A receiver whose buffer cannot be written loses the call: MACH_RCV_INVALID_DATA.", function(t)
+    local port, reply = both(), allocate()
+    local kr, code = mach.vm_allocate(self, 0, 4 * PAGE, true)
+    must(kr, "vm_allocate")
+    local stack, buffer = code + PAGE, code + 2 * PAGE
+    must(mach.vm_protect(self, buffer, PAGE, false, mach.VM_PROT_READ), "vm_protect")
+    local made, never = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
+    must(made, "semaphore_create")
+    -- mov eax, 25; int 0x81; mov [code + 256], eax; again: mov esp, stack + 512; mov eax, 36;
+    -- int 0x81; jmp again
+    must(mach.vm_write(self, code, string.pack("<BI4 BB BI4 BI4 BI4 BB BB", 0xb8, 25, 0xcd, 0x81,
+        0xa3, code + 256, 0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2)), "vm_write")
+    must(mach.vm_write(self, stack, string.pack("<I4I4I4I4I4I4I4I4", 0, buffer, mach.MACH_RCV_MSG, 0,
+                                                200, port, 0, 0)), "vm_write")
+    must(mach.vm_write(self, stack + 512, string.pack("<I4I4", 0, never)), "vm_write")
+    local thread
+    kr, thread = mach.thread_create(self)
+    must(kr, "thread_create")
+    local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
+    state.eip, state.uesp = code, stack
+    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
+    must(mach.thread_resume(thread), "thread_resume")
+    wait_for_receivers(port, 1)
+    local got, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)
+    t.eq({got, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
+    local _, result = mach.vm_read(self, code + 256, 4)
+    t.eq((string.unpack("<i4", result)), mach.MACH_RCV_INVALID_DATA, "the receiver")
+    must(mach.thread_terminate(thread), "thread_terminate")
+    must(mach.semaphore_destroy(self, never), "semaphore_destroy")
+    destroy(thread, never, port, reply)
+    must(mach.vm_deallocate(self, code, 4 * PAGE), "vm_deallocate")
+end)
+
+-- ---- notifications -----------------------------------------------------------------------------
+
+local function ask(name, id, notify)
+    must(mach.mach_port_request_notification(self, name, id, 0, notify, MAKE_ONCE),
+         "request_notification")
+end
+
+local function notification(notify)
+    local kr, msg = mach.receive{port = notify, timeout = 0}
+    if kr ~= 0 then return mach.error_string(kr) end
+    return msg.id == SEND_ONCE and {msg.id} or {msg.id, (string.unpack("<I4", msg.body, 9))}
+end
+
+test("NO_SENDERS comes when a right made for the call alone is used up.", function(t)
+    local port, reply, notify = allocate(), allocate(), allocate()
+    ask(port, NO_SENDERS, notify)
+    t.eq(notification(notify), {NO_SENDERS, 0}, "at once: there are no senders yet")
+    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    ask(port, NO_SENDERS, notify)
+    must(mach.mach_port_mod_refs(self, port, SEND, 1), "mod_refs")
+    local job = server(port)
+    t.eq((call(message(mach.MACH_MSGH_BITS(MAKE_SEND, MAKE_ONCE), port, reply, 5), reply)), 0, "call")
+    t.eq(notification(notify), mach.error_string(mach.MACH_RCV_TIMED_OUT), "there are senders left")
+    t.eq(seen(t, job).id, 5, "at the server")
+    must(mach.mach_port_mod_refs(self, port, SEND, -2), "mod_refs")
+    t.eq(notification(notify), {NO_SENDERS, 2}, "the last is gone")
+    must(mach.mach_port_request_notification(self, port, NO_SENDERS, 3, notify, MAKE_ONCE), "ask")
+    job = server(port)
+    t.eq((call(message(mach.MACH_MSGH_BITS(MAKE_SEND, MAKE_ONCE), port, reply, 6), reply)), 0, "call")
+    t.eq(notification(notify), {NO_SENDERS, 3}, "the right made for the call was the last")
+    t.eq(seen(t, job).id, 6, "at the server")
+    destroy(port, reply, notify)
+end)
+
+test("A receiver that waits with MACH_RCV_NOTIFY has its request on the reply right.", function(t)
+    local port, reply, notify = both(), allocate(), allocate()
+    local job = server(port, {options = mach.MACH_RCV_NOTIFY, notify = notify})
+    t.eq((call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)), 0, "call")
+    local at = seen(t, job)
+    t.eq(at.reply, mach.MACH_PORT_TYPE_SEND_ONCE | mach.MACH_PORT_TYPE_DNREQUEST, "the reply right")
+    t.eq(notification(notify), {PORT_DELETED, at.name}, "it was used")
+    destroy(port, reply, notify)
+end)
+
+test("A send-once right with a dead-name request used in a call ends in PORT_DELETED.", function(t)
+    local port, reply, notify = allocate(), allocate(), allocate()
+    local right = once(port)
+    ask(right, DEAD_NAME, notify)
+    local job = server(port)
+    t.eq((call(message(mach.MACH_MSGH_BITS(MOVE_ONCE, MAKE_ONCE), right, reply, 5), reply)), 0,
+         "call")
+    t.eq(seen(t, job).id, 5, "at the server")
+    t.eq(notification(notify), {PORT_DELETED, right}, "notification")
+    destroy(port, reply, notify)
+end)
+
+-- ---- the caller while it waits ------------------------------------------------------------------
+
+-- A thread that calls `port` without a time limit; its answer is the result.
+local function caller(port, reply, options)
+    return spawn.thread(function()
+        local bytes = string.pack("<I4I4I4I4I4i4", mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND,
+            mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), 0, args.port, args.reply, 0, 5)
+        return (mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG | args.options, 24, 200,
+                              args.reply, 0, 0))
+    end, {port = port, reply = reply, options = options or 0})
+end
+
+-- A thread that receives and keeps the reply right; its answer is the name.
+local function keeper(port)
+    local job = spawn.thread(function()
+        local kr, msg = mach.receive{port = args.port}
+        return kr == 0 and msg.remote or mach.error_string(kr)
+    end, {port = port})
+    wait_for_receivers(port, 1)
+    return job
+end
+
+test("The caller's wait ends when its reply port dies or goes into a set.", function(t)
+    for want, change in pairs{
+        [mach.MACH_RCV_PORT_DIED] = function(reply) destroy(reply) end,
+        [mach.MACH_RCV_PORT_CHANGED] = function(reply, set)
+            must(mach.mach_port_insert_member(self, reply, set), "insert_member")
+        end,
+    } do
+        local port, reply, set = both(), allocate(), allocate(SET)
+        local job = keeper(port)
+        local client = caller(port, reply)
+        wait_for_receivers(reply, 1)
+        change(reply, set)
+        t.eq({client:wait(900)}, {true, want}, "the caller")
+        local ok, name = job:wait(900)
+        t.eq(ok, true, "the server")
+        destroy(name)
+        mach.mach_port_destroy(self, reply)
+        destroy(port, set)
+    end
+end)
+
+test("The caller's wait can be aborted: MACH_RCV_INTERRUPTED; the call is not sent twice.",
+function(t)
+    local port, reply = both(), allocate()
+    local job = keeper(port)
+    local client = caller(port, reply, mach.MACH_RCV_INTERRUPT)
+    wait_for_receivers(reply, 1)
+    must(mach.thread_abort(client.thread), "thread_abort")
+    t.eq({client:wait(900)}, {true, mach.MACH_RCV_INTERRUPTED}, "with MACH_RCV_INTERRUPT")
+    local _, name = job:wait(900)
+    destroy(name)
+    mach.receive{port = reply, timeout = 0}
+    job = keeper(port)
+    client = caller(port, reply)
+    wait_for_receivers(reply, 1)
+    must(mach.thread_abort(client.thread), "thread_abort")
+    wait_for_receivers(reply, 1)
+    t.eq({info(port).queue_length, info(port).seqno}, {0, 2}, "the library repeats the receive only")
+    _, name = job:wait(900)
+    must(mach.send{remote = name, disp = MOVE_ONCE}, "reply")
+    t.eq({client:wait(900)}, {true, 0}, "without it")
+    destroy(port, reply)
+end)
+
+test("Rights and memory in a call to a waiting receiver arrive like elsewhere.", function(t)
+    local port, gift = both(), both()
+    local job = spawn.thread(function()
+        local kr, msg = mach.receive{port = args.port}
+        mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE}
+        return {kr, msg.ports, msg.ool[1].data, msg.body}
+    end, {port = port})
+    wait_for_receivers(port, 1)
+    t.eq((mach.rpc{remote = port, disp = COPY_SEND, ports = {{gift, COPY_SEND}},
+                   ool = {{data = "far"}}, body = "near"}), 0, "call")
+    t.eq({job:wait(900)}, {true, {0, {{gift, PORT_SEND}}, "far", "near"}}, "at the server")
+    t.eq(info(gift).urefs, 2, "references")
+    destroy(port, gift)
+end)
+
+test("A large call to a waiting receiver arrives whole.", function(t)
+    local port, reply = both(), allocate()
+    for _, size in ipairs{100, 200, 256, 300, 512, 1000, 4096, 30000} do
+        local job = server(port, {max = 40000})
+        local body = ("%08d"):format(size):rep(size // 8 + 1):sub(1, size // 4 * 4)
+        local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5, body)
+        local kr, got = mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, #bytes, 50000,
+                                      reply, 0, 0)
+        t.eq({kr, got:sub(25, 24 + #body) == body}, {0, true}, size .. " bytes there and back")
+        t.ok(seen(t, job).body == body, "at the server")
+    end
+    destroy(port, reply)
+end)
