@@ -214,10 +214,15 @@ mach_msg_return_t mach_msg_trap(struct message_arguments arguments)
 // A copy of a send right that the task or thread owns, as a name.
 static mach_port_name_t name_of_special(struct port *special)
 {
-    struct port *right = port_copy_send(special);
+    struct space *space = current_space();
+    struct port *right;
     mach_port_name_t name;
 
-    if (right_copyout(current_space(), right, MACH_MSG_TYPE_PORT_SEND, &name) == KERN_SUCCESS)
+    // Nearly always the task has the right already and gets one more reference.
+    if (port_valid(special) && special->active && right_add_reference(space, special, &name))
+        return name;
+    right = port_copy_send(special);
+    if (right_copyout(space, right, MACH_MSG_TYPE_PORT_SEND, &name) == KERN_SUCCESS)
         return name;
     port_release_send(right);
     return MACH_PORT_NULL;

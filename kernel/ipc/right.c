@@ -378,6 +378,17 @@ kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_typ
     return KERN_SUCCESS;
 }
 
+bool right_add_reference(struct space *space, const struct port *port, mach_port_name_t *name)
+{
+    struct entry *entry = space_find_port(space, port);
+
+    if (!entry || !(entry->type & MACH_PORT_TYPE_SEND))
+        return false;
+    add_uref(entry);
+    *name = entry->name;
+    return true;
+}
+
 kern_return_t right_insert(struct space *space, mach_port_name_t name, struct port *port,
                            mach_msg_type_name_t type)
 {

@@ -31,6 +31,9 @@ kern_return_t right_delta(struct space *space, struct entry *entry, mach_port_ri
 // KERN_INVALID_CAPABILITY (the port has died).
 kern_return_t right_insert(struct space *space, mach_port_name_t name, struct port *port,
                            mach_msg_type_name_t type);
+// One more user reference of the send right that the space has for `port`, a live one; false: it has
+// none.
+bool right_add_reference(struct space *space, const struct port *port, mach_port_name_t *name);
 // mach_port_rename. KERN_NAME_EXISTS, KERN_RESOURCE_SHORTAGE.
 kern_return_t right_rename(struct space *space, struct entry *entry, mach_port_name_t name);
 // A new receive right for a new port under a new name (MACH_PORT_NULL: the kernel chooses).
