@@ -114,7 +114,8 @@ like($r->{out}, qr/^ok 1 - first\nnot ok 2 - the script runs to its end\n#   FIL
 $r = scenario("test('first' function() end)");
 like($r->{out}, qr/^not ok 1 - .*\n#   FILE:1: '\)' expected/m, 'a syntax error is a failed point');
 $r = scenario("print('nothing')");
-like($r->{out}, qr/^not ok 1 - the script has at least one test$/m, 'a scenario without tests fails');
+like($r->{out}, qr/^not ok 1 - the script has at least one test$/m,
+    'a scenario without tests fails');
 $r = scenario("test('a', function(t) end) os.exit(0)");
 is($r->{status}, 0, 'os.exit ends a scenario with its plan');
 

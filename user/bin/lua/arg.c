@@ -11,7 +11,6 @@ const char *arg_describe(lua_State *L, int index)
 {
     switch (lua_type(L, index)) {
     case LUA_TNONE:
-        return lua_pushliteral(L, "missing");
     case LUA_TNIL:
         return lua_pushliteral(L, "nil");
     case LUA_TNUMBER:
@@ -28,9 +27,8 @@ const char *arg_describe(lua_State *L, int index)
 int arg_error(lua_State *L, const struct call *call, int n, const char *expected)
 {
     const char *found = arg_describe(L, n);
-    const char *verb = lua_isnone(L, n) ? "is" : "not";
-    return luaL_error(L, "%s: argument %d (%s) must be %s%s %s", call->name, n, call->args[n - 1],
-                      expected, verb[0] == 'i' ? ", but it is" : ", not", found);
+    return luaL_error(L, "%s: argument %d (%s) must be %s, not %s", call->name, n,
+                      call->args[n - 1], expected, found);
 }
 
 int arg_error_part(lua_State *L, const struct call *call, int n, const char *part,
@@ -51,10 +49,11 @@ int arg_integer_in(lua_State *L, int index, lua_Integer low, lua_Integer high, l
     return exact && *value >= low && *value <= high;
 }
 
-/* "an integer from LOW to HIGH", as a string on the stack. */
-static const char *range_words(lua_State *L, lua_Integer low, lua_Integer high)
+/* Makes an absent argument nil, before words are pushed that would take its place. */
+static void arg_fill(lua_State *L, int n)
 {
-    return lua_pushfstring(L, "an integer from %I to %I", (LUAI_UACINT)low, (LUAI_UACINT)high);
+    if (lua_gettop(L) < n)
+        lua_settop(L, n);
 }
 
 lua_Integer arg_range(lua_State *L, const struct call *call, int n, lua_Integer low,
@@ -62,8 +61,12 @@ lua_Integer arg_range(lua_State *L, const struct call *call, int n, lua_Integer 
 {
     lua_Integer value = 0;
 
-    if (!arg_integer_in(L, n, low, high, &value))
-        arg_error(L, call, n, range_words(L, low, high));
+    if (!arg_integer_in(L, n, low, high, &value)) {
+        arg_fill(L, n);
+        arg_error(
+            L, call, n,
+            lua_pushfstring(L, "an integer from %I to %I", (LUAI_UACINT)low, (LUAI_UACINT)high));
+    }
     return value;
 }
 
@@ -93,8 +96,7 @@ boolean_t arg_boolean(lua_State *L, const struct call *call, int n)
     return (boolean_t)value;
 }
 
-const void *arg_bytes(lua_State *L, const struct call *call, int n, unsigned width,
-                      unsigned *count)
+const void *arg_bytes(lua_State *L, const struct call *call, int n, unsigned width, unsigned *count)
 {
     size_t length;
 
@@ -158,11 +160,12 @@ uint32_t *arg_words(lua_State *L, const struct call *call, int n, unsigned *coun
     return words;
 }
 
-void arg_words_fixed(lua_State *L, const struct call *call, int n, uint32_t *words,
-                     unsigned count)
+void arg_words_fixed(lua_State *L, const struct call *call, int n, uint32_t *words, unsigned count)
 {
-    if (!lua_istable(L, n) || lua_rawlen(L, n) != count)
+    if (!lua_istable(L, n) || lua_rawlen(L, n) != count) {
+        arg_fill(L, n);
         arg_error(L, call, n, lua_pushfstring(L, "a table of %d integers", (int)count));
+    }
     copy_words(L, call, n, words, count);
 }
 

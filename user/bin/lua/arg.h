@@ -27,7 +27,8 @@ struct call {
     const char *args[CALL_ARGS_MAX];
 };
 
-/* What is wrong with argument `n`: never returns. `expected` as in "an integer from 0 to 7". */
+/* What is wrong with argument `n`: never returns. `expected` as in "an integer from 0 to 7"; if it
+ * was pushed on the stack, argument `n` must be there below it. */
 int arg_error(lua_State *L, const struct call *call, int n, const char *expected);
 /* The same for an element or field of it, named by `part` ("[3]", "tv_sec"), at the stack's top. */
 int arg_error_part(lua_State *L, const struct call *call, int n, const char *part,
@@ -56,8 +57,7 @@ const char *arg_cstring(lua_State *L, const struct call *call, int n, size_t siz
  * leaves one value on the stack, so call it after everything that takes arguments by position. */
 uint32_t *arg_words(lua_State *L, const struct call *call, int n, unsigned *count);
 /* The same, for an array whose length the call fixes. */
-void arg_words_fixed(lua_State *L, const struct call *call, int n, uint32_t *words,
-                     unsigned count);
+void arg_words_fixed(lua_State *L, const struct call *call, int n, uint32_t *words, unsigned count);
 
 void push_unsigned(lua_State *L, uint32_t value);
 void push_boolean(lua_State *L, boolean_t value);

@@ -218,7 +218,7 @@ static void move(struct editor *e, int key)
     }
 }
 
-static void delete(struct editor *e, int key)
+static void delete (struct editor *e, int key)
 {
     switch (key) {
     case KEY_BACKSPACE:

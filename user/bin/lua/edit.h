@@ -42,7 +42,7 @@ struct editor {
     const char *prompt;
     char line[LINE_SIZE];
     size_t length, cursor;
-    unsigned recall; /* index in the history; history_count: the line being typed */
+    unsigned recall;       /* index in the history; history_count: the line being typed */
     char typed[LINE_SIZE]; /* that line, while an older one is shown */
 };
 
@@ -59,13 +59,39 @@ void edit_set_line(struct editor *editor, const char *text);
 /* ^R. Returns the key that ended the search, to be treated as usual; 0 if there is none. */
 int edit_search(struct editor *editor);
 
-enum { KEY_CTRL_A = 1, KEY_CTRL_B, KEY_CTRL_C, KEY_CTRL_D, KEY_CTRL_E, KEY_CTRL_F, KEY_CTRL_G,
-       KEY_BACKSPACE, KEY_TAB, KEY_NEWLINE, KEY_CTRL_K, KEY_CTRL_L, KEY_ENTER, KEY_CTRL_N,
-       KEY_CTRL_P = 16, KEY_CTRL_R = 18, KEY_CTRL_U = 21, KEY_CTRL_W = 23, KEY_ESCAPE = 27,
-       KEY_RUBOUT = 127,
-       /* made of escape sequences: */
-       KEY_LEFT = 256, KEY_RIGHT, KEY_UP, KEY_DOWN, KEY_HOME, KEY_END, KEY_DELETE, KEY_WORD_LEFT,
-       KEY_WORD_RIGHT, KEY_UNKNOWN };
+enum {
+    KEY_CTRL_A = 1,
+    KEY_CTRL_B,
+    KEY_CTRL_C,
+    KEY_CTRL_D,
+    KEY_CTRL_E,
+    KEY_CTRL_F,
+    KEY_CTRL_G,
+    KEY_BACKSPACE,
+    KEY_TAB,
+    KEY_NEWLINE,
+    KEY_CTRL_K,
+    KEY_CTRL_L,
+    KEY_ENTER,
+    KEY_CTRL_N,
+    KEY_CTRL_P = 16,
+    KEY_CTRL_R = 18,
+    KEY_CTRL_U = 21,
+    KEY_CTRL_W = 23,
+    KEY_ESCAPE = 27,
+    KEY_RUBOUT = 127,
+    /* made of escape sequences: */
+    KEY_LEFT = 256,
+    KEY_RIGHT,
+    KEY_UP,
+    KEY_DOWN,
+    KEY_HOME,
+    KEY_END,
+    KEY_DELETE,
+    KEY_WORD_LEFT,
+    KEY_WORD_RIGHT,
+    KEY_UNKNOWN
+};
 
 /* The next key, escape sequences decoded; -1 at the end of input. */
 int edit_key(struct editor *editor);

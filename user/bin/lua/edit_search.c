@@ -12,7 +12,7 @@
 struct search {
     char letters[64];
     size_t length;
-    unsigned from; /* lines of the history below this number are looked at */
+    unsigned from;          /* lines of the history below this number are looked at */
     char before[LINE_SIZE]; /* the line when the search began */
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A simple allocator on one region. Lua says how large a block was when it frees it, so blocks need
- * no headers. Sizes are rounded up to a class: multiples of 16 up to 512 bytes, then four classes
- * between one power of two and the next. A freed block goes to the list of its class; a new one
- * comes from there, or from the untouched end of the region. Blocks are never merged: Lua's sizes
- * repeat, and the region is larger than any script needs.
+ * An allocator on one region of pages. A table says what each page is used for, so blocks need no
+ * headers.
+ *
+ * A block of up to SMALL_MAX bytes lies in a page of blocks of one size; the page knows its free
+ * blocks and how many are used, and goes back to the others when none is. A larger block is a run
+ * of whole pages. Free pages are found by a search from the lowest one that may be free; runs that
+ * are in use are skipped by their length. The table stands at the region's start.
  */
 #include "heap.h"
 
@@ -12,40 +14,45 @@
 #include <stdint.h>
 #include <string.h>
 
-#define GRAIN 16
-#define SMALL_MAX 512
-#define SMALL_CLASSES (SMALL_MAX / GRAIN) /* classes 0 .. 31: 16, 32, … 512 */
-#define STEPS 4                           /* classes per power of two above that */
-#define CLASSES (SMALL_CLASSES + STEPS * 20)
+#define PAGE 4096u
+#define GRAIN 16u
+#define SMALL_MAX 1024u
+#define CLASSES (SMALL_MAX / GRAIN) /* class c: blocks of (c + 1) * GRAIN bytes */
+#define NO_PAGE 0u                  /* page 0 is the heap's own */
 
-struct free_block {
-    struct free_block *next;
+enum page_use { PAGE_FREE, PAGE_BLOCKS, PAGE_RUN };
+
+struct page {
+    unsigned char use;
+    unsigned char class;   /* PAGE_BLOCKS */
+    unsigned short used;   /* PAGE_BLOCKS: blocks in use */
+    unsigned next, before; /* PAGE_BLOCKS: pages of the class with a free block; NO_PAGE ends */
+    union {
+        void *free;     /* PAGE_BLOCKS: the first free block; each points to the next */
+        unsigned count; /* PAGE_RUN: pages in the run; only valid in its first page */
+    };
 };
 
 struct heap {
-    struct free_block *free[CLASSES];
-    char *next; /* untouched from here */
-    char *end;
+    unsigned pages;          /* of the region, the heap's own included */
+    unsigned lowest;         /* no page below this one is free */
+    unsigned first[CLASSES]; /* page of the class with a free block */
+    struct page page[];
 };
 
-/* The class of a block, and in *rounded its size. A large class may lie beyond CLASSES. */
-static unsigned class_of(size_t size, size_t *rounded)
+static char *address_of(struct heap *heap, unsigned page)
 {
-    if (size <= SMALL_MAX) {
-        unsigned class = (unsigned)((size + GRAIN - 1) / GRAIN);
-        *rounded = class * GRAIN;
-        return class - 1;
-    }
-    size_t power = SMALL_MAX;
-    unsigned class = SMALL_CLASSES;
-    while (power * 2 < size) {
-        power *= 2;
-        class += STEPS;
-    }
-    size_t step = power / STEPS;
-    size_t steps = (size - power + step - 1) / step; /* 1 .. STEPS */
-    *rounded = power + steps * step;
-    return class + (unsigned)steps - 1;
+    return (char *)heap + (size_t)page * PAGE;
+}
+
+static unsigned page_of(struct heap *heap, const void *block)
+{
+    return (unsigned)(((const char *)block - (char *)heap) / PAGE);
+}
+
+static unsigned pages_for(size_t size)
+{
+    return (unsigned)((size + PAGE - 1) / PAGE);
 }
 
 struct heap *heap_create(size_t size)
@@ -57,68 +64,210 @@ struct heap *heap_create(size_t size)
     /* A child task gets a heap of its own. */
     vm_inherit(mach_task_self(), address, (vm_size_t)size, VM_INHERIT_NONE);
     struct heap *heap = (struct heap *)(uintptr_t)address;
-    heap->next = (char *)heap + (sizeof(*heap) + GRAIN - 1) / GRAIN * GRAIN;
-    heap->end = (char *)heap + size;
+    heap->pages = (unsigned)(size / PAGE);
+    heap->lowest = pages_for(sizeof(*heap) + heap->pages * sizeof(struct page));
+    heap->page[0] = (struct page){.use = PAGE_RUN, .count = heap->lowest};
     return heap;
 }
 
 void heap_destroy(struct heap *heap)
 {
-    vm_deallocate(mach_task_self(), (vm_address_t)(uintptr_t)heap,
-                  (vm_size_t)(heap->end - (char *)heap));
+    vm_deallocate(mach_task_self(), (vm_address_t)(uintptr_t)heap, heap->pages * PAGE);
 }
+
+/* ---- runs of pages ------------------------------------------------------------------------- */
+
+/* Pages that are free from `page` on, at most `most`. */
+static unsigned free_from(const struct heap *heap, unsigned page, unsigned most)
+{
+    unsigned count = 0;
+
+    while (count < most && page + count < heap->pages && heap->page[page + count].use == PAGE_FREE)
+        count++;
+    return count;
+}
+
+/* The first page of a new run; NO_PAGE if there is no room. */
+static unsigned run_allocate(struct heap *heap, unsigned count)
+{
+    unsigned page = heap->lowest, lowest = NO_PAGE;
+
+    while (page < heap->pages) {
+        unsigned found = free_from(heap, page, count);
+        if (found > 0 && lowest == NO_PAGE)
+            lowest = page;
+        if (found == count)
+            break;
+        page += found;
+        if (page < heap->pages)
+            page += heap->page[page].use == PAGE_RUN ? heap->page[page].count : 1;
+    }
+    if (page >= heap->pages)
+        return NO_PAGE;
+    heap->lowest = lowest == page ? page + count : lowest;
+    for (unsigned i = 0; i < count; i++)
+        heap->page[page + i].use = PAGE_RUN;
+    heap->page[page].count = count;
+    return page;
+}
+
+static void run_free(struct heap *heap, unsigned page, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        heap->page[page + i].use = PAGE_FREE;
+    if (page < heap->lowest)
+        heap->lowest = page;
+}
+
+/* Changes the length of a run in place; 0 if what follows is not free. */
+static int run_resize(struct heap *heap, unsigned page, unsigned old, unsigned new)
+{
+    if (new > old && free_from(heap, page + old, new - old) < new - old)
+        return 0;
+    for (unsigned i = old; i < new; i++)
+        heap->page[page + i].use = PAGE_RUN;
+    heap->page[page].count = new;
+    if (heap->lowest >= page && heap->lowest < page + new)
+        heap->lowest = page + new; /* it must not point into a run */
+    if (new < old)
+        run_free(heap, page + new, old - new);
+    return 1;
+}
+
+/* ---- small blocks -------------------------------------------------------------------------- */
+
+static unsigned class_of(size_t size)
+{
+    return (unsigned)((size + GRAIN - 1) / GRAIN) - 1;
+}
+
+/* The page joins or leaves the list of those of its class that have a free block. */
+static void list_add(struct heap *heap, unsigned page)
+{
+    struct page *p = &heap->page[page];
+
+    p->before = NO_PAGE;
+    p->next = heap->first[p->class];
+    if (p->next != NO_PAGE)
+        heap->page[p->next].before = page;
+    heap->first[p->class] = page;
+}
+
+static void list_remove(struct heap *heap, unsigned page)
+{
+    struct page *p = &heap->page[page];
+
+    if (p->next != NO_PAGE)
+        heap->page[p->next].before = p->before;
+    if (p->before != NO_PAGE)
+        heap->page[p->before].next = p->next;
+    else
+        heap->first[p->class] = p->next;
+}
+
+/* A page of blocks of that class, all free; NO_PAGE if there is no room. */
+static unsigned blocks_page(struct heap *heap, unsigned class)
+{
+    unsigned page = run_allocate(heap, 1), size = (class + 1) * GRAIN;
+    void *next = NULL;
+
+    if (page == NO_PAGE)
+        return NO_PAGE;
+    for (unsigned i = PAGE / size; i-- > 0;) {
+        void **block = (void **)(address_of(heap, page) + i * size);
+        *block = next;
+        next = block;
+    }
+    heap->page[page] =
+        (struct page){.use = PAGE_BLOCKS, .class = (unsigned char)class, .free = next};
+    list_add(heap, page);
+    return page;
+}
+
+static void *small_allocate(struct heap *heap, unsigned class)
+{
+    unsigned page = heap->first[class] != NO_PAGE ? heap->first[class] : blocks_page(heap, class);
+    struct page *p = &heap->page[page];
+
+    if (page == NO_PAGE)
+        return NULL;
+    void **block = p->free;
+    p->free = *block;
+    p->used++;
+    if (p->free == NULL)
+        list_remove(heap, page);
+    return block;
+}
+
+static void small_free(struct heap *heap, void *block)
+{
+    unsigned page = page_of(heap, block);
+    struct page *p = &heap->page[page];
+
+    if (p->free == NULL)
+        list_add(heap, page);
+    *(void **)block = p->free;
+    p->free = block;
+    if (--p->used == 0) {
+        list_remove(heap, page);
+        run_free(heap, page, 1);
+    }
+}
+
+/* ---- blocks of any size -------------------------------------------------------------------- */
 
 static void *allocate(struct heap *heap, size_t size)
 {
-    size_t rounded;
-
-    if (size > (size_t)(heap->end - (char *)heap))
+    if (size <= SMALL_MAX)
+        return small_allocate(heap, class_of(size));
+    if (size / PAGE >= heap->pages)
         return NULL;
-    unsigned class = class_of(size, &rounded);
-    struct free_block *block = class < CLASSES ? heap->free[class] : NULL;
-    if (block != NULL) {
-        heap->free[class] = block->next;
-        return block;
-    }
-    if (rounded > (size_t)(heap->end - heap->next))
-        return NULL;
-    heap->next += rounded;
-    return heap->next - rounded;
+    unsigned page = run_allocate(heap, pages_for(size));
+    return page != NO_PAGE ? address_of(heap, page) : NULL;
 }
 
-static void release(struct heap *heap, void *memory, size_t size)
+static int is_run(struct heap *heap, const void *block)
 {
-    size_t rounded;
-    unsigned class = class_of(size, &rounded);
-    struct free_block *block = memory;
+    return heap->page[page_of(heap, block)].use == PAGE_RUN;
+}
 
-    if ((char *)memory + rounded == heap->next) { /* the last one cut off: give it back */
-        heap->next = memory;
-        return;
-    }
-    if (class >= CLASSES)
-        return;
-    block->next = heap->free[class];
-    heap->free[class] = block;
+static void release(struct heap *heap, void *block)
+{
+    unsigned page = page_of(heap, block);
+
+    if (is_run(heap, block))
+        run_free(heap, page, heap->page[page].count);
+    else
+        small_free(heap, block);
+}
+
+/* Whether the block can have its new size where it is. */
+static int resize(struct heap *heap, void *block, size_t size)
+{
+    unsigned page = page_of(heap, block);
+
+    if (!is_run(heap, block))
+        return size <= SMALL_MAX && class_of(size) == heap->page[page].class;
+    return size > SMALL_MAX && size / PAGE < heap->pages &&
+           run_resize(heap, page, heap->page[page].count, pages_for(size));
 }
 
 void *heap_allocate(void *owner, void *block, size_t old_size, size_t new_size)
 {
     struct heap *heap = owner;
-    size_t old_rounded, new_rounded;
 
     if (block == NULL)
         return new_size == 0 ? NULL : allocate(heap, new_size);
     if (new_size == 0) {
-        release(heap, block, old_size);
+        release(heap, block);
         return NULL;
     }
-    if (class_of(old_size, &old_rounded) == class_of(new_size, &new_rounded))
+    if (resize(heap, block, new_size))
         return block;
     void *moved = allocate(heap, new_size);
     if (moved == NULL)
         return new_size < old_size ? block : NULL; /* Lua relies on shrinking */
     memcpy(moved, block, old_size < new_size ? old_size : new_size);
-    release(heap, block, old_size);
+    release(heap, block);
     return moved;
 }

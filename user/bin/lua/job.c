@@ -23,8 +23,8 @@ struct job *job_new(lua_State *L, const char *what)
     if (job == NULL)
         luaL_error(L, "%s: not enough memory", what);
     char *memory = (char *)(job + 1);
-    *job = (struct job){.code = memory, .code_size = code_size, .args = memory + code_size,
-                        .args_size = args_size};
+    *job = (struct job){
+        .code = memory, .code_size = code_size, .args = memory + code_size, .args_size = args_size};
     memcpy(memory, code, code_size);
     memcpy(memory + code_size, args, args_size);
     lua_settop(L, values);

@@ -16,7 +16,7 @@ struct job {
     size_t args_size;
     char *result; /* null until the code has ended */
     size_t result_size;
-    int worked; /* result: the value returned, packed; otherwise the text of an error */
+    int worked;        /* result: the value returned, packed; otherwise the text of an error */
     struct heap *heap; /* of the state that the job runs in, while it does */
 };
 

@@ -11,8 +11,7 @@
 const struct layout *layout_of_flavor(const char *call, const char *type, int flavor)
 {
     for (const struct flavor *row = flavors; row->call != NULL; row++)
-        if (row->flavor == flavor &&
-            (strcmp(row->call, call) == 0 || strcmp(row->call, type) == 0))
+        if (row->flavor == flavor && (strcmp(row->call, call) == 0 || strcmp(row->call, type) == 0))
             return row->layout;
     return NULL;
 }
@@ -172,8 +171,11 @@ static void arg_field(struct place *place, const struct field *field, char *data
         arg_one(place, field, data);
         return;
     }
-    if (!lua_istable(L, -1) || lua_rawlen(L, -1) != field->count)
-        field_error(place, field, lua_pushfstring(L, "a table of %d values", (int)field->count));
+    if (!lua_istable(L, -1) || lua_rawlen(L, -1) != field->count) {
+        const char *expected = lua_pushfstring(L, "a table of %d values", (int)field->count);
+        lua_insert(L, -2);
+        field_error(place, field, expected);
+    }
     for (unsigned i = 0; i < field->count; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         arg_one(place, field, data + i * field->size);
@@ -215,7 +217,7 @@ void arg_layout(lua_State *L, const struct call *call, int n, const struct layou
     struct place place = {L, call, n};
 
     if (!lua_istable(L, n))
-        arg_error(L, call, n, lua_pushfstring(L, "a table (%s)", layout->name));
+        arg_error(L, call, n, "a table of the structure's fields");
     memset(data, 0, layout->size);
     lua_pushvalue(L, n);
     arg_fields(&place, layout, data);

@@ -8,6 +8,7 @@
 
 #include <mach/minato_types.h>
 
+/* clang-format off */
 /* A field of the structure S (a macro before each list): its kind, and its name. */
 #define FIELD(name, kind, part)                                                                    \
     {#name, offsetof(S, name), sizeof(((S *)0)->name), 1, kind, part}
@@ -21,6 +22,7 @@
     {#name, offsetof(S, name), sizeof(((S *)0)->name[0]),                                          \
      sizeof(((S *)0)->name) / sizeof(((S *)0)->name[0]), kind, part}
 #define END {NULL, 0, 0, 0, 0, NULL}
+/* clang-format on */
 
 /* const struct layout layout_NAME, of the C type S. */
 #define LAYOUT(linkage, label, ...)                                                                \

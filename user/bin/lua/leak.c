@@ -38,8 +38,7 @@ static unsigned count_threads(void)
     for (unsigned i = 0; i < count; i++)
         mach_port_deallocate(mach_task_self(), threads[i]);
     if (count > 0)
-        vm_deallocate(mach_task_self(), (vm_address_t)(uintptr_t)threads,
-                      count * sizeof(*threads));
+        vm_deallocate(mach_task_self(), (vm_address_t)(uintptr_t)threads, count * sizeof(*threads));
     return count;
 }
 
@@ -82,8 +81,7 @@ struct snapshot *snapshot_take(void)
     mach_msg_type_number_t name_count = 0, type_count = 0;
     unsigned threads = count_threads();
 
-    if (mach_port_names(mach_task_self(), &names, &name_count, &types, &type_count) !=
-        KERN_SUCCESS)
+    if (mach_port_names(mach_task_self(), &names, &name_count, &types, &type_count) != KERN_SUCCESS)
         return NULL;
     struct snapshot *snapshot = snapshot_of(names, types, name_count);
     vm_deallocate(mach_task_self(), (vm_address_t)(uintptr_t)names, name_count * sizeof(*names));
@@ -116,7 +114,7 @@ static const char *kind_words(mach_port_type_t type, char *words, size_t size)
         mach_port_type_t bit;
         const char *word;
     } kinds[] = {
-        {MACH_PORT_TYPE_RECEIVE, "receive right"}, {MACH_PORT_TYPE_SEND, "send right"},
+        {MACH_PORT_TYPE_RECEIVE, "receive right"},     {MACH_PORT_TYPE_SEND, "send right"},
         {MACH_PORT_TYPE_SEND_ONCE, "send-once right"}, {MACH_PORT_TYPE_PORT_SET, "port set"},
         {MACH_PORT_TYPE_DEAD_NAME, "dead name"},
     };
@@ -132,7 +130,7 @@ static const char *kind_words(mach_port_type_t type, char *words, size_t size)
 /* A name that was not there before, or denotes more than before. */
 static int compare_name(const struct name_info *old, const struct name_info *new, say_t say)
 {
-    mach_port_type_t more = new->type & MACH_PORT_TYPE_ALL_RIGHTS;
+    mach_port_type_t more = new->type &MACH_PORT_TYPE_ALL_RIGHTS;
     char words[80], line[160];
 
     if (old == NULL) {
@@ -151,8 +149,7 @@ static int compare_name(const struct name_info *old, const struct name_info *new
     return 1;
 }
 
-static int compare_all_names(const struct snapshot *before, const struct snapshot *after,
-                             say_t say)
+static int compare_all_names(const struct snapshot *before, const struct snapshot *after, say_t say)
 {
     unsigned old = 0;
     int leaks = 0;

@@ -39,8 +39,8 @@ static mach_msg_return_t message_call(lua_State *L, const struct message_call *c
     if (watch_expired(L)) /* finish() raises the error */
         return option & MACH_SEND_MSG ? MACH_SEND_INTERRUPTED : MACH_RCV_INTERRUPTED;
     for (;;) {
-        kr = mach_msg_trap(call->header, (mach_msg_option_t)option, call->send_size,
-                           call->rcv_size, call->rcv_name, call->timeout, call->notify);
+        kr = mach_msg_trap(call->header, (mach_msg_option_t)option, call->send_size, call->rcv_size,
+                           call->rcv_name, call->timeout, call->notify);
         if (watch_expired(L))
             return kr;
         if (kr == MACH_RCV_INTERRUPTED && !(option & MACH_RCV_INTERRUPT))
@@ -82,10 +82,10 @@ static void push_received(lua_State *L, const struct message_call *call, unsigne
                           mach_msg_return_t kr)
 {
     int code = kr & ~MACH_MSG_MASK;
-    int whole = kr == MACH_MSG_SUCCESS || code == MACH_RCV_HEADER_ERROR ||
-                code == MACH_RCV_BODY_ERROR;
-    struct incoming in = {call->header, room, whole ? WHOLE_MESSAGE : ONLY_HEADER, raw, whole,
-                          NULL};
+    int whole =
+        kr == MACH_MSG_SUCCESS || code == MACH_RCV_HEADER_ERROR || code == MACH_RCV_BODY_ERROR;
+    struct incoming in = {call->header, room,  whole ? WHOLE_MESSAGE : ONLY_HEADER,
+                          raw,          whole, NULL};
 
     push_message(L, &in);
 }

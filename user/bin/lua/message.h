@@ -43,7 +43,7 @@ unsigned fields_table(const struct fields *fields, const char *name);
 struct loan {
     vm_address_t address; /* 0: the memory is the script's */
     vm_size_t size;
-    const char *data; /* what is to be copied there; not yet allocated if address is 0 */
+    const char *data;   /* what is to be copied there; not yet allocated if address is 0 */
     boolean_t consumed; /* the kernel takes it if the message is sent */
     unsigned descriptor;
 };
@@ -78,8 +78,8 @@ struct incoming {
     const mach_msg_header_t *header;
     unsigned room; /* bytes of buffer */
     enum extent extent;
-    int raw;       /* out-of-line memory stays mapped: the script releases it */
-    int trailer;   /* a trailer follows the message */
+    int raw;                         /* out-of-line memory stays mapped: the script releases it */
+    int trailer;                     /* a trailer follows the message */
     const struct outgoing *returned; /* a message of ours that was not sent; else null */
 };
 

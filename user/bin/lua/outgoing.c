@@ -82,8 +82,7 @@ static void lend(struct builder *b, const void *data, vm_size_t size, unsigned d
 {
     mach_msg_ool_descriptor_t *ool = &message_descriptors(b->out->header)[descriptor].out_of_line;
 
-    b->out->loans[b->out->loan_count++] =
-        (struct loan){0, size, data, ool->deallocate, descriptor};
+    b->out->loans[b->out->loan_count++] = (struct loan){0, size, data, ool->deallocate, descriptor};
 }
 
 /* copy= and deallocate= of ool[i] or ool_ports[i], at the stack's top. */

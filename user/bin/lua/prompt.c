@@ -230,10 +230,8 @@ static void banner(void)
 
 int prompt_run(lua_State *L)
 {
-    static struct editor editor = {.get = flush_and_get,
-                                   .put = console_put,
-                                   .complete = console_complete,
-                                   .columns = COLUMNS};
+    static struct editor editor = {
+        .get = flush_and_get, .put = console_put, .complete = console_complete, .columns = COLUMNS};
     enum edit_result result;
 
     editor.context = L;

@@ -109,8 +109,10 @@ static void pack_value(struct writer *w, int index)
         pack_table(w, index);
         return;
     default:
-        luaL_error(w->L, "%s: a %s cannot be handed over, only nil, booleans, numbers, strings "
-                   "and tables of them", w->what, luaL_typename(w->L, index));
+        luaL_error(w->L,
+                   "%s: a %s cannot be handed over, only nil, booleans, numbers, strings "
+                   "and tables of them",
+                   w->what, luaL_typename(w->L, index));
     }
 }
 

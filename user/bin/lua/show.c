@@ -114,7 +114,7 @@ static int rank(lua_State *L, int index)
 static int key_less(lua_State *L)
 {
     int a = rank(L, 1), b = rank(L, 2);
-    int less = a != b ? a < b
+    int less = a != b   ? a < b
                : a == 2 ? lua_topointer(L, 1) < lua_topointer(L, 2)
                         : lua_compare(L, 1, 2, LUA_OPLT);
 

@@ -22,9 +22,9 @@ struct spawned {
     mach_port_t result; /* task: receive right to which the result and the news of its death come */
     int reported;       /* task: the result has come (and is user value 2, still as bytes) */
     int worked;
-    cthread_t thread; /* thread: null when it has been joined */
-    struct job *job;  /* thread */
-    int ended;        /* :wait() has its final answer */
+    cthread_t thread;     /* thread: null when it has been joined */
+    struct job *job;      /* thread */
+    int ended;            /* :wait() has its final answer */
     struct spawned *next; /* in the list of ports that belong to the module */
 };
 

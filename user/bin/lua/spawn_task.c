@@ -155,8 +155,8 @@ static int set_registers(struct birth *b)
 
 static int start_thread(struct birth *b)
 {
-    return step(b, "creating its thread", thread_create(b->task, &b->thread)) &&
-           set_registers(b) && step(b, "starting its thread", thread_resume(b->thread));
+    return step(b, "creating its thread", thread_create(b->task, &b->thread)) && set_registers(b) &&
+           step(b, "starting its thread", thread_resume(b->thread));
 }
 
 static int make_result_port(struct birth *b)
@@ -216,8 +216,8 @@ static void read_gift(lua_State *L, struct gift *gift)
         luaL_error(L, "spawn.task: ports.%s must be a name or {name, disp}, not %s", gift->key,
                    arg_describe(L, -1));
     gift->port = (mach_port_t)name;
-    gift->disposition = disposition >= 0 ? (mach_msg_type_name_t)disposition
-                                         : default_disposition(gift->port);
+    gift->disposition =
+        disposition >= 0 ? (mach_msg_type_name_t)disposition : default_disposition(gift->port);
 }
 
 static int is_send_once(const struct gift *gift)
@@ -292,8 +292,7 @@ static void copy_values(lua_State *L)
 
 static int give_all(struct birth *b, const struct gift *gifts, unsigned count)
 {
-    if (!give(b, "handing over its result port", NAME_RESULT, b->result,
-              MACH_MSG_TYPE_MAKE_SEND) ||
+    if (!give(b, "handing over its result port", NAME_RESULT, b->result, MACH_MSG_TYPE_MAKE_SEND) ||
         !give(b, "handing over its result port", NAME_DEATH, b->result,
               MACH_MSG_TYPE_MAKE_SEND_ONCE))
         return 0;

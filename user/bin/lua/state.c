@@ -224,8 +224,10 @@ const char *state_code(lua_State *L, int index, const char *what, size_t *size)
                    lua_iscfunction(L, index) ? "C function" : luaL_typename(L, index));
     const char *local = outside_local(L, index);
     if (local != NULL)
-        luaL_error(L, "%s: the function uses '%s', a local variable outside it; hand over values "
-                   "in the next argument", what, local);
+        luaL_error(L,
+                   "%s: the function uses '%s', a local variable outside it; hand over values "
+                   "in the next argument",
+                   what, local);
     lua_pushvalue(L, index);
     int function = lua_gettop(L);
     lua_dump(L, write_chunk, &chunk, 0);

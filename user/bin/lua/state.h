@@ -28,8 +28,8 @@ struct watch;
 struct state {
     struct heap *heap;
     enum state_role role;
-    mach_port_t thread;  /* cached: mach_thread_self() */
-    void *buffer;        /* for messages; owned by the collector */
+    mach_port_t thread; /* cached: mach_thread_self() */
+    void *buffer;       /* for messages; owned by the collector */
     unsigned room;
     struct watch *watch; /* the innermost t.within() that runs; null if none */
 };

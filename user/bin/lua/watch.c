@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Watches: how Lua code is interrupted. A call that waits is ended by thread_abort(); its binding
- * raises the error (watch_finish) when it returns, and before it would wait again. Lua code is ended
- * by a hook that looks at the flag every thousand instructions. A pcall in the script does not help
- * it: once the watch has expired the hook fires at every instruction, so at the first one after the
- * pcall, until the watch is left.
+ * raises the error (watch_finish) when it returns, and before it would wait again. Lua code is
+ * ended by a hook that looks at the flag every thousand instructions. A pcall in the script does
+ * not help it: once the watch has expired the hook fires at every instruction, so at the first one
+ * after the pcall, until the watch is left.
  */
 #include "watch.h"
 
