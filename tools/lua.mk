@@ -30,3 +30,5 @@ build/user/bin/lua/%.o: build/user/bin/lua/%.c build/flags | $(USER_READY)
 # The headers of Lua, and the one that its build makes by hand.
 $(LUA_OBJ) $(patsubst %.c,build/%.o,$(wildcard user/bin/lua/*.c)): | $(LIBLUA)
 build/user/bin/lua.elf: $(LUA_OBJ)
+# Its mach_msg() can be ended by a test's limit of time (user/bin/lua/watch.c).
+build/user/bin/lua.elf: private GUEST_FLAGS += -Wl,--wrap=mach_msg

@@ -62,6 +62,10 @@ test("waits of other kinds", function(t)
     t.within(50, function() mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 1000}) end)
     local child = spawn.task("mach.receive{port = mach.mach_reply_port()}")
     t.within(50, function() child:wait() end)
+    local p = port()
+    mach.mach_port_insert_right(self, p, p, mach.MACH_MSG_TYPE_MAKE_SEND)
+    t.within(50, function() mach.task_suspend(p) end) -- nobody will reply
+    mach.mach_port_destroy(self, p)
     mach.task_terminate(child.task)
     child:wait()
     mach.semaphore_destroy(self, sem)
@@ -100,7 +104,7 @@ is(point_of($r, 9), "not ok 9 - a wait that never ends\n#   FILE:21: took longer
     't.within ends a wait, and pcall does not help it');
 is(point_of($r, 10), "not ok 10 - code that never ends\n#   FILE:25: took longer than 50 ms\n",
     't.within ends Lua code');
-is(() = point_of($r, 11) =~ /took longer than 50 ms/g, 3, 't.within ends every kind of wait');
+is(() = point_of($r, 11) =~ /took longer than 50 ms/g, 4, 't.within ends every kind of wait');
 unlike(point_of($r, 11), qr/leaked/, 'and leaves nothing behind itself');
 like($r->{out}, qr/^# said by the script\n# in two lines$/m, 'what a scenario prints is a comment');
 like($r->{out}, qr/^ok 12 - the run goes on \\# here$/m, 'the run goes on after all that');

@@ -10,12 +10,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether the list " a b c " has that word. */
 static int is_known(const char *known, const char *name)
 {
-    char word[64];
+    size_t length = strlen(name);
 
-    snprintf(word, sizeof(word), " %s ", name);
-    return strstr(known, word) != NULL;
+    for (const char *word = known; *word != '\0'; word += strcspn(word, " ")) {
+        word += strspn(word, " ");
+        if (strncmp(word, name, length) == 0 && word[length] == ' ')
+            return 1;
+    }
+    return 0;
 }
 
 struct fields fields_of_call(lua_State *L, const char *call, const char *known)

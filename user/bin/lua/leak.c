@@ -2,12 +2,13 @@
  *
  * What a test leaves behind: names and their user references, threads, kernel objects of this task.
  * Only what is new counts, not what is gone: a test may use up what the script had made before it.
- * Memory does not count, since Lua's own comes and goes as it likes. Ports of spawned objects are
- * the module's own (spawn.h) and passed over; the name of a spawned task is the script's.
+ * Memory does not count, since Lua's own comes and goes as it likes. Ports of the module's own are
+ * passed over; the name of a spawned task is the script's.
  */
 #include "spawn.h"
 #include "test.h"
 
+#include <mach/mig.h>
 #include <mach/minato.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,13 @@ static int compare_names(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Names that the module makes for itself, whenever it needs them: ports of spawned objects, and
+ * this thread's reply port for calls, which is made anew when a call has been interrupted. */
+static int is_own(mach_port_name_t name)
+{
+    return name == mig_get_reply_port() || spawned_is_own_port(name);
+}
+
 /* Names and types to a snapshot; the arrays are the caller's. */
 static struct snapshot *snapshot_of(const mach_port_name_t *names, const mach_port_type_t *types,
                                     unsigned count)
@@ -68,7 +76,7 @@ static struct snapshot *snapshot_of(const mach_port_name_t *names, const mach_po
     if (snapshot == NULL)
         return NULL;
     for (unsigned i = 0; i < count; i++)
-        if (!spawned_is_own_port(names[i]))
+        if (!is_own(names[i]))
             look_at_name(&snapshot->names[snapshot->name_count++], names[i], types[i]);
     qsort(snapshot->names, snapshot->name_count, sizeof(struct name_info), compare_names);
     return snapshot;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * mach.send, mach.receive, mach.rpc and the bare mach.mach_msg. All four end in message_call(),
- * which repeats interrupted halves as the library's mach_msg() does, but stops when the test that
- * we run in is over its time (watch.h).
+ * mach.send, mach.receive, mach.rpc and the bare mach.mach_msg. All four end in mach_msg(), which
+ * repeats interrupted halves, but not when the test that we run in is over its time (watch.c).
  */
 #include "message.h"
 
@@ -33,21 +32,10 @@ struct message_call {
 
 static mach_msg_return_t message_call(lua_State *L, const struct message_call *call)
 {
-    uint32_t option = call->option;
-    mach_msg_return_t kr;
-
     if (watch_expired(L)) /* finish() raises the error */
-        return option & MACH_SEND_MSG ? MACH_SEND_INTERRUPTED : MACH_RCV_INTERRUPTED;
-    for (;;) {
-        kr = mach_msg_trap(call->header, (mach_msg_option_t)option, call->send_size, call->rcv_size,
-                           call->rcv_name, call->timeout, call->notify);
-        if (watch_expired(L))
-            return kr;
-        if (kr == MACH_RCV_INTERRUPTED && !(option & MACH_RCV_INTERRUPT))
-            option &= ~(uint32_t)MACH_SEND_MSG;
-        else if (kr != MACH_SEND_INTERRUPTED || (option & MACH_SEND_INTERRUPT))
-            return kr;
-    }
+        return call->option & MACH_SEND_MSG ? MACH_SEND_INTERRUPTED : MACH_RCV_INTERRUPTED;
+    return mach_msg(call->header, (mach_msg_option_t)call->option, call->send_size, call->rcv_size,
+                    call->rcv_name, call->timeout, call->notify);
 }
 
 static int is_receive_error(mach_msg_return_t kr)

@@ -8,6 +8,7 @@
 
 #include "module.h"
 
+#include <cthreads.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,13 @@ static mach_port_t host_port;
 struct state *state_of(lua_State *L)
 {
     return *(struct state **)lua_getextraspace(L);
+}
+
+struct state *state_of_thread(void)
+{
+    cthread_t self = cthread_self();
+
+    return self != CTHREAD_NULL ? cthread_data(self) : NULL;
 }
 
 mach_port_t state_host(void)
@@ -127,6 +135,7 @@ lua_State *state_open(enum state_role role, size_t heap_size)
     if (state == NULL)
         return NULL;
     *state = (struct state){.heap = heap, .role = role, .thread = mach_thread_self()};
+    cthread_set_data(cthread_self(), state);
     lua_State *L = lua_newstate(heap_allocate, heap);
     if (L != NULL) {
         *(struct state **)lua_getextraspace(L) = state;
@@ -135,6 +144,7 @@ lua_State *state_open(enum state_role role, size_t heap_size)
         if (lua_pcall(L, 0, 0, 0) == LUA_OK)
             return L;
     }
+    cthread_set_data(cthread_self(), NULL);
     mach_port_deallocate(mach_task_self(), state->thread);
     heap_destroy(heap);
     return NULL;
@@ -147,6 +157,7 @@ void state_close(lua_State *L)
     mach_port_t thread = state->thread;
 
     lua_close(L);
+    cthread_set_data(cthread_self(), NULL);
     mach_port_deallocate(mach_task_self(), thread);
     heap_destroy(heap);
 }

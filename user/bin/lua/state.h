@@ -43,6 +43,8 @@ lua_State *state_open(enum state_role role, size_t heap_size);
 void state_close(lua_State *L);
 
 struct state *state_of(lua_State *L);
+/* That of the calling thread; null if it has none. */
+struct state *state_of_thread(void);
 /* A buffer of at least `room` bytes, aligned for messages; the next call may return the same
  * one. */
 void *state_buffer(lua_State *L, unsigned room);

@@ -12,6 +12,7 @@
 #include "show.h"
 #include "state.h"
 
+#include <console_session.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,7 +233,7 @@ static void prepare(void)
         return;
     done = 1;
     state_host();
-    output_flush();
+    console_session();
     snapshot_free(snapshot_take());
 }
 

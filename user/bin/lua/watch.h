@@ -23,6 +23,12 @@ void watch_leave(lua_State *L, struct watch *watch);
 /* From another thread: ends what the watched thread waits for, or else its Lua code. */
 void watch_interrupt(struct watch *watch);
 
+/* mach_msg() of this program: an interrupted half is not repeated when a watch has expired. */
+mach_msg_return_t __wrap_mach_msg(mach_msg_header_t *msg, mach_msg_option_t option,
+                                  mach_msg_size_t send_size, mach_msg_size_t rcv_size,
+                                  mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
+                                  mach_port_name_t notify);
+
 /* Whether a watch on this state has expired. */
 int watch_expired(lua_State *L);
 /* Before and after a call that may wait: an error if a watch has expired, else `results`. */
