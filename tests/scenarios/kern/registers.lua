@@ -5,7 +5,7 @@
 -- include/mach/thread_status.h.
 
 local self = mach.mach_task_self()
-local PAGE, DATA = 4096, 2048
+local PAGE, DATA = 8192, 4096 -- code and data in pages of their own: the emulator is slow otherwise
 local GENERAL, FLOAT, TLS, DEBUG = mach.i386_THREAD_STATE, mach.i386_FLOAT_STATE,
     mach.i386_TLS_STATE, mach.i386_DEBUG_STATE
 local USER_CODE, USER_DATA = 0x1b, 0x23
@@ -39,7 +39,7 @@ local function increment(at) return "\xff\x05" .. word(at) end
 
 -- ---- threads ----
 
--- A page with `code(page)` in it, and `data` in its second half.
+-- Two pages, the first with `code(page)` in it, the second with `data`.
 local function page_with(code, data)
     local kr, page = mach.vm_allocate(self, 0, PAGE, true)
     must(kr, "vm_allocate")

@@ -4,7 +4,7 @@
 -- mach.defs (thread_suspend, thread_resume, task_suspend, task_resume).
 
 local self = mach.mach_task_self()
-local PAGE = 4096
+local PAGE = 4096 -- code and data in pages of their own: the emulator is slow otherwise
 
 local function must(kr, what)
     if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
@@ -16,11 +16,11 @@ end
 
 local function forget(name) must(mach.mach_port_deallocate(self, name), "deallocate") end
 
--- A page of `task` with code that counts up a word in its second half for ever.
+-- Two pages of `task` with code that counts up a word in the second for ever.
 local function counter_page(task)
-    local kr, page = mach.vm_allocate(task, 0, PAGE, true)
+    local kr, page = mach.vm_allocate(task, 0, 2 * PAGE, true)
     must(kr, "vm_allocate")
-    local code = "\xff\x05" .. string.pack("<I4", page + 2048) -- 1: inc dword [page + 2048]
+    local code = "\xff\x05" .. string.pack("<I4", page + PAGE) -- 1: inc dword [page + PAGE]
         .. "\xeb\xf8"                                          --    jmp 1b
     must(mach.vm_write(task, page, code), "vm_write")
     return page
@@ -30,7 +30,7 @@ end
 local function counter_thread(task, page)
     local kr, thread = mach.thread_create(task)
     must(kr, "thread_create")
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = page + PAGE}),
+    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = page + 2 * PAGE}),
          "thread_set_state")
     return thread
 end
@@ -38,7 +38,7 @@ end
 -- Whether the counter goes up when time passes: 5 ms, or `ms` where several threads take turns.
 local function counts(task, page, ms)
     local function read()
-        local kr, bytes = mach.vm_read(task, page + 2048, 4)
+        local kr, bytes = mach.vm_read(task, page + PAGE, 4)
         must(kr, "vm_read")
         return (string.unpack("<I4", bytes))
     end
@@ -67,7 +67,7 @@ local function with_counter(t, resumes, body)
     body(t, thread, page)
     must(mach.thread_terminate(thread), "terminate")
     forget(thread)
-    must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+    must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
 end
 
 -- The same with a new task of its own: `body(t, task, thread, page)`.
@@ -203,7 +203,7 @@ test("A thread made in a suspended task runs when the task is resumed.", functio
     with_task(t, function(t, task, _, page)
         must(mach.task_suspend(task), "task_suspend")
         local kr, late = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                    {eip = page, uesp = page + PAGE})
+                                                    {eip = page, uesp = page + 2 * PAGE})
         t.eq(kr, 0, "thread_create_running")
         t.ok(not counts(task, page), "the task is suspended")
         must(mach.task_resume(task), "task_resume")
@@ -266,7 +266,7 @@ function(t)
         t.eq(after.threads, before.threads - 1, "threads, one was " .. what)
         t.ok(not counts(self, page), what .. ": it does not run")
         forget(thread)
-        must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+        must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
     end
 end)
 

@@ -1,0 +1,375 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- Tasks: what a new one inherits, its special and registered ports, its threads, what task_info says,
+-- how it ends. Memory that is inherited: ../vm/inherit.lua. Contracts: mach.defs (task_*,
+-- mach_ports_*), include/mach/task_info.h, task_special_ports.h, docs/differences.md.
+
+local self = mach.mach_task_self()
+local PAGE = 4096
+local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
+local SPECIAL = {mach.TASK_HOST_PORT, mach.TASK_NAME_PORT, mach.TASK_BOOTSTRAP_PORT}
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function sleep(ms)
+    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
+end
+
+local function forget(...)
+    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
+end
+
+local function new_task(parent, inherit)
+    local kr, task = mach.task_create(parent or self, {}, inherit or false)
+    must(kr, "task_create")
+    return task
+end
+
+local function end_task(...)
+    for _, task in ipairs{...} do
+        must(mach.task_terminate(task), "task_terminate")
+        forget(task)
+    end
+end
+
+-- A port of ours, with a send right under the same name.
+local function new_port()
+    local kr, port = mach.mach_port_allocate(self, RECEIVE)
+    must(kr, "allocate")
+    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    return port
+end
+
+local function destroy(...)
+    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
+end
+
+local function send_rights(port)
+    local kr, info = mach.minato_port_info(self, port)
+    must(kr, "minato_port_info")
+    return info.srights
+end
+
+local function host_counts()
+    local kr, counts = mach.minato_host_counts(mach.mach_host_self())
+    must(kr, "minato_host_counts")
+    return counts
+end
+
+-- The send right to a special port, which the caller then owns.
+local function special(task, which)
+    local kr, port = mach.task_get_special_port(task, which)
+    must(kr, "task_get_special_port")
+    return port
+end
+
+test("A new task has no threads and no names; the caller gets a send right to it.", function(t)
+    local task = new_task()
+    t.eq({mach.mach_port_type(self, task)}, {0, mach.MACH_PORT_TYPE_SEND}, "our right")
+    t.eq({mach.mach_port_get_refs(self, task, mach.MACH_PORT_RIGHT_SEND)}, {0, 1}, "references")
+    t.eq({mach.task_threads(task)}, {0, {}}, "threads")
+    t.eq({mach.mach_port_names(task)}, {0, {}, {}}, "names")
+    end_task(task)
+end)
+
+test("Without inherited memory the address space is empty.", function(t)
+    local task = new_task(self, false)
+    t.eq((mach.vm_region(task, 0, mach.VM_REGION_BASIC_INFO)), mach.KERN_INVALID_ADDRESS)
+    local _, info = mach.task_info(task, mach.TASK_BASIC_INFO)
+    t.eq({info.virtual_size, info.resident_size}, {0, 0}, "sizes")
+    end_task(task)
+end)
+
+test("With inherited memory it shows what the parent's showed.", function(t)
+    local kr, page = mach.vm_allocate(self, 0, PAGE, true)
+    must(kr, "vm_allocate")
+    must(mach.vm_write(self, page, "as it was"), "vm_write")
+    local task = new_task(self, true)
+    must(mach.vm_write(self, page, "changed  "), "vm_write")
+    local kr, bytes = mach.vm_read(task, page, 9)
+    t.eq({kr, bytes}, {0, "as it was"})
+    end_task(task)
+    must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+end)
+
+test("Ledgers are refused with KERN_INVALID_LEDGER, and no task is made.", function(t)
+    local port, before = new_port(), host_counts()
+    t.eq((mach.task_create(self, {port}, false)), mach.KERN_INVALID_LEDGER, "one")
+    t.eq((mach.task_create(self, {port, port, port}, true)), mach.KERN_INVALID_LEDGER, "three")
+    t.eq(host_counts().tasks, before.tasks, "tasks")
+    t.eq(send_rights(port), 1, "send rights")
+    destroy(port)
+end)
+
+test("A child has its parent's host, name and bootstrap ports, and its own kernel port.",
+function(t)
+    local task, ports = new_task(), {}
+    for _, which in ipairs(SPECIAL) do
+        ports[which] = new_port()
+        t.eq(mach.task_set_special_port(task, which, ports[which]), 0, "set " .. which)
+    end
+    local child = new_task(task)
+    for _, which in ipairs(SPECIAL) do
+        t.eq(special(child, which), ports[which], "port " .. which)
+        forget(ports[which])
+    end
+    t.eq(special(child, mach.TASK_KERNEL_PORT), child, "kernel port")
+    forget(child)
+    end_task(child, task)
+    for _, which in ipairs(SPECIAL) do
+        t.eq(send_rights(ports[which]), 1, "send rights at the end")
+        destroy(ports[which])
+    end
+end)
+
+test("task_set_special_port replaces the port for that task alone; the caller keeps its right.",
+function(t)
+    local task, first, second = new_task(), new_port(), new_port()
+    local before = special(self, mach.TASK_BOOTSTRAP_PORT)
+    must(mach.task_set_special_port(task, mach.TASK_BOOTSTRAP_PORT, first), "set")
+    t.eq(send_rights(first), 2, "one right is the task's")
+    must(mach.task_set_special_port(task, mach.TASK_BOOTSTRAP_PORT, second), "set")
+    t.eq({send_rights(first), send_rights(second)}, {1, 2}, "the old one was released")
+    local now = special(self, mach.TASK_BOOTSTRAP_PORT)
+    t.eq(now, before, "ours")
+    forget(before, now)
+    must(mach.task_set_special_port(task, mach.TASK_BOOTSTRAP_PORT, 0), "set to null")
+    t.eq(send_rights(second), 1, "null empties the place")
+    t.eq(special(task, mach.TASK_BOOTSTRAP_PORT), 0, "and is what one gets")
+    end_task(task)
+    destroy(first, second)
+end)
+
+test("Special ports end with the task: their rights are released.", function(t)
+    local task, port = new_task(), new_port()
+    for _, which in ipairs(SPECIAL) do
+        must(mach.task_set_special_port(task, which, port), "set")
+    end
+    must(mach.task_set_special_port(task, mach.TASK_KERNEL_PORT, port), "set")
+    must(mach.mach_ports_register(task, {port, port}), "register")
+    t.eq(send_rights(port), 7, "send rights")
+    end_task(task)
+    t.eq(send_rights(port), 1, "afterwards")
+    destroy(port)
+end)
+
+test("A special port that does not exist is KERN_INVALID_ARGUMENT, ledgers too.", function(t)
+    local task, port = new_task(), new_port()
+    for _, which in ipairs{0, 5, 6, 7, -1, 0x7fffffff, -0x80000000} do
+        t.eq((mach.task_get_special_port(task, which)), mach.KERN_INVALID_ARGUMENT, "get " .. which)
+        t.eq(mach.task_set_special_port(task, which, port), mach.KERN_INVALID_ARGUMENT,
+             "set " .. which)
+    end
+    t.eq(send_rights(port), 1, "send rights")
+    end_task(task)
+    destroy(port)
+end)
+
+test("mach_task_self gives what was set as the kernel port.", function(t)
+    local port = new_port()
+    local child = spawn.task(function()
+        local me = mach.mach_task_self()
+        mach.task_set_special_port(me, mach.TASK_KERNEL_PORT, args.port)
+        local kr, got = mach.task_get_special_port(me, mach.TASK_KERNEL_PORT)
+        return {kr, got == args.port}
+    end, nil, {port = port})
+    t.eq({child:wait(900)}, {true, {0, true}})
+    destroy(port)
+end)
+
+test("mach_ports_register stashes up to three ports, mach_ports_lookup gives always three.",
+function(t)
+    local task, ports = new_task(), {new_port(), new_port(), new_port()}
+    must(mach.mach_ports_register(task, {}), "register") -- none, in place of the inherited ones
+    t.eq({mach.mach_ports_lookup(task)}, {0, {0, 0, 0}}, "none")
+    for n = 1, 3 do
+        t.eq(mach.mach_ports_register(task, table.move(ports, 1, n, 1, {})), 0, "register " .. n)
+        local kr, found = mach.mach_ports_lookup(task)
+        t.eq({kr, found}, {0, {ports[1], n > 1 and ports[2] or 0, n > 2 and ports[3] or 0}}, "lookup")
+        for i = 1, n do forget(found[i]) end
+    end
+    t.eq({send_rights(ports[1]), send_rights(ports[2]), send_rights(ports[3])}, {2, 2, 2}, "rights")
+    t.eq(mach.mach_ports_register(task, {}), 0, "register none")
+    t.eq({mach.mach_ports_lookup(task)}, {0, {0, 0, 0}}, "the old ones are released")
+    t.eq({send_rights(ports[1]), send_rights(ports[2]), send_rights(ports[3])}, {1, 1, 1}, "rights")
+    end_task(task)
+    destroy(table.unpack(ports))
+end)
+
+test("More than three ports to register are KERN_INVALID_ARGUMENT and change nothing.", function(t)
+    local task, port, other = new_task(), new_port(), new_port()
+    must(mach.mach_ports_register(task, {port}), "register")
+    t.eq(mach.mach_ports_register(task, {other, other, other, other}), mach.KERN_INVALID_ARGUMENT)
+    t.eq(send_rights(other), 1, "the rights were not taken")
+    local _, found = mach.mach_ports_lookup(task)
+    t.eq(found, {port, 0, 0}, "what is stashed")
+    forget(port)
+    end_task(task)
+    destroy(port, other)
+end)
+
+test("A child inherits the registered ports; what is registered later is not shared.", function(t)
+    local task, a, b = new_task(), new_port(), new_port()
+    must(mach.mach_ports_register(task, {a, 0, b}), "register")
+    local child = new_task(task)
+    must(mach.mach_ports_register(task, {}), "register")
+    local _, found = mach.mach_ports_lookup(child)
+    t.eq(found, {a, 0, b})
+    forget(a, b)
+    end_task(child, task)
+    t.eq({send_rights(a), send_rights(b)}, {1, 1}, "send rights at the end")
+    destroy(a, b)
+end)
+
+test("task_threads gives a send right for each thread.", function(t)
+    local task, made = new_task(), {}
+    for n = 1, 3 do
+        local kr, thread = mach.thread_create(task)
+        must(kr, "thread_create")
+        made[n] = thread
+        local kr, list = mach.task_threads(task)
+        t.eq(#list, n, "number of threads")
+        table.sort(list)
+        local want = table.move(made, 1, n, 1, {})
+        table.sort(want)
+        t.eq({kr, list}, {0, want}, "threads")
+        t.eq({mach.mach_port_get_refs(self, thread, mach.MACH_PORT_RIGHT_SEND)}, {0, 2}, "references")
+        forget(table.unpack(list))
+    end
+    must(mach.thread_terminate(made[2]), "terminate")
+    local _, list = mach.task_threads(task)
+    t.eq(#list, 2, "one has ended")
+    forget(table.unpack(list))
+    end_task(task)
+    forget(table.unpack(made))
+end)
+
+test("TASK_BASIC_INFO counts suspensions and bytes of memory.", function(t)
+    local task = new_task()
+    local function basic()
+        local kr, info = mach.task_info(task, mach.TASK_BASIC_INFO)
+        must(kr, "task_info")
+        return info
+    end
+    t.eq({basic().suspend_count, basic().policy}, {0, mach.POLICY_TIMESHARE}, "to begin with")
+    must(mach.task_suspend(task), "suspend")
+    must(mach.task_suspend(task), "suspend")
+    t.eq(basic().suspend_count, 2, "suspend count")
+    local kr, addr = mach.vm_allocate(task, 0, 10 * PAGE, true)
+    must(kr, "vm_allocate")
+    t.eq({basic().virtual_size, basic().resident_size}, {10 * PAGE, 0}, "allocated, not touched")
+    must(mach.vm_deallocate(task, addr + 2 * PAGE, 3 * PAGE), "vm_deallocate")
+    t.eq(basic().virtual_size, 7 * PAGE, "some of it freed")
+    end_task(task)
+end)
+
+test("TASK_EVENTS_INFO counts messages, traps and faults of the task.", function(t)
+    local function events()
+        local kr, info = mach.task_info(self, mach.TASK_EVENTS_INFO)
+        must(kr, "task_info")
+        return info
+    end
+    local port = new_port()
+    local before = events()
+    for i = 1, 10 do
+        must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = i, timeout = 0,
+                       body = "body"}, "send")
+        must(mach.receive{port = port, timeout = 0}, "receive")
+    end
+    local after = events()
+    t.ok(after.messages_sent - before.messages_sent >= 10, "sent")
+    t.ok(after.messages_received - before.messages_received >= 10, "received")
+    t.ok(after.syscalls_mach > before.syscalls_mach, "traps: " .. after.syscalls_mach)
+    local kr, addr = mach.vm_allocate(self, 0, 8 * PAGE, true)
+    must(kr, "vm_allocate")
+    must(mach.vm_write(self, addr, ("x"):rep(8 * PAGE)), "vm_write")
+    local kr, copy = mach.vm_read(self, addr, 8 * PAGE)
+    t.eq({kr, #copy}, {0, 8 * PAGE}, "vm_read")
+    t.ok(events().faults > after.faults, "faults")
+    destroy(port)
+    must(mach.vm_deallocate(self, addr, 8 * PAGE), "vm_deallocate")
+end)
+
+test("Times of living threads are in TASK_THREAD_TIMES_INFO, of ended ones in TASK_BASIC_INFO.",
+function(t)
+    local task = new_task()
+    local kr, page = mach.vm_allocate(task, 0, PAGE, true)
+    must(kr, "vm_allocate")
+    must(mach.vm_write(task, page, "\xeb\xfe"), "vm_write") -- jmp to itself
+    local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
+                                                  {eip = page, uesp = page + PAGE})
+    must(kr, "thread_create_running")
+    sleep(100)
+    must(mach.task_suspend(task), "suspend")
+    local function ms(time) return time.seconds * 1000 + time.microseconds // 1000 end
+    local function times()
+        local _, living = mach.task_info(task, mach.TASK_THREAD_TIMES_INFO)
+        local _, ended = mach.task_info(task, mach.TASK_BASIC_INFO)
+        return ms(living.user_time), ms(ended.user_time)
+    end
+    local living, ended = times()
+    t.ok(living >= 80 and living <= 110, "living: " .. living)
+    t.eq(ended, 0, "ended")
+    local _, info = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
+    t.ok(math.abs(ms(info.user_time) - living) <= 1, "the thread's own: " .. ms(info.user_time))
+    must(mach.thread_terminate(thread), "terminate")
+    local living_after, ended_after = times()
+    t.eq(living_after, 0, "living afterwards")
+    t.ok(math.abs(ended_after - living) <= 1, "ended afterwards: " .. ended_after)
+    end_task(task)
+    forget(thread)
+end)
+
+test("TASK_SECURITY_TOKEN is what trailers of the task's messages carry, and differs by task.",
+function(t)
+    local a, b = new_task(), new_task()
+    local _, ours = mach.task_info(self, mach.TASK_SECURITY_TOKEN)
+    local _, one = mach.task_info(a, mach.TASK_SECURITY_TOKEN)
+    local _, two = mach.task_info(b, mach.TASK_SECURITY_TOKEN)
+    t.ok(one.val[1] ~= two.val[1] and one.val[1] ~= ours.val[1] and two.val[1] ~= ours.val[1],
+         ("%d %d %d"):format(ours.val[1], one.val[1], two.val[1]))
+    end_task(a, b)
+end)
+
+test("task_info of a flavor that does not exist is KERN_INVALID_ARGUMENT.", function(t)
+    for _, flavor in ipairs{0, 1, 5, 6, 7, 8, 9, 15, 100, 0x7fffffff, 0xffffffff} do
+        t.eq((mach.task_info(self, flavor)), mach.KERN_INVALID_ARGUMENT, "flavor " .. flavor)
+    end
+end)
+
+test("A task that ends destroys its rights: receivers learn that senders are gone.", function(t)
+    local port = new_port()
+    local child = spawn.task("mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 60})", nil,
+                             {port = port})
+    t.eq(send_rights(port), 2, "the child has one")
+    must(mach.task_terminate(child.task), "task_terminate")
+    child:wait(900)
+    t.eq(send_rights(port), 1, "afterwards")
+    destroy(port)
+end)
+
+test("Making and ending tasks leaves nothing behind in the kernel.", function(t)
+    local function round()
+        local task = new_task(self, true)
+        local kr, thread = mach.thread_create(task)
+        must(kr, "thread_create")
+        local kr, sem = mach.semaphore_create(task, 0, 0)
+        must(kr, "semaphore_create")
+        local kr, port = mach.mach_port_allocate(task, RECEIVE)
+        must(kr, "allocate")
+        must(mach.task_terminate(task), "terminate")
+        forget(task, thread, sem)
+    end
+    for _ = 1, 3 do round() end
+    local before = host_counts()
+    for _ = 1, 30 do round() end
+    local after = host_counts()
+    for _, what in ipairs{"tasks", "threads", "ports", "semaphores", "messages_queued"} do
+        t.eq(after[what], before[what], what)
+    end
+    t.ok(after.vm_objects <= before.vm_objects + 2, "objects")
+    t.ok(after.map_entries <= before.map_entries + 2, "map entries")
+    t.ok(after.pages_used <= before.pages_used + 8,
+         ("pages: %d, before %d"):format(after.pages_used, before.pages_used))
+end)

@@ -1,0 +1,216 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- Threads: what thread_info says of them, their special port, wrong arguments. Registers:
+-- registers.lua; stopping: suspension.lua, waits.lua; policies: scheduling.lua. Contracts: mach.defs
+-- (thread_*), include/mach/thread_info.h, thread_special_ports.h.
+
+local self = mach.mach_task_self()
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function sleep(ms)
+    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
+end
+
+local function forget(...)
+    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
+end
+
+local function new_thread()
+    local kr, thread = mach.thread_create(self)
+    must(kr, "thread_create")
+    return thread
+end
+
+local function end_thread(thread)
+    must(mach.thread_terminate(thread), "terminate")
+    forget(thread)
+end
+
+local function new_port()
+    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
+    must(kr, "allocate")
+    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    return port
+end
+
+local function send_rights(port)
+    local kr, info = mach.minato_port_info(self, port)
+    must(kr, "minato_port_info")
+    return info.srights
+end
+
+local function basic(thread)
+    local kr, info = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
+    must(kr, "thread_info")
+    return info
+end
+
+-- The parameters of a policy.
+local function base_of(policy, base, quantum)
+    if policy ~= mach.POLICY_RR then return {base_priority = base} end
+    return {base_priority = base, quantum = quantum or 10}
+end
+
+local function ms(time) return time.seconds * 1000 + time.microseconds / 1000 end
+
+test("thread_create gives one send right; the thread counts in its task until it ends.", function(t)
+    local _, before = mach.minato_task_counts(self)
+    local thread = new_thread()
+    t.eq({mach.mach_port_type(self, thread)}, {0, mach.MACH_PORT_TYPE_SEND}, "our right")
+    t.eq({mach.mach_port_get_refs(self, thread, mach.MACH_PORT_RIGHT_SEND)}, {0, 1}, "references")
+    local _, info = mach.minato_port_info(self, thread)
+    t.eq(info.object, mach.MINATO_OBJECT_THREAD, "what the port stands for")
+    local _, more = mach.minato_task_counts(self)
+    t.eq(more.threads, before.threads + 1, "threads")
+    end_thread(thread)
+    local _, after = mach.minato_task_counts(self)
+    t.eq(after.threads, before.threads, "threads afterwards")
+end)
+
+test("THREAD_BASIC_INFO of a new thread: stopped, suspended once, no time used.", function(t)
+    local thread = new_thread()
+    local info = basic(thread)
+    t.eq({info.run_state, info.suspend_count, info.flags, info.policy},
+         {mach.TH_STATE_STOPPED, 1, 0, mach.POLICY_TIMESHARE}, "state, count, flags, policy")
+    t.eq({ms(info.user_time), ms(info.system_time), info.sleep_time}, {0, 0, 0}, "times")
+    end_thread(thread)
+end)
+
+test("THREAD_BASIC_INFO of the caller: running, its time going up.", function(t)
+    local me = mach.mach_thread_self()
+    local before = basic(me)
+    local sum = 0
+    for i = 1, 100000 do sum = sum + i end
+    local after = basic(me)
+    t.eq({after.run_state, after.suspend_count}, {mach.TH_STATE_RUNNING, 0}, "state, count")
+    t.ok(ms(after.user_time) - ms(before.user_time) >= 5,
+         ("%.3f ms of computing"):format(ms(after.user_time) - ms(before.user_time)))
+end)
+
+test("sleep_time is how many seconds a thread has been waiting, cpu_usage falls meanwhile.",
+function(t)
+    local job = spawn.thread(function()
+        local sum = 0
+        for i = 1, 200000 do sum = sum + i end
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 3, tv_nsec = 0})
+    end)
+    for _ = 1, 300 do
+        if basic(job.thread).run_state == mach.TH_STATE_WAITING then break end
+        sleep(2)
+    end
+    local busy = basic(job.thread).cpu_usage
+    t.eq(basic(job.thread).sleep_time, 0, "to begin with")
+    sleep(1500)
+    t.eq(basic(job.thread).sleep_time, 1, "after 1.5 s")
+    sleep(1000)
+    t.eq(basic(job.thread).sleep_time, 2, "after 2.5 s")
+    t.ok(busy > 100 and basic(job.thread).cpu_usage < 10,
+         ("usage %d, then %d"):format(busy, basic(job.thread).cpu_usage))
+    t.eq((job:wait(2000)), true, "the thread ends")
+end)
+
+test("cpu_usage of a thread that computes all the time comes near TH_USAGE_SCALE.", function(t)
+    local kr, page = mach.vm_allocate(self, 0, 4096, true)
+    must(kr, "vm_allocate")
+    must(mach.vm_write(self, page, "\xeb\xfe"), "vm_write")
+    local kr, thread = mach.thread_create_running(self, mach.i386_THREAD_STATE,
+                                                  {eip = page, uesp = page + 4096})
+    must(kr, "thread_create_running")
+    sleep(600)
+    local usage = basic(thread).cpu_usage
+    t.ok(usage > 800 and usage <= mach.TH_USAGE_SCALE, "usage " .. usage)
+    end_thread(thread)
+    must(mach.vm_deallocate(self, page, 4096), "vm_deallocate")
+end)
+
+test("thread_info of a flavor that does not exist is KERN_INVALID_ARGUMENT.", function(t)
+    local me = mach.mach_thread_self()
+    for _, flavor in ipairs{0, 1, 2, 4, 9, 13, 100, 0x7fffffff, 0xffffffff} do
+        t.eq((mach.thread_info(me, flavor)), mach.KERN_INVALID_ARGUMENT, "flavor " .. flavor)
+    end
+end)
+
+test("A THREAD_SCHED flavor of another policy is KERN_INVALID_POLICY.", function(t)
+    local thread = new_thread()
+    local flavors = {[mach.POLICY_TIMESHARE] = mach.THREAD_SCHED_TIMESHARE_INFO,
+                     [mach.POLICY_RR] = mach.THREAD_SCHED_RR_INFO,
+                     [mach.POLICY_FIFO] = mach.THREAD_SCHED_FIFO_INFO}
+    for policy in pairs(flavors) do
+        must(mach.thread_policy(thread, policy, base_of(policy, 70), false), "policy")
+        for other, flavor in pairs(flavors) do
+            t.eq((mach.thread_info(thread, flavor)),
+                 other == policy and 0 or mach.KERN_INVALID_POLICY,
+                 ("policy %d, flavor %d"):format(policy, flavor))
+        end
+    end
+    end_thread(thread)
+end)
+
+test("thread_get_special_port gives the thread's own port, thread_set_special_port replaces it.",
+function(t)
+    local thread, port = new_thread(), new_port()
+    t.eq({mach.thread_get_special_port(thread, mach.THREAD_KERNEL_PORT)}, {0, thread}, "its own")
+    forget(thread)
+    t.eq(mach.thread_set_special_port(thread, mach.THREAD_KERNEL_PORT, port), 0, "set")
+    t.eq({mach.thread_get_special_port(thread, mach.THREAD_KERNEL_PORT)}, {0, port}, "the new one")
+    forget(port)
+    t.eq(send_rights(port), 2, "send rights: ours and the thread's")
+    t.eq(basic(thread).suspend_count, 1, "the old port still denotes the thread")
+    t.eq(mach.thread_set_special_port(thread, mach.THREAD_KERNEL_PORT, 0), 0, "set to null")
+    t.eq(send_rights(port), 1, "the old one was released")
+    must(mach.thread_set_special_port(thread, mach.THREAD_KERNEL_PORT, port), "set")
+    end_thread(thread)
+    t.eq(send_rights(port), 1, "released when the thread ended")
+    must(mach.mach_port_destroy(self, port), "destroy")
+end)
+
+test("A special port that does not exist is KERN_INVALID_ARGUMENT.", function(t)
+    local thread, port = new_thread(), new_port()
+    for _, which in ipairs{0, 2, 3, -1, 0x7fffffff, -0x80000000} do
+        t.eq((mach.thread_get_special_port(thread, which)), mach.KERN_INVALID_ARGUMENT,
+             "get " .. which)
+        t.eq(mach.thread_set_special_port(thread, which, port), mach.KERN_INVALID_ARGUMENT,
+             "set " .. which)
+    end
+    t.eq(send_rights(port), 1, "send rights")
+    must(mach.mach_port_destroy(self, port), "destroy")
+    end_thread(thread)
+end)
+
+test("A thread can end itself; nothing of it stays.", function(t)
+    local _, before = mach.minato_host_counts(mach.mach_host_self())
+    local job = spawn.thread(function()
+        mach.thread_terminate(mach.mach_thread_self())
+        return "went on"
+    end)
+    t.eq((job:wait(900)), false, "it does not go on")
+    local _, after = mach.minato_host_counts(mach.mach_host_self())
+    t.eq({after.threads, after.ports}, {before.threads, before.ports}, "threads, ports")
+end)
+
+test("Whoever waits for a thread's port learns of its end by a dead-name notification.", function(t)
+    local thread, port = new_thread(), new_port()
+    local kr = mach.mach_port_request_notification(self, thread, mach.MACH_NOTIFY_DEAD_NAME, 0, port,
+                                                   mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
+    t.eq(kr, 0, "request")
+    must(mach.thread_terminate(thread), "terminate")
+    local kr, msg = mach.receive{port = port, timeout = 100}
+    t.eq({kr, msg.id}, {0, mach.MACH_NOTIFY_DEAD_NAME}, "notification")
+    forget(thread, thread) -- the name, and the reference that the notification brought
+    must(mach.mach_port_destroy(self, port), "destroy")
+end)
+
+test("Each trap for one's own names adds a user reference.", function(t)
+    t.eq({spawn.task(function()
+        -- The module gives its cached names; the trap is what the special port call does as well.
+        local me = mach.mach_task_self()
+        local function refs(name)
+            return select(2, mach.mach_port_get_refs(me, name, mach.MACH_PORT_RIGHT_SEND))
+        end
+        local before = refs(me)
+        local _, again = mach.task_get_special_port(me, mach.TASK_KERNEL_PORT)
+        return {again == me, refs(me) - before}
+    end):wait(900)}, {true, {true, 1}})
+end)
