@@ -56,9 +56,12 @@ kernel: build/minato.elf
 user: build/boot.tar
 
 # Says what is missing and why, and installs it. An order-only prerequisite of everything that
-# needs a tool; takes some milliseconds when nothing is missing.
+# needs a tool; takes some milliseconds when nothing is missing. What the goals will need later on is
+# asked for at once, so that nobody comes back to a build that stopped half-way for another package.
+GOAL_NEEDS := build $(if $(filter run scenario bench mutants gdb,$(MAKECMDGOALS)),run) \
+    $(filter gdb iso,$(MAKECMDGOALS)) $(if $(filter test tests,$(MAKECMDGOALS)),test)
 deps-build:
-	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps build
+	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps $(GOAL_NEEDS)
 deps:
 	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps build run test
 
