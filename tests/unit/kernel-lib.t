@@ -5,7 +5,7 @@
 # the C library's, or with a model, on seeded random input. Run from the top of the tree.
 set -eu
 
-cross=${CROSS-i686-linux-gnu-}
+cross=${HOST32:-i686-linux-gnu-} # must make programs that run here
 out=build/tests/unit/kernel-lib
 mkdir -p "$out"
 

@@ -5,7 +5,7 @@
 # linked twice: build/tests/vm/NAME as the kernel is built, NAME.debug with the debug build's checks and
 # traps for undefined behaviour. Run from the top of the tree by ./run.
 
-CROSS  ?= i686-linux-gnu-
+HOST32 ?= i686-linux-gnu-
 HERE   := tests/unit/vm
 OUT    := build/tests/vm
 KERNEL := $(addprefix kernel/lib/,tree.c slab.c) $(sort $(wildcard kernel/vm/*.c))
@@ -26,14 +26,14 @@ all: $(TESTS:%=$(OUT)/%) $(TESTS:%=$(OUT)/%.debug)
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	@$(CROSS)gcc $(FLAGS) -c -o $@ $<
+	@$(HOST32)gcc $(FLAGS) -c -o $@ $<
 $(OUT)/%.debug.o: %.c
 	@mkdir -p $(@D)
-	@$(CROSS)gcc $(FLAGS) $(DEBUG) -c -o $@ $<
+	@$(HOST32)gcc $(FLAGS) $(DEBUG) -c -o $@ $<
 $(OUT)/%: $(OUT)/$(HERE)/test_%.o $(OBJ)
-	@$(CROSS)gcc -static -no-pie $(WRAP) -o $@ $^
+	@$(HOST32)gcc -static -no-pie $(WRAP) -o $@ $^
 $(OUT)/%.debug: $(OUT)/$(HERE)/test_%.debug.o $(DEBUG_OBJ)
-	@$(CROSS)gcc -static -no-pie $(WRAP) -o $@ $^
+	@$(HOST32)gcc -static -no-pie $(WRAP) -o $@ $^
 
 # The prototypes of the served functions, made by MIG.
 $(OUT)/kernel/vm/user.o $(OUT)/kernel/vm/user.debug.o $(OUT)/$(HERE)/test_calls.o \
