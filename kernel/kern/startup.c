@@ -26,7 +26,7 @@
 
 static void init_all(void)
 {
-    vm_init();
+    page_init();
     timer_init_all();
     sched_init();
     port_init();

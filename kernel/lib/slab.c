@@ -8,7 +8,6 @@
 #include "lib/slab.h"
 #include <stdbool.h>
 #include "lib/assert.h"
-#include "lib/printf.h"
 #include "lib/string.h"
 
 #define SLAB_PAGE 4096u
@@ -119,19 +118,18 @@ static void mark_free(const struct slab_cache *cache, void *object)
 
 void slab_cache_init(struct slab_cache *cache, const char *name, size_t size)
 {
-    kassert(size >= 1 && size <= KMALLOC_LARGEST_OBJECT);
-    cache->name = name;
-    cache->object_size = size < 16 ? 16 : (size + 7) & ~7u;
-    cache->slot_size = cache->object_size + SLOT_EXTRA;
-    list_init(&cache->partial);
-    list_init(&cache->link);
-    cache->in_use = 0;
-    cache->pages = 0;
+    *cache = (struct slab_cache)SLAB_CACHE(*cache, name, size);
 }
 
 static struct slab *slab_of(const void *object)
 {
     return (struct slab *)((uintptr_t)object & ~(uintptr_t)(SLAB_PAGE - 1));
+}
+
+// Where the slot of that number begins in its page.
+static uint32_t slot_offset(const struct slab_cache *cache, uint32_t number)
+{
+    return SLAB_HEADER + number * (cache->object_size + SLOT_EXTRA);
 }
 
 // Gives the cache one more page; NULL when memory is short.
@@ -141,6 +139,7 @@ static struct slab *cache_grow(struct slab_cache *cache)
 
     if (slab == NULL)
         return NULL;
+    kassert(cache->object_size <= KMALLOC_LARGEST_OBJECT);
     if (list_empty(&cache->link))
         list_insert_tail(&caches, &cache->link);
     slab->cache = cache;
@@ -148,22 +147,18 @@ static struct slab *cache_grow(struct slab_cache *cache)
     slab->used = 0;
     slab->carved = 0;
     list_insert_head(&cache->partial, &slab->link);
-    cache->pages++;
     return slab;
 }
 
 static void slab_give_back(struct slab *slab)
 {
     list_remove(&slab->link);
-    slab->cache->pages--;
     slab_page_free(slab, 0);
 }
 
 static bool slab_full(const struct slab *slab)
 {
-    uint32_t size = slab->cache->slot_size;
-
-    return slab->free == 0 && SLAB_HEADER + slab->carved * size + size > SLAB_PAGE;
+    return slab->free == 0 && slot_offset(slab->cache, slab->carved + 1) > SLAB_PAGE;
 }
 
 void *slab_alloc(struct slab_cache *cache)
@@ -176,7 +171,7 @@ void *slab_alloc(struct slab_cache *cache)
         return NULL;
     fresh = slab->free == 0;
     if (fresh) {
-        object = (char *)slab + SLAB_HEADER + slab->carved++ * cache->slot_size;
+        object = (char *)slab + slot_offset(cache, slab->carved++);
     } else {
         object = (char *)slab + slab->free;
         slab->free = *free_link(cache, object);
@@ -221,30 +216,15 @@ void slab_reap(void)
     }
 }
 
-void slab_report(void)
-{
-    list_for_each(c, &caches) {
-        struct slab_cache *cache = container_of(c, struct slab_cache, link);
-
-        printf("%s: %u objects of %u bytes in %u pages\n", cache->name, cache->in_use,
-               (unsigned)cache->object_size, cache->pages);
-    }
-}
-
 // ---- kmalloc -------------------------------------------------------------------------------
 
 // 2040, 1360, 1016, 680 are the largest sizes of which 2, 3, 4, 6 fit in a page.
-#define SIZES 13
-#define SIZE_CACHE(i, bytes)                                                                  \
-    [i] = {.name = "kmalloc-" #bytes, .object_size = (bytes), .slot_size = (bytes) + SLOT_EXTRA, \
-           .partial = {&sizes[i].partial, &sizes[i].partial},                                \
-           .link = {&sizes[i].link, &sizes[i].link}}
+#define SIZE(i, bytes) [i] = SLAB_CACHE(sizes[i], "kmalloc-" #bytes, bytes)
 
-static struct slab_cache sizes[SIZES] = {
-    SIZE_CACHE(0, 16),   SIZE_CACHE(1, 32),   SIZE_CACHE(2, 48),    SIZE_CACHE(3, 64),
-    SIZE_CACHE(4, 96),   SIZE_CACHE(5, 128),  SIZE_CACHE(6, 192),   SIZE_CACHE(7, 256),
-    SIZE_CACHE(8, 400),  SIZE_CACHE(9, 680),  SIZE_CACHE(10, 1016), SIZE_CACHE(11, 1360),
-    SIZE_CACHE(12, 2040),
+static struct slab_cache sizes[] = {
+    SIZE(0, 16),  SIZE(1, 32),   SIZE(2, 48),  SIZE(3, 64),  SIZE(4, 96),
+    SIZE(5, 128), SIZE(6, 192),  SIZE(7, 256), SIZE(8, 400), SIZE(9, 680),
+    SIZE(10, 1016), SIZE(11, 1360), SIZE(12, 2040),
 };
 
 // By size in units of eight bytes, rounded up.

@@ -16,16 +16,18 @@
 #include "lib/list.h"
 
 struct slab_cache {
-    const char *name;    // for reports
+    const char *name;    // for panics
     uint32_t object_size; // bytes, rounded up to 8, at least 16
-    uint32_t slot_size;  // from one object to the next: the same, and the debug build's guard
     struct list partial; // pages with at least one free object
     unsigned in_use;     // objects handed out
-    unsigned pages;      // pages held
-    struct list link;    // on the list of the caches that have had a page (slab_reap, slab_report)
+    struct list link;    // on the list of the caches that have had a page (slab_reap)
 };
 
-// `name` must stay valid. `size` is 1 … 2040 bytes.
+// The initial value of `cache`, a variable: objects of `size` bytes, 1 … 2040.
+#define SLAB_CACHE(cache, title, size)                                                        \
+    {.name = (title), .object_size = (size) < 16 ? 16 : ((size) + 7) & ~7u,                   \
+     .partial = {&(cache).partial, &(cache).partial}, .link = {&(cache).link, &(cache).link}}
+// The same while the kernel runs. `name` must stay valid.
 void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
 // Returns NULL when memory is short.
 void *slab_alloc(struct slab_cache *cache);
@@ -40,8 +42,6 @@ void kfree(void *memory);
 size_t slab_bytes_in_use(void);
 // Gives the pages back in which no object is in use.
 void slab_reap(void);
-// Prints each cache's objects in use and pages.
-void slab_report(void);
 
 // Provided by vm/page.c: 2^order contiguous, directly mapped pages; NULL when there are none.
 void *slab_page_alloc(unsigned order);

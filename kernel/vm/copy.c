@@ -12,25 +12,20 @@
 #include "vm/object.h"
 #include "vm/page.h"
 
-static struct slab_cache copy_cache;
-static struct slab_cache segment_cache;
-
-void vm_copy_init_module(void)
-{
-    slab_cache_init(&copy_cache, "memory copy", sizeof(struct vm_map_copy));
-    slab_cache_init(&segment_cache, "copy segment", sizeof(struct copy_segment));
-}
+struct slab_cache vm_copy_cache =
+    SLAB_CACHE(vm_copy_cache, "memory copy", sizeof(struct vm_map_copy));
+static struct slab_cache segment_cache =
+    SLAB_CACHE(segment_cache, "copy segment", sizeof(struct copy_segment));
 
 // ---- the structure -------------------------------------------------------------------------
 
 static struct vm_map_copy *copy_create(vm_size_t size, vm_offset_t offset)
 {
-    struct vm_map_copy *copy = slab_alloc(&copy_cache);
+    struct vm_map_copy *copy = slab_alloc(&vm_copy_cache);
 
     if (copy == NULL)
         return NULL;
     *copy = (struct vm_map_copy){.size = size, .offset = offset, .last = &copy->first};
-    vm_counts.copies++;
     return copy;
 }
 
@@ -60,8 +55,7 @@ void copy_free(struct vm_map_copy *copy)
         next = s->next;
         slab_free(&segment_cache, s);
     }
-    slab_free(&copy_cache, copy);
-    vm_counts.copies--;
+    slab_free(&vm_copy_cache, copy);
 }
 
 void vm_map_copy_discard(struct vm_map_copy *copy)

@@ -11,16 +11,12 @@
 
 #define REMOVE_BUDGET 64 // pages unmapped per step: some 10,000 instructions
 
-static struct slab_cache entry_cache;
+struct slab_cache vm_entry_cache =
+    SLAB_CACHE(vm_entry_cache, "map entry", sizeof(struct vm_map_entry));
 
 static struct vm_map_entry *entry_of(const struct tree_node *n)
 {
     return n == NULL ? NULL : container_of(n, struct vm_map_entry, node);
-}
-
-void entry_init_module(void)
-{
-    slab_cache_init(&entry_cache, "map entry", sizeof(struct vm_map_entry));
 }
 
 // ---- order and summary ---------------------------------------------------------------------
@@ -250,7 +246,7 @@ bool map_is_free(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 
 struct vm_map_entry *entry_create(vm_offset_t start, vm_offset_t end)
 {
-    struct vm_map_entry *e = slab_alloc(&entry_cache);
+    struct vm_map_entry *e = slab_alloc(&vm_entry_cache);
 
     if (e == NULL)
         return NULL;
@@ -261,15 +257,13 @@ struct vm_map_entry *entry_create(vm_offset_t start, vm_offset_t end)
         .max_protection = VM_PROT_ALL,
         .inheritance = VM_INHERIT_DEFAULT,
     };
-    vm_counts.entries++;
     return e;
 }
 
 void entry_destroy(struct vm_map_entry *entry)
 {
     vm_object_deallocate(entry->object);
-    slab_free(&entry_cache, entry);
-    vm_counts.entries--;
+    slab_free(&vm_entry_cache, entry);
 }
 
 void entry_insert(struct vm_map *map, struct vm_map_entry *entry)

@@ -9,9 +9,6 @@
 
 #include "vm/map.h"
 
-void entry_init_module(void);
-void vm_map_init_module(void);  // map.c
-void vm_copy_init_module(void); // copy.c
 void map_entries_init(struct vm_map *map); // a map without entries
 
 // The entry with `address` in it, NULL if there is none.

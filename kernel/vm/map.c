@@ -14,29 +14,23 @@
 
 #define FORK_STRIDE 32 // entries copied between two preemption points
 
-static struct slab_cache map_cache;
-
-void vm_map_init_module(void)
-{
-    slab_cache_init(&map_cache, "address map", sizeof(struct vm_map));
-}
+struct slab_cache vm_map_cache = SLAB_CACHE(vm_map_cache, "address map", sizeof(struct vm_map));
 
 // ---- life ----------------------------------------------------------------------------------
 
 struct vm_map *vm_map_create(void)
 {
-    struct vm_map *map = slab_alloc(&map_cache);
+    struct vm_map *map = slab_alloc(&vm_map_cache);
 
     if (map == NULL)
         return NULL;
     if (!pmap_init(&map->pmap)) {
-        slab_free(&map_cache, map);
+        slab_free(&vm_map_cache, map);
         return NULL;
     }
     map->refs = 1;
     map->alive = true;
     map_entries_init(map);
-    vm_counts.maps++;
     return map;
 }
 
@@ -63,8 +57,7 @@ void vm_map_deallocate(struct vm_map *map)
     }
     vm_map_shutdown(map);
     pmap_destroy(&map->pmap);
-    slab_free(&map_cache, map);
-    vm_counts.maps--;
+    slab_free(&vm_map_cache, map);
 }
 
 unsigned vm_map_resident(struct vm_map *map)

@@ -22,6 +22,7 @@
 #include <mach/vm_prot.h>
 #include <mach/vm_inherit.h>
 #include <mach/vm_region.h>
+#include "lib/slab.h"
 #include "lib/tree.h"
 #include "x86/pmap.h"
 
@@ -125,12 +126,8 @@ kern_return_t vm_map_copy_from_physical(uintptr_t physical, vm_size_t size,
 // pager failed; KERN_RESOURCE_SHORTAGE; KERN_ABORTED: the wait was interrupted.
 kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protection);
 
-// ---- boot (vm/vm.c) ----
-void vm_init(void); // page_init, caches; before anything else that allocates
 struct vm_map *current_map(void); // implemented by kern/task.c
-struct vm_counts {
-    unsigned maps, entries, objects, copies;
-};
-extern struct vm_counts vm_counts;
+// How many there are of each: in_use.
+extern struct slab_cache vm_map_cache, vm_entry_cache, vm_object_cache, vm_copy_cache;
 
 #endif

@@ -10,21 +10,17 @@
 #include "vm/map.h"
 #include "vm/page.h"
 
-static struct slab_cache object_cache;
+struct slab_cache vm_object_cache =
+    SLAB_CACHE(vm_object_cache, "memory object", sizeof(struct vm_object));
 kern_return_t (*vm_pager_request)(struct vm_object *object, vm_offset_t offset, vm_prot_t access);
 unsigned vm_object_upsets;
 unsigned vm_object_pages_copied, vm_object_pages_asked;
-
-void vm_object_init_module(void)
-{
-    slab_cache_init(&object_cache, "memory object", sizeof(struct vm_object));
-}
 
 // ---- life ----------------------------------------------------------------------------------
 
 struct vm_object *vm_object_create(vm_size_t size)
 {
-    struct vm_object *object = slab_alloc(&object_cache);
+    struct vm_object *object = slab_alloc(&vm_object_cache);
 
     if (object == NULL)
         return NULL;
@@ -37,7 +33,6 @@ struct vm_object *vm_object_create(vm_size_t size)
     object->backing_offset = 0;
     list_init(&object->pending);
     waitq_init(&object->busy_wait);
-    vm_counts.objects++;
     return object;
 }
 
@@ -61,8 +56,7 @@ void vm_object_deallocate(struct vm_object *object)
         while (!list_empty(&object->pending))
             pending_drop(container_of(object->pending.next, struct page, link));
         page_tree_clear(&object->pages);
-        slab_free(&object_cache, object);
-        vm_counts.objects--;
+        slab_free(&vm_object_cache, object);
         object = backing;
     }
 }

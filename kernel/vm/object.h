@@ -76,6 +76,4 @@ struct page *vm_object_pending(struct vm_object *object, vm_offset_t offset);
 // thread that waits for it gets KERN_MEMORY_ERROR (and the others ask again).
 void vm_object_answer(struct vm_object *object, vm_offset_t offset, kern_return_t result);
 
-void vm_object_init_module(void);
-
 #endif

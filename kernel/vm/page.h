@@ -56,7 +56,6 @@ unsigned pages_total(void);
 bool page_adopt(struct page *page);
 
 // ---- where pages are mapped (vm/page_map.c) ----
-void page_map_init(void);
 // Maps the page at `address`, replacing what was mapped there. False when memory is short: then
 // nothing is mapped there.
 bool page_map(struct page *page, struct pmap *pmap, uintptr_t address, vm_prot_t protection);

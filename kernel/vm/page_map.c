@@ -7,12 +7,8 @@
 #include "lib/slab.h"
 #include "vm/page.h"
 
-static struct slab_cache mapping_cache;
-
-void page_map_init(void)
-{
-    slab_cache_init(&mapping_cache, "page mapping", sizeof(struct page_mapping));
-}
+static struct slab_cache mapping_cache =
+    SLAB_CACHE(mapping_cache, "page mapping", sizeof(struct page_mapping));
 
 static bool mapping_add(struct page *page, struct pmap *pmap, uintptr_t address)
 {

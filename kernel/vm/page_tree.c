@@ -10,14 +10,8 @@
 
 #define REAP_NODES 16 // dead nodes taken apart per release: at most some 10,000 instructions
 
-static struct slab_cache node_cache;
+static struct slab_cache node_cache = SLAB_CACHE(node_cache, "page node", sizeof(struct page_node));
 static struct page_node *dead_nodes;
-
-void page_tree_init_module(void)
-{
-    slab_cache_init(&node_cache, "page node", sizeof(struct page_node));
-    dead_nodes = NULL;
-}
 
 // ---- nodes ---------------------------------------------------------------------------------
 

@@ -47,8 +47,6 @@ struct page_tree {
     uint32_t base;          // the object's page 0 has this number: copies keep the numbering
 };
 
-void page_tree_init_module(void);
-
 static inline void page_tree_init(struct page_tree *t)
 {
     t->root = 0;

@@ -225,8 +225,8 @@ struct resources resources_now(void)
 {
     page_tree_reap_all();
     slab_reap();
-    return (struct resources){vm_counts.maps,   vm_counts.entries,   vm_counts.objects,
-                              vm_counts.copies, slab_bytes_in_use(), pages_free()};
+    return (struct resources){vm_map_cache.in_use,  vm_entry_cache.in_use, vm_object_cache.in_use,
+                              vm_copy_cache.in_use, slab_bytes_in_use(),   pages_free()};
 }
 
 void check_resources(struct resources before)

@@ -98,7 +98,7 @@ void fake_boot(unsigned megabytes, unsigned module_pages)
     boot_info.regions[1].end = size - module;
     boot_info.module_start = size - module;
     boot_info.module_end = size;
-    vm_init();
+    page_init();
 }
 
 // ---- allocations that fail ----
