@@ -283,20 +283,20 @@ void machine_page_free(uintptr_t physical)
 
 // ---- the start -----------------------------------------------------------------------------
 
-// Takes the room for the page array off the first region that has it.
-static void place_pages(struct boot_region *regions, unsigned count)
+// Takes the room for the page array off the first stretch of memory that has it.
+static void place_pages(void)
 {
-    uint32_t size = (frame_count * sizeof(struct page) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    uint32_t size = round_page(frame_count * sizeof(struct page));
+    uintptr_t start = 0, end = 0;
 
-    for (unsigned i = 0; i < count; i++) {
-        if (regions[i].end - regions[i].start < size)
-            continue;
-        pages = phys_to_virt(regions[i].start);
-        regions[i].start += size;
-        memset(pages, 0, size);
-        return;
+    while (end - start < size) {
+        start = end;
+        if (!boot_memory_next(&start, &end))
+            panic("no memory for the table of pages: %u bytes", (unsigned)size);
     }
-    panic("no memory for the table of pages: %u bytes", (unsigned)size);
+    boot_memory_add(start, start + size, false);
+    pages = phys_to_virt(start);
+    memset(pages, 0, size);
 }
 
 // Frees the frames [frame, end) in the largest blocks that their addresses allow.
@@ -318,22 +318,15 @@ static void free_frames(uint32_t frame, uint32_t end)
 
 void page_init(void)
 {
-    struct boot_region regions[BOOT_REGIONS_MAX];
-    unsigned count = boot_info.region_count;
-    uintptr_t end = boot_info.module_end;
+    uintptr_t start = 0, end;
 
-    memcpy(regions, boot_info.regions, sizeof(regions));
-    for (unsigned i = 0; i < count; i++)
-        if (regions[i].end > end)
-            end = regions[i].end;
-    frame_count = (end + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    frame_count = boot_info.memory_end >> PAGE_SHIFT;
     for (unsigned i = 0; i < ORDERS; i++)
         list_init(&blocks[i]);
     list_init(&stock);
-    stock_count = free_count = total_count = 0;
-    place_pages(regions, count);
-    for (unsigned i = 0; i < count; i++)
-        free_frames(regions[i].start >> PAGE_SHIFT, regions[i].end >> PAGE_SHIFT);
+    place_pages();
+    for (; boot_memory_next(&start, &end); start = end)
+        free_frames(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
     reserve = total_count / RESERVE_SHARE;
     if (reserve < RESERVE_MIN)
         reserve = RESERVE_MIN;

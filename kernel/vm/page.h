@@ -38,7 +38,7 @@ struct page {
     uint32_t index;              // on vm_object.pending: which page of the object it will be
 } __attribute__((aligned(8)));
 
-void page_init(void);            // gives all of boot_info's regions to the free lists
+void page_init(void);            // gives all usable memory to the free lists
 // One holder, not cleared. NULL when memory for users is short.
 struct page *page_alloc(void);
 struct page *page_alloc_zeroed(void);
@@ -51,7 +51,7 @@ void *page_address(const struct page *page); // in the kernel's direct map
 void page_copy(struct page *to, const struct page *from);
 unsigned pages_free(void);
 unsigned pages_total(void);
-// A page outside boot_info's regions (the boot module) becomes an ordinary page with one holder.
+// A page of memory that is not usable (the boot module) becomes an ordinary page with one holder.
 // False when it is none of those.
 bool page_adopt(struct page *page);
 

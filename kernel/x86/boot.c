@@ -2,21 +2,18 @@
 // From boot/start.asm to kernel_main: copies what the loader left into boot_info, then sets up the
 // machine.
 //
-// Nothing of the loader's is needed afterwards but the module, so the regions of usable memory are
+// Nothing of the loader's is needed afterwards but the module, so the usable memory (memory.c) is
 // what the memory map says, without the first MiB, the kernel and the module.
 // Read next: kern/startup.c.
 #include "x86/boot.h"
 #include "lib/assert.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "x86/console.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
-#include "x86/line.h"
 #include "x86/machine.h"
 #include "x86/multiboot.h"
 #include "x86/pmap.h"
-#include "x86/regions.h"
 #include "x86/upcall.h"
 
 #define LOW_MEMORY_END 0x100000u
@@ -67,105 +64,60 @@ static void module_find(const struct multiboot_info *info)
     boot_info.module_end = module->end;
 }
 
-// The end of usable memory, taken or not: the direct map ends there, so that a wild pointer above
-// it faults.
-static uintptr_t memory_end;
-
-static uintptr_t clip(uint64_t address)
+// One statement of the loader's about memory. Returns how many bytes of it lie too high.
+static uint64_t memory_take(uint64_t start, uint64_t size, bool usable)
 {
-    return address < DIRECT_MAP_MAX ? (uintptr_t)address : DIRECT_MAP_MAX;
+    uint64_t end = start + size < start ? UINT64_MAX : start + size;
+    uint64_t reached = end < DIRECT_MAP_MAX ? end : DIRECT_MAP_MAX;
+
+    if (start >= DIRECT_MAP_MAX)
+        return end - start;
+    boot_memory_add((uintptr_t)start, (uintptr_t)reached, usable);
+    if (usable && reached > boot_info.memory_end)
+        boot_info.memory_end = (uintptr_t)reached;
+    return end - reached;
 }
 
-// Calls `change` for the map's entries that are usable, or for those that are not.
-static void map_apply(const struct multiboot_info *info, bool usable, struct regions *list,
-                      void (*change)(struct regions *, uintptr_t, uintptr_t))
-{
-    const char *at = loader_data(info->map, info->map_length, "memory map");
-    const char *end = at + info->map_length;
-
-    while (at + sizeof(struct multiboot_map_entry) <= end) {
-        const struct multiboot_map_entry *e = (const struct multiboot_map_entry *)at;
-        uint64_t last = e->base + e->length;
-
-        if (last < e->base)
-            last = UINT64_MAX;
-        if (e->type == MULTIBOOT_MAP_USABLE && clip(last) > memory_end)
-            memory_end = clip(last);
-        if ((e->type == MULTIBOOT_MAP_USABLE) == usable)
-            change(list, clip(e->base), clip(last));
-        at += e->size + sizeof e->size;
-    }
-}
-
-// Bytes of usable memory that lie too high for the direct map.
-static uint64_t map_unreachable(const struct multiboot_info *info)
-{
-    const char *at = phys_to_virt(info->map);
-    const char *end = at + info->map_length;
-    uint64_t bytes = 0;
-
-    while (at + sizeof(struct multiboot_map_entry) <= end) {
-        const struct multiboot_map_entry *e = (const struct multiboot_map_entry *)at;
-        uint64_t last = e->base + e->length;
-        uint64_t first = e->base > DIRECT_MAP_MAX ? e->base : DIRECT_MAP_MAX;
-
-        if (e->type == MULTIBOOT_MAP_USABLE && last > first)
-            bytes += last - first;
-        at += e->size + sizeof e->size;
-    }
-    return bytes;
-}
-
-static void memory_find(const struct multiboot_info *info, struct regions *list)
+static void memory_find(const struct multiboot_info *info)
 {
     uint64_t unreachable = 0;
 
     if (info->flags & MULTIBOOT_MAP) {
-        map_apply(info, true, list, regions_add);
-        map_apply(info, false, list, regions_cut); // where both are said, believe the worse
-        unreachable = map_unreachable(info);
-    } else if (info->flags & MULTIBOOT_MEMORY) {
-        uint64_t end = LOW_MEMORY_END + (uint64_t)info->mem_upper * 1024;
+        const char *at = loader_data(info->map, info->map_length, "memory map");
+        const char *end = at + info->map_length;
 
-        regions_add(list, LOW_MEMORY_END, clip(end));
-        memory_end = clip(end);
-        unreachable = end - clip(end);
+        while (at + sizeof(struct multiboot_map_entry) <= end) {
+            const struct multiboot_map_entry *e = (const struct multiboot_map_entry *)at;
+            bool usable = e->type == MULTIBOOT_MAP_USABLE;
+            uint64_t beyond = memory_take(e->base, e->length, usable);
+
+            unreachable += usable ? beyond : 0;
+            at += e->size + sizeof e->size;
+        }
+    } else if (info->flags & MULTIBOOT_MEMORY) {
+        unreachable = memory_take(LOW_MEMORY_END, info->mem_upper * 1024ull, true);
     } else {
         panic("the boot loader does not say how much memory there is");
     }
+    boot_memory_add(0, LOW_MEMORY_END, false);
+    boot_memory_add(LOW_MEMORY_END, virt_to_phys(kernel_end), false);
+    boot_memory_add(boot_info.module_start, boot_info.module_end, false);
     if (unreachable)
         printf("boot: %u MiB of memory above 896 MiB are not used\n",
                (unsigned)(unreachable >> 20));
 }
 
-static void regions_take(struct regions *list)
-{
-    regions_cut(list, 0, LOW_MEMORY_END);
-    regions_cut(list, LOW_MEMORY_END, virt_to_phys(kernel_end));
-    regions_cut(list, boot_info.module_start, boot_info.module_end);
-    regions_align(list, PAGE_SIZE);
-    if (list->dropped)
-        printf("boot: the memory map is in too many pieces; %u KiB are not used\n",
-               (unsigned)(list->dropped >> 10));
-    if (list->count == 0)
-        panic("no usable memory is left beside the kernel and its boot archive");
-    boot_info.region_count = list->count;
-    memcpy(boot_info.regions, list->at, sizeof boot_info.regions);
-}
-
 // `physical` is where the loader put its information.
 __attribute__((noreturn)) void boot_main(uint32_t physical)
 {
-    static struct regions list;
     const struct multiboot_info *info;
 
     console_init();
     info = loader_data(physical, sizeof *info, "information");
     command_line_copy(info);
     module_find(info);
-    memory_find(info, &list);
-    regions_take(&list);
-    pmap_bootstrap(memory_end);
+    memory_find(info);
+    pmap_bootstrap(boot_info.memory_end);
     descriptors_init();
     fpu_init();
     interrupt_init();

@@ -6,28 +6,24 @@
 #include <stdint.h>
 #include <stdbool.h>
 
-#define BOOT_REGIONS_MAX 32
-
-// Usable physical memory, page-aligned, ascending, below DIRECT_MAP_MAX; the kernel image, its boot
-// data and the module are already cut out.
-struct boot_region {
-    uintptr_t start, end;
-};
-
 struct boot_info {
     char command_line[1024];
-    unsigned region_count;
-    struct boot_region regions[BOOT_REGIONS_MAX];
+    uintptr_t memory_end; // of usable memory, taken or not
     uintptr_t module_start, module_end; // the boot archive, physical; page-aligned start
 };
 
 extern struct boot_info boot_info;
 
+// ---- physical memory (x86/memory.c) ----
+// [start, end) is usable as far as it is whole pages, or no page that it touches is.
+void boot_memory_add(uintptr_t start, uintptr_t end, bool usable);
+// The first stretch of usable memory that ends above *start, as far as it lies above *start: whole
+// pages, below DIRECT_MAP_MAX, without the kernel, the boot data and the module. False: none.
+bool boot_memory_next(uintptr_t *start, uintptr_t *end);
+
 // The value of `key` on the command line ("minato.seed=7": key "minato.seed"), copied to `value`.
 // False when it is not there.
 bool boot_option(const char *key, char *value, unsigned size);
-
-void console_putc(char c); // the kernel's own words, straight to the serial port
 
 // Exit statuses of the kernel's own; 0 … 125 are for whoever ends a batch run.
 #define MACHINE_STATUS_REFUSED 126 // a processor or loader that will not do (boot/check.asm)

@@ -8,7 +8,7 @@
 // does not drift.
 #include "x86/interrupt.h"
 #include "x86/io.h"
-#include "x86/line.h"
+#include "x86/machine.h"
 #include "x86/upcall.h"
 
 #define PIT_CHANNEL0 0x40

@@ -2,10 +2,9 @@
 // The serial port, polled: for what the kernel itself has to say, which is little. The console
 // server drives the same port for everybody else; a message of the kernel may fall between its
 // characters.
-#include "x86/console.h"
 #include "lib/printf.h"
-#include "x86/boot.h"
 #include "x86/io.h"
+#include "x86/machine.h"
 
 #define COM1 0x3F8
 #define INTERRUPT_ENABLE (COM1 + 1)
@@ -30,7 +29,6 @@ void console_init(void)
     io_out8(LINE_CONTROL, EIGHT_BITS);
     io_out8(FIFO_CONTROL, FIFO_ON_AND_CLEAR);
     io_out8(MODEM_CONTROL, DTR_RTS);
-    printf_set_sink(console_putc);
 }
 
 static void serial_put(uint8_t byte)

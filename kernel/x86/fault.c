@@ -13,9 +13,7 @@
 #include <mach/exception.h>
 #include "x86/cpu.h"
 #include "x86/io.h"
-#include "x86/line.h"
 #include "x86/machine.h"
-#include "x86/panic.h"
 #include "x86/pmap.h"
 #include "x86/upcall.h"
 

@@ -45,6 +45,10 @@ __attribute__((noreturn)) void double_fault(void);
 extern const char return_load_es[], return_load_ds[], return_iret[];
 extern const char sysenter_entry[], sysenter_entry_end[], sysenter_traced[];
 
+// Panics with the registers of `frame` and a back trace from there (panic.c).
+__attribute__((noreturn, format(printf, 2, 3))) void panic_frame(const struct trap_frame *frame,
+                                                                 const char *format, ...);
+
 struct table_register;
 // Loads the tables and the segment registers from them (switch.asm).
 void descriptors_load(const struct table_register *gdtr, const struct table_register *idtr);

@@ -9,7 +9,7 @@
 #include "lib/assert.h"
 #include "x86/fault.h"
 #include "x86/io.h"
-#include "x86/line.h"
+#include "x86/machine.h"
 
 #define PIC1 0x20 // command; data is the port after it
 #define PIC2 0xA0

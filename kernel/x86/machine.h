@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the files behind context.h share: who runs, and the parts of a switch.
+// What the files of kernel/x86 share among themselves: who runs, the parts of a switch, and how each
+// part of the machine is set up.
 #ifndef X86_MACHINE_H
 #define X86_MACHINE_H
 
@@ -67,5 +68,12 @@ uint32_t debug_take_status(void); // DR6, which it clears
 // io_ports.c
 bool io_ports_load(void);  // a #GP of the user: true when the ports were not loaded yet
 void io_ports_unload(void);
+
+// ---- setting up, and interrupts ----
+void console_init(void);
+void interrupt_init(void);             // every line masked but the timer's
+void interrupt_line(unsigned line);    // it was raised; interrupts are off
+void clock_start(void);                // starts the time
+void clock_interrupt(void);            // the timer's line was raised
 
 #endif

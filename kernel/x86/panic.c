@@ -3,8 +3,8 @@
 //
 // The back trace follows the frame pointers. It names the function of each return address minus
 // one: a call that never returns may be the last instruction of its function, and its return
-// address that of the next one. Read next: ksyms.h.
-#include "x86/panic.h"
+// address that of the next one.
+#include "x86/fault.h"
 #include <stdarg.h>
 #include <stddef.h>
 #include "lib/assert.h"
@@ -12,11 +12,17 @@
 #include "x86/boot.h"
 #include "x86/cpu.h"
 #include "x86/io.h"
-#include "x86/ksyms.h"
 #include "x86/pmap.h"
 #include "x86/upcall.h"
 
 #define TRACE_MAX 32
+
+// The kernel's own symbols, sorted by address; made at link time by tools/ksyms.
+extern const struct ksym {
+    uint32_t address;
+    const char *name;
+} ksyms[];
+extern const uint32_t ksym_count;
 
 extern const char kernel_text_start[], kernel_text_end[]; // linker.ld
 
@@ -26,7 +32,8 @@ struct call_frame {
     uintptr_t return_address;
 };
 
-const char *ksym_find(uintptr_t address, uint32_t *offset)
+// The function that `address` lies in, and how far; NULL when it lies in none.
+static const char *ksym_find(uintptr_t address, uint32_t *offset)
 {
     uint32_t low = 0, high = ksym_count;
 

@@ -91,11 +91,10 @@ void fake_boot(unsigned megabytes, unsigned module_pages)
              0) != at)
         panic("no memory at %p", at);
     memset(at, 0x5a, size); // nobody may count on zeros
-    boot_info.region_count = 2;
-    boot_info.regions[0].start = 0x1000;
-    boot_info.regions[0].end = 0x9f000;
-    boot_info.regions[1].start = 0x100000;
-    boot_info.regions[1].end = size - module;
+    boot_memory_add(0x1000, 0x9f000, true);
+    boot_memory_add(0x100000, size, true);
+    boot_memory_add(size - module, size, false);
+    boot_info.memory_end = size;
     boot_info.module_start = size - module;
     boot_info.module_end = size;
     page_init();

@@ -19,11 +19,9 @@ static void take(uintptr_t physical, unsigned pages)
 {
     for (unsigned i = 0; i < pages; i++) {
         uintptr_t at = physical + i * PAGE_SIZE;
-        bool inside = false;
+        uintptr_t usable = at, end;
 
-        for (unsigned r = 0; r < boot_info.region_count; r++)
-            inside |= at >= boot_info.regions[r].start && at < boot_info.regions[r].end;
-        CHECK(inside);
+        CHECK(boot_memory_next(&usable, &end) && usable == at);
         CHECK_EQ(taken[at >> PAGE_SHIFT]++, 0);
     }
 }
