@@ -95,7 +95,8 @@ test("Attributes are those of receive rights: KERN_INVALID_RIGHT for everything 
         end
         t.eq(mach.mach_port_set_attributes(self, name, LIMITS, {mpl_qlimit = 3}),
              mach.KERN_INVALID_RIGHT, "set, " .. what)
-        t.eq(mach.mach_port_set_mscount(self, name, 3), mach.KERN_INVALID_RIGHT, "mscount, " .. what)
+        t.eq(mach.mach_port_set_mscount(self, name, 3), mach.KERN_INVALID_RIGHT,
+             "mscount, " .. what)
         t.eq(mach.mach_port_set_seqno(self, name, 3), mach.KERN_INVALID_RIGHT, "seqno, " .. what)
     end
     t.eq({info(sender).mscount, info(sender).seqno, info(sender).queue_limit}, {0, 0, 5},

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Dead names: what becomes of the rights to a port that dies, in every space at once, and what a dead
--- name is good for: to keep its place until its holder lets go of it. Manual: mach_msg, "Port Rights".
+-- Dead names: what becomes of the rights to a port that dies, in every space at once, and what a
+-- dead name is good for: to keep its place until its holder lets go of it. Manual: mach_msg,
+-- "Port Rights".
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,

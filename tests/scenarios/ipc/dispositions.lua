@@ -3,8 +3,7 @@
 -- right each can be used on, as destination, as reply port and in the body.
 
 local self = mach.mach_task_self()
-local SEND, RECEIVE, ONCE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
-    mach.MACH_PORT_RIGHT_SEND_ONCE
+local SEND, RECEIVE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE
 local SET, DEAD_NAME = mach.MACH_PORT_RIGHT_PORT_SET, mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
@@ -284,8 +283,8 @@ function(t)
         t.eq(fetch(t, carrier).ports, {{DEAD, CARRIED[case[1]]}}, "received")
         t.eq(state(dead), {T_DEAD, case[2], 0, 0, 0}, "references")
     end
-    t.eq(mach.send{remote = carrier, disp = MAKE_SEND, local_port = dead, local_disp = MOVE_SEND}, 0,
-         "as reply port")
+    t.eq(mach.send{remote = carrier, disp = MAKE_SEND, local_port = dead,
+                   local_disp = MOVE_SEND}, 0, "as reply port")
     t.eq(fetch(t, carrier).remote, DEAD, "received")
     t.eq(carry(carrier, {{dead, MOVE_ONCE}}), 0, "the last reference")
     t.eq(state(dead), NOTHING, "the name is free")

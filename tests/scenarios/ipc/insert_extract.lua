@@ -205,7 +205,8 @@ test("Each disposition extracts what it would send, and says what arrived.", fun
         return right
     end
     local right = extract(0x100, MAKE_SEND, PORT_SEND)
-    t.eq({state(self, right), state(task, 0x100)}, {{T_SEND, 1, 1, 0}, {T_RECEIVE, 0, 1, 0}}, "made")
+    t.eq({state(self, right), state(task, 0x100)}, {{T_SEND, 1, 1, 0}, {T_RECEIVE, 0, 1, 0}},
+         "made")
     must(mach.mach_port_insert_right(task, 0x100, right, COPY_SEND), "insert_right")
     must(mach.mach_port_mod_refs(task, 0x100, SEND, 1), "mod_refs")
     t.eq(extract(0x100, COPY_SEND, PORT_SEND), right, "the same name again")
@@ -312,8 +313,8 @@ test("All of the port calls work on another task's space.", function(t)
     local kr, members = mach.mach_port_get_set_status(task, set)
     t.eq({kr, members}, {0, {port}}, "get_set_status")
     t.eq(mach.mach_port_rename(task, port, 0x4242), 0, "rename")
-    t.eq(mach.mach_port_set_attributes(task, 0x4242, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 9}), 0,
-         "set_attributes")
+    t.eq(mach.mach_port_set_attributes(task, 0x4242, mach.MACH_PORT_LIMITS_INFO,
+                                       {mpl_qlimit = 9}), 0, "set_attributes")
     local _, status = mach.mach_port_get_attributes(task, 0x4242, mach.MACH_PORT_RECEIVE_STATUS)
     t.eq({status.mps_qlimit, status.mps_pset}, {9, set}, "get_attributes")
     t.eq(mach.mach_port_mod_refs(task, 0x4242, RECEIVE, -1), 0, "mod_refs")

@@ -6,7 +6,7 @@ local self, host = mach.mach_task_self(), mach.mach_host_self()
 local RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
-local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
+local MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE
 local NDR = string.pack("<BBBBBBBB", 0, 0, 0, 0, 1, 0, 0, 0)
 
 local function must(kr, what)
@@ -51,9 +51,10 @@ test("MIG_BAD_ID: every id that no routine has, on every kind of port.", functio
     local kr, sem = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
     must(kr, "semaphore_create")
     local before = space()
-    for what, port in pairs{task = self, thread = mach.mach_thread_self(), host = host, sem = sem} do
-        for _, id in ipairs{0, 1, 71, 100, 1999, 2103, 2999, 3199, 3209, 3210, 3217, 3221, 3230, 3233,
-                            4199, 4299, 616999, 617099, 3125099, 999999999, 0x7fffffff - 100, -1,
+    local thread = mach.mach_thread_self()
+    for what, port in pairs{task = self, thread = thread, host = host, sem = sem} do
+        for _, id in ipairs{0, 1, 71, 100, 1999, 2103, 2999, 3199, 3209, 3210, 3217, 3221, 3230,
+                            3233, 4199, 4299, 616999, 617099, 3125099, 999999999, 0x7fffff9b, -1,
                             -2147483648, -303} do
             t.eq(call(port, id, NDR), mach.MIG_BAD_ID, ("%s, id %d"):format(what, id))
         end
@@ -72,7 +73,8 @@ function(t)
         t.eq(call(self, 3201, good:sub(1, length)), mach.MIG_BAD_ARGUMENTS, length .. " bytes")
     end
     for _, more in ipairs{4, 8, 100, 4000} do
-        t.eq(call(self, 3201, good .. ("\0"):rep(more)), mach.MIG_BAD_ARGUMENTS, more .. " bytes more")
+        t.eq(call(self, 3201, good .. ("\0"):rep(more)), mach.MIG_BAD_ARGUMENTS,
+             more .. " bytes more")
     end
     t.eq(call(self, 3201, good, {ports = {{name, MAKE_SEND}}}), mach.MIG_BAD_ARGUMENTS, "a right")
     t.eq(call(self, 3201, good, {ool = {{data = "x"}}}), mach.MIG_BAD_ARGUMENTS, "memory")
@@ -156,12 +158,14 @@ test("A name that is nothing is MACH_SEND_INVALID_DEST for every call on an obje
     destroy(stale)
     local dead = allocate(DEAD_NAME)
     for what, name in pairs{null = 0, DEAD = 0xffffffff, stale = stale, dead = dead} do
-        t.eq(mach.mach_port_allocate(name, RECEIVE), mach.MACH_SEND_INVALID_DEST, "allocate " .. what)
+        t.eq(mach.mach_port_allocate(name, RECEIVE), mach.MACH_SEND_INVALID_DEST,
+             "allocate " .. what)
         t.eq(mach.mach_port_deallocate(name, 5), mach.MACH_SEND_INVALID_DEST, "deallocate " .. what)
         t.eq(mach.mach_port_names(name), mach.MACH_SEND_INVALID_DEST, "names " .. what)
         t.eq(mach.mach_port_insert_right(name, 0x100, self, COPY_SEND), mach.MACH_SEND_INVALID_DEST,
              "insert_right " .. what)
-        t.eq(mach.vm_allocate(name, 0, 4096, true), mach.MACH_SEND_INVALID_DEST, "vm_allocate " .. what)
+        t.eq(mach.vm_allocate(name, 0, 4096, true), mach.MACH_SEND_INVALID_DEST,
+             "vm_allocate " .. what)
         t.eq(mach.task_suspend(name), mach.MACH_SEND_INVALID_DEST, "task_suspend " .. what)
         t.eq(mach.thread_suspend(name), mach.MACH_SEND_INVALID_DEST, "thread_suspend " .. what)
         t.eq(mach.semaphore_signal(name), mach.MACH_SEND_INVALID_DEST, "semaphore_signal " .. what)

@@ -146,8 +146,9 @@ end)
 
 test("A port dies with the task that received it.", function(t)
     local port = both()
-    local job = spawn.task(function() return mach.mach_port_type(mach.mach_task_self(), args.port) end,
-                           {}, {port = {port, MOVE_RECEIVE}})
+    local job = spawn.task(function()
+        return mach.mach_port_type(mach.mach_task_self(), args.port)
+    end, {}, {port = {port, MOVE_RECEIVE}})
     local ok = job:wait(900)
     t.eq(ok, true, "the child")
     for _ = 1, 100 do
@@ -192,7 +193,8 @@ test("Through its own send-once right or a right moved it is a circle as well.",
     t.eq(mach.send{remote = port, disp = MOVE_SEND, ports = {{port, MOVE_RECEIVE}}}, 0, "send")
     t.eq(mach.mach_port_type(self, port), mach.KERN_INVALID_NAME, "nothing is left")
     port = allocate()
-    t.eq(mach.send{remote = port, disp = MAKE_SEND, ool_ports = {{{port}, MOVE_RECEIVE}}}, 0, "send")
+    t.eq(mach.send{remote = port, disp = MAKE_SEND, ool_ports = {{{port}, MOVE_RECEIVE}}}, 0,
+         "send")
     t.eq(mach.mach_port_type(self, port), mach.KERN_INVALID_NAME, "nothing is left of an array")
     t.eq(host().ports, before, "ports in the kernel")
 end)

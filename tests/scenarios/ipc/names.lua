@@ -107,7 +107,9 @@ test("Names in use together are all different, also a thousand of them.", functi
     for i = 1, #names, 2 do destroy(names[i]) end
     for i = 1, #names do
         local want = i % 2 == 1 and NOTHING or mach.MACH_PORT_TYPE_DEAD_NAME
-        if type_of(names[i]) ~= want then t.fail(("%#x: %s"):format(names[i], type_of(names[i]))) end
+        if type_of(names[i]) ~= want then
+            t.fail(("%#x: %s"):format(names[i], type_of(names[i])))
+        end
     end
     for i = 2, #names, 2 do destroy(names[i]) end
 end)
@@ -131,7 +133,9 @@ test("mach_port_allocate_name gives any free name except the reserved two.", fun
             t.eq(type_of(name), mach.MACH_PORT_TYPE(right), ("type of %#x"):format(name))
         end
         destroy(table.unpack(made))
-        for _, name in ipairs(made) do t.eq(type_of(name), NOTHING, ("%#x is free"):format(name)) end
+        for _, name in ipairs(made) do
+            t.eq(type_of(name), NOTHING, ("%#x is free"):format(name))
+        end
     end
 end)
 
@@ -173,7 +177,8 @@ test("A chosen name and a kernel-chosen one never meet, in a slot in use or free
     local slot, taken = index(first) << 8, {}
     for offset = 1, 5 do
         local name = slot | (generation(first) + offset - 1) % GENERATIONS + 1
-        t.eq(mach.mach_port_allocate_name(self, RECEIVE, name), 0, ("allocate_name %#x"):format(name))
+        t.eq(mach.mach_port_allocate_name(self, RECEIVE, name), 0,
+             ("allocate_name %#x"):format(name))
         taken[#taken + 1] = name
     end
     local chosen = {}
@@ -247,7 +252,8 @@ test("A send right without its receive right keeps its place when renamed.", fun
     t.eq(type_of(name), mach.MACH_PORT_TYPE_SEND, "only the send right is left")
     t.eq(mach.mach_port_rename(self, name, 0x70000777), 0, "rename")
     local kr, msg = mach.receive{port = carrier, timeout = 0}
-    t.eq({kr, msg.ports}, {0, {{0x70000777, mach.MACH_MSG_TYPE_PORT_RECEIVE}}}, "the receive right joins")
+    t.eq({kr, msg.ports}, {0, {{0x70000777, mach.MACH_MSG_TYPE_PORT_RECEIVE}}},
+         "the receive right joins")
     t.eq(type_of(0x70000777), mach.MACH_PORT_TYPE_SEND_RECEIVE, "type")
     destroy(0x70000777, carrier)
 end)

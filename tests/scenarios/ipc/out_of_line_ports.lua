@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Out-of-line arrays of rights: all elements have one disposition; the receiver gets an array of its
--- own names in fresh memory. Manual: mach_msg.
+-- Out-of-line arrays of rights: all elements have one disposition; the receiver gets an array of
+-- its own names in fresh memory. Manual: mach_msg.
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
@@ -158,7 +158,8 @@ test("One bad element: MACH_SEND_INVALID_RIGHT, and all the others stay.", funct
         t.eq(carry(carrier, names, MOVE_SEND), mach.MACH_SEND_INVALID_RIGHT, "MOVE_SEND")
         t.eq(space(), before, "names")
     end
-    t.eq(carry(carrier, {a, a}, MOVE_RECEIVE), mach.MACH_SEND_INVALID_RIGHT, "twice the receive right")
+    t.eq(carry(carrier, {a, a}, MOVE_RECEIVE), mach.MACH_SEND_INVALID_RIGHT,
+         "twice the receive right")
     t.eq(space(), before, "names")
     destroy(carrier, a, b)
 end)

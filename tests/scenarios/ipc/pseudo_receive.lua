@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- MACH_SEND_TIMED_OUT and MACH_SEND_INTERRUPTED: the message comes back as if the sender had
--- received it, so that nothing that existed only in the message is lost: moved rights are there again
--- (maybe under other names), memory sent with `deallocate` is mapped again (maybe elsewhere), and the
--- message can be sent once more as it lies there. Manual: mach_msg, "Message Send".
+-- received it, so that nothing that existed only in the message is lost: moved rights are there
+-- again (maybe under other names), memory sent with `deallocate` is mapped again (maybe
+-- elsewhere), and the message can be sent once more as it lies there. Manual: mach_msg, "Message
+-- Send".
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE
@@ -81,8 +82,8 @@ test("A message that timed out comes back with its header as sent, not reversed.
     local port, reply = full_port(1), both(1)
     local msg = refused(t, {remote = port, disp = COPY_SEND, local_port = reply,
                             local_disp = COPY_SEND, id = 42, body = "abcdefgh"})
-    t.eq({msg.remote, msg.local_port, msg.id, msg.body, msg.size}, {port, reply, 42, "abcdefgh", 32},
-         "fields")
+    t.eq({msg.remote, msg.local_port, msg.id, msg.body, msg.size},
+         {port, reply, 42, "abcdefgh", 32}, "fields")
     t.eq(msg.bits, mach.MACH_MSGH_BITS(MOVE_SEND, MOVE_SEND), "each right is the caller's to move")
     t.eq(state(port), {T_BOTH, 2, 2, 0, 1}, "the destination right was received back")
     t.eq(state(reply), {T_BOTH, 2, 1, 0, 1}, "the reply right was received back")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Message queues: the limit, senders that wait for room and in which order they get it, what ignores
--- the limit, first in first out, and which of several waiting receivers is served. Manual: mach_msg,
--- mach_port_set_attributes; limits: include/mach/port.h.
+-- Message queues: the limit, senders that wait for room and in which order they get it, what
+-- ignores the limit, first in first out, and which of several waiting receivers is served.
+-- Manual: mach_msg, mach_port_set_attributes; limits: include/mach/port.h.
 
 local self = mach.mach_task_self()
 local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
@@ -25,7 +25,8 @@ local function port_with(limit)
     local name = allocate(RECEIVE)
     must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
     if limit then
-        must(mach.mach_port_set_attributes(self, name, LIMITS, {mpl_qlimit = limit}), "set_attributes")
+        must(mach.mach_port_set_attributes(self, name, LIMITS, {mpl_qlimit = limit}),
+             "set_attributes")
     end
     return name
 end
@@ -196,8 +197,8 @@ test("Waiting senders get in one by one, in the order in which they came.", func
     end
     for id = 0, 5 do
         take(t, port, id)
-        t.eq({info(port).senders, info(port).queue_length}, {math.max(4 - id, 0), id < 5 and 1 or 0},
-             "after message " .. id)
+        t.eq({info(port).senders, info(port).queue_length},
+             {math.max(4 - id, 0), id < 5 and 1 or 0}, "after message " .. id)
     end
     for id = 1, 5 do ends_with(t, jobs[id], 0, "sender " .. id) end
     destroy(port)

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 60
--- A seeded random walk over the whole port interface, beside a model of it in Lua: allocate, insert,
--- extract, mod_refs, deallocate, destroy, rename, sets, requests for all notifications, messages with
--- rights in header and body. After every step the result is as the model says, and the notifications
--- are; every few steps all names, references, counts and queues are. At the end all is destroyed and
--- not one port is left over in the kernel.
+-- A seeded random walk over the whole port interface, beside a model of it in Lua: allocate,
+-- insert, extract, mod_refs, deallocate, destroy, rename, sets, requests for all notifications,
+-- messages with rights in header and body. After every step the result is as the model says, and
+-- the notifications are; every few steps all names, references, counts and queues are. At the end
+-- all is destroyed and not one port is left over in the kernel.
 --
--- The model knows one space, and per port who holds what. It predicts results, not names: those it
--- learns from the kernel, and checks that they are the right ones or new.
+-- The model knows one space, and per port who holds what. It predicts results, not names: those
+-- it learns from the kernel, and checks that they are the right ones or new.
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE, SET, DEAD_RIGHT = mach.MACH_PORT_RIGHT_SEND,
@@ -39,7 +39,8 @@ end
 -- {kind = "dead", refs =} or {kind = "set", members =}; the first two may have request = true.
 -- A port is {name = of its send and receive right here, transit = the port whose queue carries its
 -- receive right, queue = messages, …}. A message is {id =, to = the port, by = PORT_SEND or
--- PORT_ONCE, rights = {{type, port}, …}}, the first of them the reply right; port may be NULL, DEAD.
+-- PORT_ONCE, rights = {{type, port}, …}}, the first of them the reply right; port may be NULL or
+-- DEAD.
 
 local function expect(id, value) expected[#expected + 1] = ("%d %s"):format(id, value or "") end
 
@@ -271,7 +272,8 @@ local function check_all(t, step)
         if entry.kind == "set" and kr == 0 then
             local count = 0
             for _ in pairs(entry.members) do count = count + 1 end
-            good = t.eq(info.members, count, ("step %d: members of %#x"):format(step, name)) and good
+            good = t.eq(info.members, count,
+                        ("step %d: members of %#x"):format(step, name)) and good
         end
     end
     return good
@@ -426,7 +428,8 @@ local function mod_refs()
     local right = pick{SEND, RECEIVE, ONCE, SET, DEAD_RIGHT}
     if entry and math.random(4) > 1 then
         right = entry.kind == "set" and SET or entry.kind == "dead" and DEAD_RIGHT or
-            entry.kind == "once" and ONCE or entry.send > 0 and math.random(3) > 1 and SEND or RECEIVE
+            entry.kind == "once" and ONCE or
+            entry.send > 0 and math.random(3) > 1 and SEND or RECEIVE
     end
     local what = ("mod_refs %d by %d"):format(right, delta)
     local kr = mach.mach_port_mod_refs(self, name, right, delta)
@@ -661,16 +664,17 @@ local function request()
     if holder[field] then expect(SEND_ONCE) end -- the previous right, dropped above
     if (holder[field] or false) ~= (previous ~= 0) then return what .. ": previous", 1, 0 end
     holder[field] = not cancel
-    if id == NO_SENDERS and not cancel and entry.port.srights == 0 and entry.port.mscount >= sync then
-        entry.port.no_senders = false
-        expect(NO_SENDERS, entry.port.mscount)
+    local port = entry.port
+    if id == NO_SENDERS and not cancel and port.srights == 0 and port.mscount >= sync then
+        port.no_senders = false
+        expect(NO_SENDERS, port.mscount)
     end
     return what, kr, 0
 end
 
-local STEPS = {allocate, allocate, insert_right, extract_right, mod_refs, deallocate, destroy, rename,
-               change_set, change_set, send, send, send, send, receive, receive, receive, request,
-               request}
+local STEPS = {allocate, allocate, insert_right, extract_right, mod_refs, deallocate, destroy,
+               rename, change_set, change_set, send, send, send, send, receive, receive, receive,
+               request, request}
 
 -- ---- the walk ----------------------------------------------------------------------------------
 
@@ -697,7 +701,9 @@ local function finish(t)
 end
 
 local function walk(t, seed, steps)
-    local function count() return select(2, mach.minato_host_counts(mach.mach_host_self())).ports end
+    local function count()
+        return select(2, mach.minato_host_counts(mach.mach_host_self())).ports
+    end
     local before = count()
     start(seed)
     for step = 1, steps do
@@ -706,7 +712,9 @@ local function walk(t, seed, steps)
         local good = t.eq(got, want, label)
         good = drain(t, label) and good
         if step % 8 == 0 or step == steps then good = check_all(t, step) and good end
-        if not good then return t.leaks_ok("the walk ended where the model and the kernel parted") end
+        if not good then
+            return t.leaks_ok("the walk ended where the model and the kernel parted")
+        end
     end
     finish(t)
     t.eq(count(), before, "ports in the kernel")

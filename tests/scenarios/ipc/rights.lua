@@ -216,7 +216,8 @@ function(t)
     local name = both(5)
     t.eq(mach.mach_port_mod_refs(self, name, SEND, -5), 0, "mod_refs")
     t.eq(type_of(name), mach.MACH_PORT_TYPE_RECEIVE, "type")
-    t.eq(mach.mach_port_mod_refs(self, name, SEND, 1), mach.KERN_INVALID_RIGHT, "no right to add to")
+    t.eq(mach.mach_port_mod_refs(self, name, SEND, 1), mach.KERN_INVALID_RIGHT,
+         "no right to add to")
     destroy(name)
 end)
 

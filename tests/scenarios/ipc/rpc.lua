@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 60
--- Remote procedure calls: between tasks, between threads, many clients with one server, calls within
--- calls, replies out of order, replies that come late or never.
+-- Remote procedure calls: between tasks, between threads, many clients with one server, calls
+-- within calls, replies out of order, replies that come late or never.
 
 local self = mach.mach_task_self()
 local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Sending and receiving in one call to a receiver that waits already, the way of nearly every RPC and
--- the kernel's short way: everything is as if it had been two calls. So the rules of the other
--- scenarios are checked here once more under these circumstances.
+-- Sending and receiving in one call to a receiver that waits already, the way of nearly every RPC
+-- and the kernel's short way: everything is as if it had been two calls. So the rules of the
+-- other scenarios are checked here once more under these circumstances.
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, SET = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
@@ -123,12 +123,14 @@ test("A hundred calls by threads that reply and receive in one call, too.", func
                                        body), reply)
         local got = fields(bytes)
         if kr ~= 0 or got.id ~= i + 100 or got.body ~= body:reverse() or got.seqno ~= i - 1 then
-            t.eq({kr, got.id, got.body, got.seqno}, {0, i + 100, body:reverse(), i - 1}, "call " .. i)
+            t.eq({kr, got.id, got.body, got.seqno}, {0, i + 100, body:reverse(), i - 1},
+                 "call " .. i)
             break
         end
     end
     t.eq({job:wait(900)}, {true, 0}, "the server")
-    t.eq({info(port).seqno, info(port).srights, info(port).mscount}, {100, 1, 1}, "the server's port")
+    t.eq({info(port).seqno, info(port).srights, info(port).mscount}, {100, 1, 1},
+         "the server's port")
     t.eq({info(reply).seqno, info(reply).sorights}, {100, 0}, "the reply port")
     destroy(port, reply)
 end)
@@ -137,8 +139,8 @@ test("Every disposition of destination and reply port arrives as it does otherwi
     local dispositions = {{MAKE_SEND, PORT_SEND}, {COPY_SEND, PORT_SEND}, {MOVE_SEND, PORT_SEND},
                           {MAKE_ONCE, PORT_ONCE}, {MOVE_ONCE, PORT_ONCE}}
     for _, dest in ipairs(dispositions) do
-        for _, back in ipairs{{MAKE_SEND, PORT_SEND}, {COPY_SEND, PORT_SEND}, {MOVE_SEND, PORT_SEND},
-                              {MAKE_ONCE, PORT_ONCE}} do
+        for _, back in ipairs{{MAKE_SEND, PORT_SEND}, {COPY_SEND, PORT_SEND},
+                              {MOVE_SEND, PORT_SEND}, {MAKE_ONCE, PORT_ONCE}} do
             local what = ("destination %d, reply %d"):format(dest[1], back[1])
             local port, reply = both(2), both(2)
             local target = dest[1] == MOVE_ONCE and once(port) or port
@@ -152,7 +154,8 @@ test("Every disposition of destination and reply port arrives as it does otherwi
             t.eq({info(port).type, info(port).urefs, info(port).sorights, info(port).mscount},
                  {mach.MACH_PORT_TYPE_SEND_RECEIVE, dest[1] == MOVE_SEND and 1 or 2, 0,
                   dest[1] == MAKE_SEND and 2 or 1}, what .. ": the server's port afterwards")
-            t.eq({info(reply).sorights, info(reply).queue_length}, {0, 0}, what .. ": the reply port")
+            t.eq({info(reply).sorights, info(reply).queue_length}, {0, 0},
+                 what .. ": the reply port")
             if target ~= port then
                 t.eq(info(target).type, mach.error_string(mach.KERN_INVALID_NAME), "the target")
             end
@@ -177,7 +180,8 @@ test("A message that waits at the reply port already is received first.", functi
     local port, reply = both(), both()
     must(mach.send{remote = reply, disp = COPY_SEND, id = 1}, "send")
     local job = server(port)
-    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5),
+                           reply)
     t.eq({kr, fields(bytes).id, fields(bytes).seqno}, {0, 1, 0}, "the old message")
     t.eq(seen(t, job).id, 5, "the server got the call")
     local got, msg = mach.receive{port = reply, timeout = 0}
@@ -201,7 +205,8 @@ end)
 test("Nothing is written behind the message and trailer of a receiver that waited.", function(t)
     local port, reply = both(), allocate()
     local job = spawn.thread(function()
-        return select(2, mach.mach_msg(("\xee"):rep(100), mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0))
+        local filler = ("\xee"):rep(100)
+        return select(2, mach.mach_msg(filler, mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0))
     end, {port = port})
     wait_for_receivers(port, 1)
     must(mach.send{remote = reply, disp = MAKE_SEND}, "send")
@@ -216,7 +221,8 @@ function(t)
     local port, reply, set = both(), allocate(), allocate(SET)
     must(mach.mach_port_insert_member(self, port, set), "insert_member")
     local job = server(set)
-    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5),
+                           reply)
     t.eq({kr, fields(bytes).id}, {0, 105}, "call")
     local at = seen(t, job)
     t.eq({at.id, at.port, at.seqno, info(port).seqno}, {5, port, 0, 1}, "at the server")
@@ -233,7 +239,7 @@ test("The caller may wait on a set for the reply.", function(t)
     destroy(port, reply, set)
 end)
 
--- ---- errors --------------------------------------------------------------------------------------
+-- ---- errors -------------------------------------------------------------------------------------
 
 test("What is wrong with the message is said, and the waiting receiver is left alone.", function(t)
     local port, reply, set = both(), allocate(), allocate(SET)
@@ -327,8 +333,8 @@ test("A receiver whose buffer cannot be written loses the call: MACH_RCV_INVALID
     -- int 0x81; jmp again
     must(mach.vm_write(self, code, string.pack("<BI4 BB BI4 BI4 BI4 BB BB", 0xb8, 25, 0xcd, 0x81,
         0xa3, code + 256, 0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2)), "vm_write")
-    must(mach.vm_write(self, stack, string.pack("<I4I4I4I4I4I4I4I4", 0, buffer, mach.MACH_RCV_MSG, 0,
-                                                200, port, 0, 0)), "vm_write")
+    must(mach.vm_write(self, stack, string.pack("<" .. ("I4"):rep(8), 0, buffer, mach.MACH_RCV_MSG,
+                                                0, 200, port, 0, 0)), "vm_write")
     must(mach.vm_write(self, stack + 512, string.pack("<I4I4", 0, never)), "vm_write")
     local thread
     kr, thread = mach.thread_create(self)
@@ -338,7 +344,8 @@ test("A receiver whose buffer cannot be written loses the call: MACH_RCV_INVALID
     must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
     must(mach.thread_resume(thread), "thread_resume")
     wait_for_receivers(port, 1)
-    local got, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)
+    local got, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5),
+                            reply)
     t.eq({got, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
     local _, result = mach.vm_read(self, code + 256, 4)
     t.eq((string.unpack("<i4", result)), mach.MACH_RCV_INVALID_DATA, "the receiver")
@@ -369,14 +376,16 @@ test("NO_SENDERS comes when a right made for the call alone is used up.", functi
     ask(port, NO_SENDERS, notify)
     must(mach.mach_port_mod_refs(self, port, SEND, 1), "mod_refs")
     local job = server(port)
-    t.eq((call(message(mach.MACH_MSGH_BITS(MAKE_SEND, MAKE_ONCE), port, reply, 5), reply)), 0, "call")
+    t.eq((call(message(mach.MACH_MSGH_BITS(MAKE_SEND, MAKE_ONCE), port, reply, 5), reply)), 0,
+         "call")
     t.eq(notification(notify), mach.error_string(mach.MACH_RCV_TIMED_OUT), "there are senders left")
     t.eq(seen(t, job).id, 5, "at the server")
     must(mach.mach_port_mod_refs(self, port, SEND, -2), "mod_refs")
     t.eq(notification(notify), {NO_SENDERS, 2}, "the last is gone")
     must(mach.mach_port_request_notification(self, port, NO_SENDERS, 3, notify, MAKE_ONCE), "ask")
     job = server(port)
-    t.eq((call(message(mach.MACH_MSGH_BITS(MAKE_SEND, MAKE_ONCE), port, reply, 6), reply)), 0, "call")
+    t.eq((call(message(mach.MACH_MSGH_BITS(MAKE_SEND, MAKE_ONCE), port, reply, 6), reply)), 0,
+         "call")
     t.eq(notification(notify), {NO_SENDERS, 3}, "the right made for the call was the last")
     t.eq(seen(t, job).id, 6, "at the server")
     destroy(port, reply, notify)
@@ -385,7 +394,8 @@ end)
 test("A receiver that waits with MACH_RCV_NOTIFY has its request on the reply right.", function(t)
     local port, reply, notify = both(), allocate(), allocate()
     local job = server(port, {options = mach.MACH_RCV_NOTIFY, notify = notify})
-    t.eq((call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)), 0, "call")
+    t.eq((call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), reply)), 0,
+         "call")
     local at = seen(t, job)
     t.eq(at.reply, mach.MACH_PORT_TYPE_SEND_ONCE | mach.MACH_PORT_TYPE_DNREQUEST, "the reply right")
     t.eq(notification(notify), {PORT_DELETED, at.name}, "it was used")
@@ -463,7 +473,8 @@ function(t)
     wait_for_receivers(reply, 1)
     must(mach.thread_abort(client.thread), "thread_abort")
     wait_for_receivers(reply, 1)
-    t.eq({info(port).queue_length, info(port).seqno}, {0, 2}, "the library repeats the receive only")
+    t.eq({info(port).queue_length, info(port).seqno}, {0, 2},
+         "the library repeats the receive only")
     _, name = job:wait(900)
     must(mach.send{remote = name, disp = MOVE_ONCE}, "reply")
     t.eq({client:wait(900)}, {true, 0}, "without it")

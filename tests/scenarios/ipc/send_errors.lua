@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- The errors of sending: each MACH_SEND_* code with the rights, the memory and the names of the
--- sender afterwards, which must be as before (docs/differences.md, "failed send"). The two that give
--- the message back, TIMED_OUT and INTERRUPTED, are in pseudo_receive.lua.
+-- sender afterwards, which must be as before (docs/differences.md, "failed send"). The two that
+-- give the message back, TIMED_OUT and INTERRUPTED, are in pseudo_receive.lua.
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
@@ -447,8 +447,9 @@ end)
 
 test("One call can send a message and receive it again.", function(t)
     local port = allocate(RECEIVE)
-    local kr, bytes = mach.mach_msg(header(mach.MACH_MSGH_BITS(MAKE_SEND, 0), port, 0, 12) .. "data",
-                                    mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, 28, 100, port, 0, 0)
+    local message = header(mach.MACH_MSGH_BITS(MAKE_SEND, 0), port, 0, 12) .. "data"
+    local kr, bytes = mach.mach_msg(message, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, 28, 100, port,
+                                    0, 0)
     t.eq(kr, 0, "mach_msg")
     t.eq({string.unpack("<I4I4I4I4I4i4c4", bytes)},
          {mach.MACH_MSGH_BITS(0, mach.MACH_MSG_TYPE_PORT_SEND), 28, 0, port, 0, 12, "data", 29},
