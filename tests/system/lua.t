@@ -141,4 +141,32 @@ like($r->{out}, qr/^not ok 1 - a\n.*^1\.\.1\n\z/ms, 'and TAP with a plan');
 $r = script("spawn.task('print(\"from the child\")'):wait()\nprint('from the parent')");
 is($r->{out}, "from the child\nfrom the parent\n", 'a child prints through a session of its own');
 
+# ---- minato.seed= ----------------------------------------------------------------------------
+
+# The order in which a semaphore of the random policy wakes six threads.
+sub order_of {
+    my ($seed) = @_;
+    my $r = run('tools/run', {env => {SEED => $seed}, stdin => <<'END'});
+local _, sem = mach.semaphore_create(mach.mach_task_self(), mach.SYNC_POLICY_RANDOM, 0)
+local _, port = mach.mach_port_allocate(mach.mach_task_self(), mach.MACH_PORT_RIGHT_RECEIVE)
+for i = 1, 6 do
+    spawn.thread("mach.semaphore_wait(args.sem) mach.send{remote = args.port, id = args.i}",
+                 {sem = sem, port = port, i = i})
+    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_nsec = 50000000})
+end
+local order = {}
+for i = 1, 6 do
+    mach.semaphore_signal(sem)
+    order[i] = select(2, mach.receive{port = port}).id
+end
+print(table.concat(order, " "))
+END
+    return $r->{out};
+}
+
+my %orders = map { $_ => order_of($_) } 1 .. 4;
+like($orders{1}, qr/^(\d ){5}\d\n\z/, 'a random semaphore wakes each of its waiters');
+is(order_of(1), $orders{1}, 'minato.seed=1 twice gives the same order');
+ok((grep { $orders{$_} ne $orders{1} } 2 .. 4), 'other seeds give other orders');
+
 done_testing();
