@@ -193,6 +193,8 @@ static int load_chunk(lua_State *L, struct editor *editor)
         lua_pushliteral(L, "\n");
         lua_pushstring(L, editor->line);
         lua_concat(L, 3);
+        if (load_expression(L, lua_tostring(L, 1)))
+            return LUA_OK;
     }
 }
 
