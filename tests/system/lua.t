@@ -53,8 +53,11 @@ test("a wait that never ends", function(t)
     t.within(50, function() pcall(mach.receive, {port = p}) mach.receive{port = p} end)
     mach.mach_port_destroy(self, p)
 end)
+local co = coroutine.wrap(function() while true do end end)
 test("code that never ends", function(t)
     t.within(50, function() while true do pcall(function() while true do end end) end end)
+    t.within(50, co)
+    t.within(50, function() coroutine.wrap(function() while true do end end)() end)
 end)
 test("waits of other kinds", function(t)
     local _, sem = mach.semaphore_create(self, 0, 0)
@@ -102,8 +105,8 @@ like(point_of($r, 7), qr/^#   leaked: 1 semaphore$/m, 'a leaked semaphore');
 is(() = point_of($r, 8) =~ /^#   leaked: name/mg, 1, 'a task left alone: its name');
 is(point_of($r, 9), "not ok 9 - a wait that never ends\n#   FILE:21: took longer than 50 ms\n",
     't.within ends a wait, and pcall does not help it');
-is(point_of($r, 10), "not ok 10 - code that never ends\n#   FILE:25: took longer than 50 ms\n",
-    't.within ends Lua code');
+is(() = point_of($r, 10) =~ /took longer than 50 ms/g, 3,
+    't.within ends Lua code, also in coroutines');
 is(() = point_of($r, 11) =~ /took longer than 50 ms/g, 4, 't.within ends every kind of wait');
 unlike(point_of($r, 11), qr/leaked/, 'and leaves nothing behind itself');
 like($r->{out}, qr/^# said by the script\n# in two lines$/m, 'what a scenario prints is a comment');

@@ -82,3 +82,31 @@ test("wrong arguments of test are errors", function(t)
 end)
 
 mach.mach_port_destroy(self, left_behind)
+
+test("coroutines work as usual, inside and outside of t.within", function(t)
+    local function body(a, b)
+        local c = coroutine.yield(a + b)
+        local d, e = coroutine.yield(c * 2)
+        if d == "error" then error("boom", 0) end
+        return d, e
+    end
+    local function both()
+        local co = coroutine.create(body)
+        t.eq({coroutine.resume(co, 1, 2)}, {true, 3})
+        t.eq({coroutine.resume(co, 5)}, {true, 10})
+        t.eq({coroutine.resume(co, "x", "y")}, {true, "x", "y"})
+        t.eq({coroutine.resume(co)}, {false, "cannot resume dead coroutine"})
+        local step = coroutine.wrap(body)
+        t.eq({step(1, 2), step(5)}, {3, 10})
+        t.eq({pcall(step, "error")}, {false, "boom"})
+        t.eq(select(2, pcall(coroutine.wrap, 5)):match("function expected"), "function expected")
+        t.eq(select(2, pcall(coroutine.resume, 5)):match("thread expected"), "thread expected")
+        local numbers = {}
+        for n in coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end) do
+            numbers[#numbers + 1] = n
+        end
+        t.eq(numbers, {1, 2, 3})
+    end
+    both()
+    t.within(1000, both)
+end)

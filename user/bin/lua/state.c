@@ -7,6 +7,7 @@
 #include "state.h"
 
 #include "module.h"
+#include "watch.h"
 
 #include <cthreads.h>
 #include <lualib.h>
@@ -113,6 +114,7 @@ static int state_no_exit(lua_State *L)
 static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
+    coroutine_open(L);
     lua_pushcfunction(L, state_print);
     lua_setglobal(L, "print");
     luaL_requiref(L, "mach", module_mach, 1);

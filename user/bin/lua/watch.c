@@ -43,6 +43,12 @@ static void watch_hook(lua_State *L, lua_Debug *record)
     }
 }
 
+void watch_hook_in(lua_State *L, lua_State *co)
+{
+    if (state_of(L)->watch != NULL && lua_gethook(co) == NULL)
+        lua_sethook(co, watch_hook, LUA_MASKCOUNT, HOOK_EVERY);
+}
+
 void watch_enter(lua_State *L, struct watch *watch, const char *words)
 {
     *watch = (struct watch){state_of(L)->watch, state_of(L)->thread, words, 0};

@@ -23,6 +23,11 @@ void watch_leave(lua_State *L, struct watch *watch);
 /* From another thread: ends what the watched thread waits for, or else its Lua code. */
 void watch_interrupt(struct watch *watch);
 
+/* A coroutine is about to run: sets the hook in it if a watch is set. Called by coroutine.c. */
+void watch_hook_in(lua_State *L, lua_State *co);
+/* Makes coroutine.resume and coroutine.wrap do that. */
+void coroutine_open(lua_State *L);
+
 /* mach_msg() of this program: an interrupted half is not repeated when a watch has expired. */
 mach_msg_return_t __wrap_mach_msg(mach_msg_header_t *msg, mach_msg_option_t option,
                                   mach_msg_size_t send_size, mach_msg_size_t rcv_size,
