@@ -62,6 +62,7 @@ GOAL_NEEDS := build $(if $(filter run scenario bench mutants gdb,$(MAKECMDGOALS)
     $(filter gdb iso,$(MAKECMDGOALS)) $(if $(filter test tests,$(MAKECMDGOALS)),test)
 deps-build:
 	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps $(GOAL_NEEDS)
+deps-run deps-gdb deps-iso deps-test: deps-build
 deps:
 	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps build run test
 
