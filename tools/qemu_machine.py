@@ -28,6 +28,7 @@ PROBE = os.path.join(TREE, "build", "tools", "kvm-probe.elf")
 
 # The least model with everything the kernel asks for: sysenter, pse, pge, fxsr, cmov, tsc.
 DEFAULT_CPU = "pentium3"
+LEAST_MEMORY = 4    # MiB; below it the loader cannot place the boot archive, and says nothing
 TIMED_OUT = 124
 NO_STATUS = 125
 # Statuses of the kernel itself (kernel/x86/boot.h).
@@ -124,6 +125,9 @@ class Machine:
             raise LaunchError(f"{qemu} is missing: install the package qemu-system-x86")
         check_accelerator(qemu, accel)
         memory = int(positive(os.environ.get("MEM") or "128", "MEM (the memory in MiB)"))
+        if memory < LEAST_MEMORY:
+            raise LaunchError(f"MEM={memory} is too small: kernel and boot archive need "
+                              f"{LEAST_MEMORY} MiB")
         command = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                    "-vga", "std", "-machine", "pc", "-accel", accel, "-m", str(memory),
                    "-cpu", os.environ.get("CPU") or DEFAULT_CPU,

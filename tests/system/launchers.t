@@ -40,6 +40,7 @@ refused('unknown processor', qr/QEMU refused to start: .*no-such-cpu/,
     'tools/qemu', '--batch', {env => {CPU => 'no-such-cpu'}});
 refused('no memory', qr/MEM .*must be a number above zero, not '0'/,
     'tools/qemu', '--batch', {env => {MEM => 0}});
+refused('too little memory', qr/MEM=1 is too small/, 'tools/qemu', '--batch', {env => {MEM => 1}});
 refused('unknown accelerator', qr/ACCEL must be tcg or kvm, not 'warp'/,
     'tools/qemu', '--batch', {env => {ACCEL => 'warp'}});
 refused('kernel that is not there', qr/kernel \S+none\.elf does not exist/,
