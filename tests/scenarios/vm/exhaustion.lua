@@ -1,0 +1,203 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- timeout: 60
+-- Memory runs out: a task that takes all of it is refused or ends, everybody else goes on, and all of
+-- it comes back. The witness is a task that answers calls all the while. Who needs a fresh page when
+-- there is none ends as well; so the witness and this script first touch what they will need.
+
+local self, host = mach.mach_task_self(), mach.mach_host_self()
+local PAGE, BASE = 4096, 0x200000
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function sleep(ms)
+    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
+end
+
+local function forget(...)
+    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
+end
+
+local function host_counts()
+    local kr, counts = mach.minato_host_counts(host)
+    must(kr, "minato_host_counts")
+    return counts
+end
+
+-- A task that answers each message with its id plus one, until it gets id 0.
+local function witness()
+    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
+    must(kr, "allocate")
+    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    local job = spawn.task(function()
+        local served = 0
+        while true do
+            local _, msg = mach.receive{port = args.port, max = 64}
+            mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = msg.id + 1}
+            if msg.id == 0 then return served end
+            served = served + 1
+        end
+    end, nil, {port = {port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}})
+    return {job = job, port = port, asked = 0}
+end
+
+local function ask(w, id)
+    local kr, msg = mach.rpc{remote = w.port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = id,
+                             reply_timeout = 2000, max = 64}
+    return kr == 0 and msg.id == id + 1
+end
+
+-- Asks the witness n times; whether all answers were right.
+local function loop(w, n)
+    for _ = 1, n do
+        w.asked = w.asked + 1
+        if not ask(w, 100 + w.asked) then return false end
+    end
+    return true
+end
+
+local function dismiss(t, w)
+    t.ok(ask(w, 0), "the witness hears the end")
+    t.eq({w.job:wait(900)}, {true, w.asked}, "the witness answered all")
+    forget(w.port)
+end
+
+-- A task with a thread that writes to page after page of more memory than there is. It does nothing
+-- until its thread is resumed.
+local function hog()
+    local kr, task = mach.task_create(self, {}, false)
+    must(kr, "task_create")
+    must(mach.minato_task_set_name(task, "a hog"), "set_name")
+    must((mach.vm_allocate(task, 0x10000, PAGE, false)), "vm_allocate")
+    -- mov edi, BASE; 1: inc dword [edi]; add edi, 4096; jmp 1b
+    must(mach.vm_write(task, 0x10000, "\xbf" .. string.pack("<I4", BASE)
+                       .. "\xff\x07\x81\xc7\x00\x10\x00\x00\xeb\xf6"), "vm_write")
+    local size = (host_counts().pages_total + 1000) * PAGE
+    must((mach.vm_allocate(task, BASE, size, false)), "vm_allocate")
+    local kr, thread = mach.thread_create(task)
+    must(kr, "thread_create")
+    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = 0x10000, uesp = 0x11000}),
+         "thread_set_state")
+    return task, thread
+end
+
+local function is_dead(name)
+    local kr, kind = mach.mach_port_type(self, name)
+    return kr == 0 and kind == mach.MACH_PORT_TYPE_DEAD_NAME
+end
+
+test("A task that touches more memory than there is ends; a witness goes on undisturbed.",
+function(t)
+    local w = witness()
+    t.ok(loop(w, 400), "before: what Lua needs of memory, it has then")
+    local before = host_counts()
+    local task, thread = hog()
+    must(mach.thread_resume(thread), "resume")
+    local most, rounds = 0, 0
+    while not is_dead(task) and rounds < 3000 do
+        if not loop(w, 2) then
+            t.fail("the witness did not answer")
+            break
+        end
+        most = math.max(most, host_counts().pages_used)
+        rounds = rounds + 1
+        sleep(2)
+    end
+    t.ok(is_dead(task), "the hog has ended")
+    t.ok(most > before.pages_total * 0.9, ("pages used at most: %d of %d"):format(most, before.pages_total))
+    t.ok(loop(w, 100), "afterwards")
+    local after = host_counts()
+    t.ok(after.pages_used - before.pages_used < 40,
+         ("pages used: %d, before %d"):format(after.pages_used, before.pages_used))
+    forget(task, thread)
+    dismiss(t, w)
+end)
+
+test("Memory filled through vm_write is refused with KERN_RESOURCE_SHORTAGE, and comes back.",
+function(t)
+    local w = witness()
+    t.ok(loop(w, 400), "before")
+    local before = host_counts()
+    local kr, task = mach.task_create(self, {}, false)
+    must(kr, "task_create")
+    local size = 64 * PAGE
+    local bytes = ("."):rep(size)
+    must((mach.vm_allocate(task, BASE, (before.pages_total + 1000) * PAGE, false)), "vm_allocate")
+    local at, kr = BASE + 1, 0 -- not aligned, so that the bytes are copied
+    while kr == 0 and at < BASE + before.pages_total * PAGE do
+        kr = mach.vm_write(task, at, bytes)
+        at = at + size
+    end
+    t.ok(kr == mach.KERN_RESOURCE_SHORTAGE or kr == mach.MACH_SEND_NO_BUFFER,
+         "the write that had no room: " .. mach.error_string(kr))
+    t.ok(loop(w, 20), "the witness while memory is short")
+    t.eq({mach.vm_read(task, BASE + 1, 5)}, {0, "....."}, "what was written stays")
+    must(mach.task_terminate(task), "task_terminate")
+    forget(task)
+    t.ok(loop(w, 50), "afterwards")
+    -- What ends is taken to pieces step by step, some with each thing that is done to memory.
+    local after = host_counts()
+    for _ = 1, 300 do
+        local kr, page = mach.vm_allocate(self, 0, PAGE, true)
+        must(kr, "vm_allocate")
+        must(mach.vm_write(self, page, "x"), "vm_write")
+        must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+        after = host_counts()
+        if after.pages_used - before.pages_used < 250 then break end
+    end
+    t.ok(after.pages_used - before.pages_used < 250, -- the kernel keeps some for its own objects
+         ("pages used: %d, before %d"):format(after.pages_used, before.pages_used))
+    dismiss(t, w)
+end)
+
+-- A call of each kind that makes something in `task`; what was made and is ours goes into `made`.
+local function make_things(t, task, made)
+    local function look(what, kr, name)
+        t.ok(kr == 0 or kr == mach.KERN_RESOURCE_SHORTAGE, what .. ": " .. mach.error_string(kr))
+        if kr == 0 and name then made[#made + 1] = name end
+    end
+    look("task_create", mach.task_create(task, {}, true))
+    look("thread_create", mach.thread_create(task))
+    look("semaphore_create", mach.semaphore_create(task, 0, 0))
+    look("mach_port_allocate", (mach.mach_port_allocate(task, mach.MACH_PORT_RIGHT_RECEIVE)))
+    look("vm_protect", mach.vm_protect(task, BASE + PAGE * #made * 2, PAGE, false, 1))
+    look("vm_copy", mach.vm_copy(task, BASE + PAGE * (#made * 2 + 1) + 5, PAGE, BASE + PAGE * 900))
+end
+
+local function end_things(made)
+    for _, name in ipairs(made) do
+        local _, info = mach.minato_port_info(self, name)
+        if info.object == mach.MINATO_OBJECT_TASK then must(mach.task_terminate(name), "terminate") end
+    end
+end
+
+test("While memory is short, calls that need some answer KERN_RESOURCE_SHORTAGE or succeed.",
+function(t)
+    local bytes = ("."):rep(64 * PAGE)
+    local function filled(n)
+        local kr, task = mach.task_create(self, {}, false)
+        must(kr, "task_create")
+        must((mach.vm_allocate(task, BASE, (host_counts().pages_total + 1000) * PAGE, false)), "vm_allocate")
+        local at = BASE + 1
+        while n > 0 and mach.vm_write(task, at, bytes) == 0 do at, n = at + #bytes, n - 1 end
+        return task, at
+    end
+    -- Once with memory enough, so that this script has what it needs.
+    local rehearsal, made = filled(20), {}
+    for _ = 1, 5 do make_things(t, rehearsal, made) end
+    end_things(made)
+    must(mach.task_terminate(rehearsal), "task_terminate")
+    forget(rehearsal, table.unpack(made))
+    local before = host_counts()
+    local task, at = filled(10000)
+    while mach.vm_write(task, at, "one page more") == 0 do at = at + PAGE end
+    made = {}
+    for _ = 1, 20 do make_things(t, task, made) end
+    end_things(made)
+    must(mach.task_terminate(task), "task_terminate")
+    forget(task, table.unpack(made))
+    local after = host_counts()
+    t.eq({after.tasks, after.threads, after.semaphores},
+         {before.tasks, before.threads, before.semaphores}, "what is left")
+end)
