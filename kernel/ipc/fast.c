@@ -84,7 +84,7 @@ static inline bool reply_fast(struct fast *f, const mach_msg_header_t *header)
     if (!entry || !(entry->type & MACH_PORT_TYPE_RECEIVE))
         return false;
     f->reply = entry->port;
-    return f->dest->receiver->free_head != 0;
+    return space_name_ready(f->dest->receiver);
 }
 
 // A port or set with nothing to receive yet.

@@ -81,6 +81,12 @@ static inline struct entry *space_lookup(struct space *space, mach_port_name_t n
     }
     return space_lookup_slow(space, name);
 }
+// Whether the next space_allocate will find a name at once: a slot is free, and no chosen name can be
+// in its way.
+static inline bool space_name_ready(const struct space *space)
+{
+    return space->free_head != 0 && (space->free_head << 8 | 0xff) < space->chosen_low;
+}
 // A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE.
 kern_return_t space_allocate(struct space *space, struct entry **entry);
 // The same under a chosen name, KERN_NAME_EXISTS.
