@@ -43,7 +43,7 @@ build/kernel/ksyms0.asm: tools/ksyms
 build/kernel/ksyms.asm: build/kernel/minato0.elf tools/ksyms
 	$(call say,KSYMS,$@)
 	$(Q)$(CROSS)nm -n $< | tools/ksyms table > $@
-build/kernel/%.asm.o: build/kernel/%.asm
+build/kernel/%.asm.o: build/kernel/%.asm | deps-build
 	$(Q)nasm -f elf32 -o $@ $<
 
 build/kernel/minato0.elf: $(KERNEL_OBJ) build/kernel/ksyms0.asm.o linker.ld
