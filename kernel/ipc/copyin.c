@@ -11,7 +11,6 @@
 
 #include "ipc/right.h"
 #include "ipc/space.h"
-#include "lib/assert.h"
 #include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/usercopy.h"

@@ -14,7 +14,6 @@
 
 #include "ipc/mach_msg.h"
 #include "ipc/mqueue.h"
-#include "ipc/port_set.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/sched.h"

@@ -5,13 +5,11 @@
 // ordinary RPC and leaves the rest, and every error, to this one.
 #include "ipc/mach_msg.h"
 
-#include "ipc/convert.h"
 #include "ipc/fast.h"
 #include "ipc/kmsg.h"
 #include "ipc/mqueue.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
-#include "kern/host.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/string.h"

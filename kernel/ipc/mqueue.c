@@ -7,11 +7,8 @@
 #include "ipc/mqueue.h"
 
 #include "ipc/kobject.h"
-#include "ipc/port_set.h"
-#include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 

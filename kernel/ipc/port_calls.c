@@ -5,17 +5,13 @@
 
 #include <mach/notify.h>
 
-#include "ipc/convert.h"
 #include "ipc/kmsg.h"
-#include "ipc/mach_msg.h"
 #include "ipc/notify.h"
 #include "ipc/port_set.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
-#include "kern/task.h"
 #include "lib/slab.h"
 #include "vm/map.h"
-#include "x86/usercopy.h"
 
 static bool name_reserved(mach_port_name_t name)
 {

@@ -7,7 +7,6 @@
 #include <mach/minato_types.h>
 #include "ipc/mqueue.h"
 #include "ipc/port.h"
-#include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/waitq.h"
 #include "lib/string.h"

@@ -5,7 +5,6 @@
 // telling a port can send notifications, and those must find a consistent world.
 #include "ipc/right.h"
 
-#include "ipc/kmsg.h"
 #include "ipc/mqueue.h"
 #include "ipc/notify.h"
 #include "ipc/port_set.h"
