@@ -57,7 +57,7 @@ struct space *space_make(void)
     memset(space, 0, sizeof *space);
     space->refs = 1;
     space->active = true;
-    tree_init(&space->chosen, chosen_less);
+    tree_init(&space->chosen, chosen_less, NULL);
     space->chosen_low = MACH_PORT_DEAD;
     return space;
 }

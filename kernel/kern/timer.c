@@ -23,7 +23,7 @@ static bool sooner(const struct tree_node *a, const struct tree_node *b)
 
 void timer_init_all(void)
 {
-    tree_init(&timers, sooner);
+    tree_init(&timers, sooner, NULL);
     armed = UINT64_MAX;
 }
 

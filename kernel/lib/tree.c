@@ -3,15 +3,9 @@
 // become higher than the other by two, a rotation makes them even. Nodes carry parent links, so the
 // walk needs no stack, and neighbours are found without starting at the root.
 #include "lib/tree.h"
-#include <stddef.h>
 #include "lib/assert.h"
 
-void tree_init(struct tree *t, tree_less_fn less)
-{
-    tree_init_summed(t, less, NULL);
-}
-
-void tree_init_summed(struct tree *t, tree_less_fn less, tree_update_fn update)
+void tree_init(struct tree *t, tree_less_fn less, tree_update_fn update)
 {
     t->root = NULL;
     t->less = less;
@@ -118,11 +112,32 @@ void tree_insert(struct tree *t, struct tree_node *n)
     retrace(t, n, false);
 }
 
+static struct tree_node *leftmost(struct tree_node *n)
+{
+    while (n != NULL && n->child[0] != NULL)
+        n = n->child[0];
+    return n;
+}
+
+struct tree_node *tree_first(const struct tree *t)
+{
+    return leftmost(t->root);
+}
+
+struct tree_node *tree_next(const struct tree_node *n)
+{
+    if (n->child[1] != NULL)
+        return leftmost(n->child[1]);
+    while (n->parent != NULL && n->parent->child[1] == n)
+        n = n->parent;
+    return n->parent;
+}
+
 // The node after n, which lies in n's right subtree, leaves its place and takes n's. Returns the
 // lowest node below which something has changed.
 static struct tree_node *move_successor(struct tree *t, struct tree_node *n)
 {
-    struct tree_node *heir = tree_next(n);
+    struct tree_node *heir = leftmost(n->child[1]);
     struct tree_node *from = heir->parent == n ? heir : heir->parent;
 
     replace(t, heir, heir->child[1]);
@@ -152,42 +167,6 @@ void tree_remove(struct tree *t, struct tree_node *n)
 void tree_refresh(struct tree *t, struct tree_node *n)
 {
     retrace(t, n, false);
-}
-
-static struct tree_node *outermost(struct tree_node *n, int side)
-{
-    while (n != NULL && n->child[side] != NULL)
-        n = n->child[side];
-    return n;
-}
-
-struct tree_node *tree_first(const struct tree *t)
-{
-    return outermost(t->root, 0);
-}
-
-struct tree_node *tree_last(const struct tree *t)
-{
-    return outermost(t->root, 1);
-}
-
-static struct tree_node *neighbour(const struct tree_node *n, int side)
-{
-    if (n->child[side] != NULL)
-        return outermost(n->child[side], !side);
-    while (n->parent != NULL && n->parent->child[side] == n)
-        n = n->parent;
-    return n->parent;
-}
-
-struct tree_node *tree_next(const struct tree_node *n)
-{
-    return neighbour(n, 1);
-}
-
-struct tree_node *tree_prev(const struct tree_node *n)
-{
-    return neighbour(n, 0);
 }
 
 struct tree_node *tree_floor(const struct tree *t, const struct tree_node *key)

@@ -8,6 +8,7 @@
 #define LIB_TREE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct tree_node {
     struct tree_node *parent;
@@ -26,8 +27,7 @@ struct tree {
     tree_update_fn update; // NULL: nothing is kept
 };
 
-void tree_init(struct tree *t, tree_less_fn less);
-void tree_init_summed(struct tree *t, tree_less_fn less, tree_update_fn update);
+void tree_init(struct tree *t, tree_less_fn less, tree_update_fn update);
 // What `n` itself adds to the summary has changed (its place in the order has not).
 void tree_refresh(struct tree *t, struct tree_node *n);
 void tree_insert(struct tree *t, struct tree_node *n);
@@ -38,9 +38,7 @@ static inline bool tree_contains(const struct tree_node *n)
     return n->height != 0;
 }
 struct tree_node *tree_first(const struct tree *t);
-struct tree_node *tree_last(const struct tree *t);
 struct tree_node *tree_next(const struct tree_node *n);
-struct tree_node *tree_prev(const struct tree_node *n);
 // The last node that is not greater than `key` (a node made up by the caller that is on no tree);
 // NULL when all are greater.
 struct tree_node *tree_floor(const struct tree *t, const struct tree_node *key);

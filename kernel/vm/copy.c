@@ -74,8 +74,7 @@ vm_size_t vm_map_copy_size(const struct vm_map_copy *copy)
 
 // ---- copying in ----------------------------------------------------------------------------
 
-// What the part [start, end) of an entry shows, as a new object; NULL in *object for zeros.
-static bool copy_entry(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
+bool entry_copy(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
                        struct vm_object **object)
 {
     *object = NULL;
@@ -95,7 +94,7 @@ static bool copy_range(struct vm_map *map, vm_offset_t start, vm_offset_t end,
         vm_offset_t stop = e->end < end ? e->end : end;
         struct vm_object *object;
 
-        if (!copy_entry(e, start, stop, &object))
+        if (!entry_copy(e, start, stop, &object))
             return false;
         if (!copy_append(copy, object, stop - start)) {
             vm_object_deallocate(object);
@@ -194,7 +193,7 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
 static bool make_entries(struct vm_map_copy *copy, vm_offset_t start)
 {
     for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
-        s->entry = entry_create(start, start + s->size);
+        s->entry = entry_create(&fresh_entry, start, start + s->size);
         start += s->size;
         if (s->entry != NULL)
             continue;
@@ -219,7 +218,7 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
         return KERN_SUCCESS;
     }
     size = round_page(copy->offset + copy->size);
-    if ((kr = map_find_anywhere(map, size, &start)) != KERN_SUCCESS)
+    if ((kr = map_find_space(map, 0, size, 0, &start)) != KERN_SUCCESS)
         return kr;
     if (!make_entries(copy, start))
         return KERN_RESOURCE_SHORTAGE;
@@ -263,28 +262,12 @@ kern_return_t vm_map_copy_read(struct vm_map_copy *copy, vm_offset_t offset, voi
     return KERN_SUCCESS;
 }
 
-// A copy of `size` bytes with one object that has no pages yet.
-static struct vm_map_copy *copy_of_new_object(vm_size_t size)
-{
-    struct vm_map_copy *copy = copy_create(size, 0);
-    struct vm_object *object;
-
-    if (copy == NULL)
-        return NULL;
-    if ((object = vm_object_create(round_page(size))) == NULL) {
-        copy_free(copy);
-        return NULL;
-    }
-    copy_append(copy, object, object->size);
-    return copy;
-}
-
-// Puts `page` at `offset` of the copy's object; takes over the caller's hold. NULL for no page.
+// Puts `page` at `offset` of the copy's first object; takes over the caller's hold. False when there
+// is none, or memory is short.
 static bool put_page(struct vm_map_copy *copy, vm_offset_t offset, struct page *page)
 {
     struct page_tree *pages = &copy->first.object->pages;
-
-    struct page_node *leaf;
+    struct page_node *leaf = NULL;
 
     if (page == NULL)
         return false;
@@ -296,24 +279,25 @@ static bool put_page(struct vm_map_copy *copy, vm_offset_t offset, struct page *
     return true;
 }
 
-kern_return_t vm_map_copy_from_kernel(const void *data, vm_size_t size, struct vm_map_copy **copyp)
+// A page with `size` bytes of contents that come from `from`.
+typedef struct page *page_maker(uintptr_t from, vm_size_t size);
+
+// A copy of `size` bytes from `from` on with one new object, whose pages `make` makes.
+static kern_return_t copy_of_pages(uintptr_t from, vm_size_t size, page_maker *make,
+                                   struct vm_map_copy **copyp)
 {
     struct vm_map_copy *copy;
 
     *copyp = NULL;
     if (size == 0)
         return KERN_SUCCESS;
-    if ((copy = copy_of_new_object(size)) == NULL)
+    if ((copy = copy_create(size, 0)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
+    copy_append(copy, vm_object_create(round_page(size)), round_page(size)); // the first: no memory
     for (vm_offset_t at = 0; at < size; at += PAGE_SIZE) {
         vm_size_t part = size - at < PAGE_SIZE ? size - at : PAGE_SIZE;
-        struct page *page = page_alloc();
 
-        if (page != NULL) {
-            memcpy(page_address(page), (const char *)data + at, part);
-            memset((char *)page_address(page) + part, 0, PAGE_SIZE - part);
-        }
-        if (!put_page(copy, at, page)) {
+        if (copy->first.object == NULL || !put_page(copy, at, make(from + at, part))) {
             vm_map_copy_discard(copy);
             return KERN_RESOURCE_SHORTAGE;
         }
@@ -322,29 +306,36 @@ kern_return_t vm_map_copy_from_kernel(const void *data, vm_size_t size, struct v
     return KERN_SUCCESS;
 }
 
+static struct page *page_of_kernel(uintptr_t from, vm_size_t size)
+{
+    struct page *page = page_alloc();
+
+    if (page != NULL) {
+        memcpy(page_address(page), (const void *)from, size);
+        memset((char *)page_address(page) + size, 0, PAGE_SIZE - size);
+    }
+    return page;
+}
+
+kern_return_t vm_map_copy_from_kernel(const void *data, vm_size_t size, struct vm_map_copy **copyp)
+{
+    return copy_of_pages((uintptr_t)data, size, page_of_kernel, copyp);
+}
+
+static struct page *page_adopted(uintptr_t physical, vm_size_t size)
+{
+    struct page *page = page_at(physical);
+
+    if (page == NULL || !page_adopt(page))
+        return NULL;
+    memset((char *)page_address(page) + size, 0, PAGE_SIZE - size);
+    return page;
+}
+
 kern_return_t vm_map_copy_from_physical(uintptr_t physical, vm_size_t size,
                                         struct vm_map_copy **copyp)
 {
-    struct vm_map_copy *copy;
-
-    *copyp = NULL;
-    if (size == 0)
-        return KERN_SUCCESS;
     if (!page_aligned(physical))
         return KERN_INVALID_ARGUMENT;
-    if ((copy = copy_of_new_object(size)) == NULL)
-        return KERN_RESOURCE_SHORTAGE;
-    for (vm_offset_t at = 0; at < size; at += PAGE_SIZE) {
-        struct page *page = page_at(physical + at);
-        bool ours = page != NULL && page_adopt(page);
-
-        if (ours && size - at < PAGE_SIZE)
-            memset((char *)page_address(page) + (size - at), 0, PAGE_SIZE - (size - at));
-        if (!ours || !put_page(copy, at, page)) {
-            vm_map_copy_discard(copy);
-            return ours ? KERN_RESOURCE_SHORTAGE : KERN_INVALID_ARGUMENT;
-        }
-    }
-    *copyp = copy;
-    return KERN_SUCCESS;
+    return copy_of_pages(physical, size, page_adopted, copyp);
 }

@@ -24,6 +24,10 @@ struct vm_map_copy {
     struct copy_segment *last;
 };
 
+// What the part [start, end) of an entry shows, as a new object; NULL in *object for zeros. False
+// when memory is short.
+bool entry_copy(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
+                struct vm_object **object);
 // The page with byte `at` of the copy; NULL for a page of zeros. May block on a pager.
 kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
 void copy_free(struct vm_map_copy *copy); // the segments' objects must be gone or handed on

@@ -56,7 +56,7 @@ static bool entry_summarize(struct tree_node *n)
 
 void map_entries_init(struct vm_map *map)
 {
-    tree_init_summed(&map->entries, entry_less, entry_summarize);
+    tree_init(&map->entries, entry_less, entry_summarize);
     map->entry_count = 0;
     map->size = 0;
     map->hint = NULL;
@@ -66,7 +66,7 @@ void map_entries_init(struct vm_map *map)
 // ---- finding -------------------------------------------------------------------------------
 
 // The last entry that starts at or below `address`.
-static struct vm_map_entry *entry_floor(struct vm_map *map, vm_offset_t address)
+static inline struct vm_map_entry *entry_floor(struct vm_map *map, vm_offset_t address)
 {
     struct vm_map_entry *best = NULL;
 
@@ -105,11 +105,6 @@ struct vm_map_entry *entry_from(struct vm_map *map, vm_offset_t address)
 struct vm_map_entry *entry_next(const struct vm_map_entry *entry)
 {
     return entry_of(tree_next(&entry->node));
-}
-
-struct vm_map_entry *entry_prev(const struct vm_map_entry *entry)
-{
-    return entry_of(tree_prev(&entry->node));
 }
 
 // ---- room ----------------------------------------------------------------------------------
@@ -152,70 +147,75 @@ static bool space_fits(struct space_request *want, vm_offset_t low, vm_offset_t 
     return want->found >= from && want->found < high && high - want->found >= want->size;
 }
 
+// The largest gap between `low` and e's start, where nothing but e's left subtree lies.
+static vm_size_t room_before(const struct vm_map_entry *e, vm_offset_t low)
+{
+    const struct vm_map_entry *left = entry_of(e->node.child[0]);
+
+    if (left == NULL)
+        return e->start - low;
+    return larger(left->gap, larger(left->lowest - low, e->start - left->highest));
+}
+
 // Looks for the lowest fitting gap between `low` and `high`, which are the edges of what lies
-// beside the subtree at `n`. Goes as deep as the tree is high; enters only subtrees with a gap
+// beside the subtree at `e`. Goes as deep as the tree is high; enters only subtrees with a gap
 // large enough.
-static bool find_gap(const struct tree_node *n, vm_offset_t low, vm_offset_t high,
+static bool find_gap(const struct vm_map_entry *e, vm_offset_t low, vm_offset_t high,
                      struct space_request *want)
 {
-    const struct vm_map_entry *e = entry_of(n);
-
-    if (high <= want->from)
-        return false;
-    if (n == NULL)
-        return space_fits(want, low, high);
-    if (larger(e->gap, larger(e->lowest - low, high - e->highest)) < want->size)
-        return false;
-    return find_gap(n->child[0], low, e->start, want) || find_gap(n->child[1], e->end, high, want);
+    for (; e != NULL; e = entry_of(e->node.child[1])) {
+        if (e->start > want->from && room_before(e, low) >= want->size &&
+            find_gap(entry_of(e->node.child[0]), low, e->start, want))
+            return true;
+        low = e->end;
+    }
+    return space_fits(want, low, high);
 }
 
 // The same when all entries lie above `low`, where the search begins, and there is no mask: then a
 // subtree with a gap large enough always has the answer, and one way down finds it.
-static bool find_first_gap(const struct vm_map_entry *e, vm_offset_t low,
+static inline bool find_first_gap(const struct vm_map_entry *e, vm_offset_t low,
                            struct space_request *want)
 {
     vm_offset_t high = VM_MAX_ADDRESS;
 
-    want->found = low;
     while (e != NULL) {
-        const struct vm_map_entry *left = entry_of(e->node.child[0]);
+        bool here = room_before(e, low) >= want->size;
 
-        if (larger(left == NULL ? 0 : larger(left->gap, left->lowest - low),
-                   e->start - (left == NULL ? low : left->highest)) >= want->size) {
+        if (here)
             high = e->start;
-            e = left;
-        } else {
-            want->found = low = e->end;
-            e = entry_of(e->node.child[1]);
-        }
+        else
+            low = e->end;
+        e = entry_of(e->node.child[!here]);
     }
+    want->found = low;
     return high - low >= want->size;
+}
+
+static bool find_space(struct vm_map *map, vm_offset_t from, struct space_request *want)
+{
+    struct vm_map_entry *root = entry_of(map->entries.root);
+
+    want->from = from;
+    if (from >= VM_MAX_ADDRESS)
+        return false;
+    if (want->mask == 0 && (root == NULL || root->lowest >= from))
+        return find_first_gap(root, from, want);
+    return find_gap(root, VM_MIN_ADDRESS, VM_MAX_ADDRESS, want);
 }
 
 kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t size, vm_offset_t mask,
                              vm_offset_t *address)
 {
-    struct space_request want = {.from = from, .size = size, .mask = mask};
-    struct vm_map_entry *root = entry_of(map->entries.root);
-    bool found;
+    struct space_request want = {.size = size, .mask = mask};
+    vm_offset_t lowest = larger(from, VM_MIN_ADDRESS);
 
-    if (from >= VM_MAX_ADDRESS)
-        return KERN_NO_SPACE;
-    if (mask == 0 && (root == NULL || root->lowest >= from))
-        found = find_first_gap(root, from, &want);
-    else
-        found = find_gap(map->entries.root, VM_MIN_ADDRESS, VM_MAX_ADDRESS, &want);
-    if (!found)
-        return KERN_NO_SPACE;
+    for (vm_offset_t low = larger(from, ANYWHERE_START); !find_space(map, low, &want); low = lowest) {
+        if (low == lowest)
+            return KERN_NO_SPACE;
+    }
     *address = want.found;
     return KERN_SUCCESS;
-}
-
-kern_return_t map_find_anywhere(struct vm_map *map, vm_size_t size, vm_offset_t *address)
-{
-    kern_return_t kr = map_find_space(map, ANYWHERE_START, size, 0, address);
-
-    return kr == KERN_SUCCESS ? kr : map_find_space(map, VM_MIN_ADDRESS, size, 0, address);
 }
 
 kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,
@@ -244,7 +244,12 @@ bool map_is_free(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 
 // ---- making and deleting -------------------------------------------------------------------
 
-struct vm_map_entry *entry_create(vm_offset_t start, vm_offset_t end)
+const struct vm_map_entry fresh_entry = {.protection = VM_PROT_DEFAULT,
+                                         .max_protection = VM_PROT_ALL,
+                                         .inheritance = VM_INHERIT_DEFAULT};
+
+struct vm_map_entry *entry_create(const struct vm_map_entry *like, vm_offset_t start,
+                                  vm_offset_t end)
 {
     struct vm_map_entry *e = slab_alloc(&vm_entry_cache);
 
@@ -253,9 +258,12 @@ struct vm_map_entry *entry_create(vm_offset_t start, vm_offset_t end)
     *e = (struct vm_map_entry){
         .start = start,
         .end = end,
-        .protection = VM_PROT_DEFAULT,
-        .max_protection = VM_PROT_ALL,
-        .inheritance = VM_INHERIT_DEFAULT,
+        .offset = like->offset,
+        .protection = like->protection,
+        .max_protection = like->max_protection,
+        .inheritance = like->inheritance,
+        .shared = like->shared,
+        .wired = like->wired,
     };
     return e;
 }
@@ -313,16 +321,11 @@ static bool entry_clip(struct vm_map *map, vm_offset_t address)
 
     if (e == NULL || e->start == address)
         return true;
-    if ((upper = entry_create(address, e->end)) == NULL)
+    if ((upper = entry_create(e, address, e->end)) == NULL)
         return false;
-    upper->protection = e->protection;
-    upper->max_protection = e->max_protection;
-    upper->inheritance = e->inheritance;
-    upper->shared = e->shared;
-    upper->wired = e->wired;
     upper->object = e->object;
     if (e->object != NULL) {
-        upper->offset = e->offset + (address - e->start);
+        upper->offset += address - e->start;
         vm_object_reference(e->object);
     }
     map->size -= entry_size(upper);

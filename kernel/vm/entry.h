@@ -16,7 +16,6 @@ struct vm_map_entry *entry_find(struct vm_map *map, vm_offset_t address);
 // The entry with `address` in it, else the next one above, else NULL.
 struct vm_map_entry *entry_from(struct vm_map *map, vm_offset_t address);
 struct vm_map_entry *entry_next(const struct vm_map_entry *entry);
-struct vm_map_entry *entry_prev(const struct vm_map_entry *entry);
 
 static inline vm_size_t entry_size(const struct vm_map_entry *entry)
 {
@@ -26,14 +25,12 @@ static inline vm_size_t entry_size(const struct vm_map_entry *entry)
 // Whether `address` … `address + size`, widened to whole pages, lies below VM_MAX_ADDRESS without
 // wrapping round; the widened range.
 bool range_of_pages(vm_offset_t address, vm_size_t size, vm_offset_t *start, vm_offset_t *end);
-// The lowest address from `from` on where `size` bytes are free and that has no bit of `mask` set.
-// KERN_NO_SPACE. Logarithmic in the number of entries as long as mask is 0.
+// The lowest address from `from` on where `size` bytes are free and that has no bit of `mask` set;
+// below ANYWHERE_START only if there is no other room: null pointers with an offset should meet
+// nothing, too. KERN_NO_SPACE. Logarithmic in the number of entries as long as mask is 0.
+#define ANYWHERE_START 0x10000u
 kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t size, vm_offset_t mask,
                              vm_offset_t *address);
-// The same from where the search for room usually begins: null pointers with an offset should meet
-// nothing either, as long as there is other room.
-#define ANYWHERE_START 0x10000u
-kern_return_t map_find_anywhere(struct vm_map *map, vm_size_t size, vm_offset_t *address);
 // Checks that [start, end) is mapped without holes (else KERN_INVALID_ADDRESS) and that each
 // entry's maximum protection includes `max` and its current one `now` (else
 // KERN_PROTECTION_FAILURE).
@@ -42,9 +39,12 @@ kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, 
 // Whether nothing is mapped in [start, end).
 bool map_is_free(struct vm_map *map, vm_offset_t start, vm_offset_t end);
 
-// A new entry that is not in the map yet, of fresh memory: default protection, copy inheritance, no
-// object. NULL when memory is short.
-struct vm_map_entry *entry_create(vm_offset_t start, vm_offset_t end);
+// A new entry that is not in the map yet, without an object and otherwise like `like`. NULL when
+// memory is short.
+struct vm_map_entry *entry_create(const struct vm_map_entry *like, vm_offset_t start,
+                                  vm_offset_t end);
+// What vm_allocate makes: default protection, copy inheritance.
+extern const struct vm_map_entry fresh_entry;
 // Frees an entry that is in no map; its reference to the object goes too.
 void entry_destroy(struct vm_map_entry *entry);
 void entry_insert(struct vm_map *map, struct vm_map_entry *entry);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include "lib/assert.h"
 #include "lib/slab.h"
+#include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
@@ -80,57 +81,19 @@ static kern_return_t check_place(struct vm_map *map, vm_offset_t address, vm_siz
     return KERN_SUCCESS;
 }
 
-// Size in whole pages; 0 when there is no such size.
-static vm_size_t pages_size(vm_size_t size)
-{
-    return size > VM_MAX_ADDRESS ? 0 : round_page(size);
-}
-
-// Makes [start, end) fresh memory with these attributes: more of the neighbour below if that is
-// alike.
+// Makes an entry like `like` of fresh memory: more of the neighbour below if that is alike.
 static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *like)
 {
     struct vm_map_entry *below = entry_find(map, like->start - 1);
     struct vm_map_entry *e;
 
-    if (below != NULL && entries_alike(below, like) && entry_extend(map, below, like->end)) {
-        map_simplify(map, like->start, like->end);
-        return KERN_SUCCESS;
+    if (below == NULL || !entries_alike(below, like) || !entry_extend(map, below, like->end)) {
+        if ((e = entry_create(like, like->start, like->end)) == NULL)
+            return KERN_RESOURCE_SHORTAGE;
+        entry_insert(map, e);
     }
-    if ((e = entry_create(like->start, like->end)) == NULL)
-        return KERN_RESOURCE_SHORTAGE;
-    e->protection = like->protection;
-    e->max_protection = like->max_protection;
-    e->inheritance = like->inheritance;
-    entry_insert(map, e);
     map_simplify(map, like->start, like->end);
     return KERN_SUCCESS;
-}
-
-kern_return_t vm_map_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
-                              bool anywhere)
-{
-    struct vm_map_entry like = {.protection = VM_PROT_DEFAULT,
-                                .max_protection = VM_PROT_ALL,
-                                .inheritance = VM_INHERIT_DEFAULT};
-    vm_offset_t start = trunc_page(*address);
-    kern_return_t kr;
-
-    if (!map->alive)
-        return KERN_INVALID_ARGUMENT;
-    if (size == 0) {
-        *address = 0;
-        return KERN_SUCCESS;
-    }
-    size = pages_size(size);
-    if (size == 0)
-        return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
-    kr = anywhere ? map_find_anywhere(map, size, &start) : check_place(map, start, size, 0);
-    like.start = start;
-    like.end = start + size;
-    if (kr == KERN_SUCCESS && (kr = enter_fresh(map, &like)) == KERN_SUCCESS)
-        *address = start;
-    return kr;
 }
 
 // The object that a new entry is to show, with a reference, and the offset in it.
@@ -158,23 +121,18 @@ static kern_return_t object_to_enter(struct vm_object **object, vm_offset_t *off
 
 static kern_return_t enter_object(struct vm_map *map, const struct vm_map_entry *like, bool copy)
 {
-    struct vm_map_entry *e = entry_create(like->start, like->end);
+    struct vm_map_entry *e = entry_create(like, like->start, like->end);
     struct vm_object *object = like->object;
-    vm_offset_t offset = like->offset;
     kern_return_t kr;
 
     if (e == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    kr = object_to_enter(&object, &offset, like->end - like->start, copy);
+    kr = object_to_enter(&object, &e->offset, entry_size(e), copy);
     if (kr != KERN_SUCCESS) {
         entry_destroy(e);
         return kr;
     }
     e->object = object;
-    e->offset = offset;
-    e->protection = like->protection;
-    e->max_protection = like->max_protection;
-    e->inheritance = like->inheritance;
     e->shared = !copy;
     entry_insert(map, e);
     return KERN_SUCCESS;
@@ -189,8 +147,8 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
                                 .max_protection = max_protection,
                                 .inheritance = inheritance,
                                 .object = object,
-                                .offset = offset};
-    vm_offset_t start = trunc_page(*address);
+                                .offset = offset,
+                                .start = trunc_page(*address)};
     kern_return_t kr;
 
     if (!map->alive || size == 0 || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID ||
@@ -198,20 +156,34 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
         return KERN_INVALID_ARGUMENT;
     if ((protection & ~max_protection) != 0)
         return KERN_PROTECTION_FAILURE;
-    size = pages_size(size);
-    if (size == 0)
+    if (size > VM_MAX_ADDRESS)
         return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
-    if (anywhere && start < ANYWHERE_START)
-        start = ANYWHERE_START;
+    size = round_page(size);
     if (anywhere)
-        kr = map_find_space(map, start, size, mask, &start);
+        kr = map_find_space(map, like.start, size, mask, &like.start);
     else
-        kr = check_place(map, start, size, mask);
+        kr = check_place(map, like.start, size, mask);
     if (kr != KERN_SUCCESS)
         return kr;
-    like.start = start;
-    like.end = start + size;
+    like.end = like.start + size;
     kr = object == NULL ? enter_fresh(map, &like) : enter_object(map, &like, copy);
+    if (kr == KERN_SUCCESS)
+        *address = like.start;
+    return kr;
+}
+
+kern_return_t vm_map_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
+                              bool anywhere)
+{
+    vm_offset_t start = anywhere ? 0 : *address;
+    kern_return_t kr;
+
+    if (map->alive && size == 0) {
+        *address = 0;
+        return KERN_SUCCESS;
+    }
+    kr = vm_map_enter(map, &start, size, 0, anywhere, NULL, 0, false, VM_PROT_DEFAULT, VM_PROT_ALL,
+                      VM_INHERIT_DEFAULT);
     if (kr == KERN_SUCCESS)
         *address = start;
     return kr;
@@ -262,6 +234,19 @@ static void entry_lower(struct vm_map *map, struct vm_map_entry *e, vm_prot_t ol
         pmap_protect(&map->pmap, at, pmap_lookup(&map->pmap, at).protection & ~lost);
 }
 
+// Cuts the entries of a range, whose maximum protection must include `max`, at its ends.
+static kern_return_t map_select(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                                vm_prot_t max, vm_offset_t *start, vm_offset_t *end)
+{
+    kern_return_t kr;
+
+    if (!range_of_pages(address, size, start, end))
+        return KERN_INVALID_ADDRESS;
+    if ((kr = map_check(map, *start, *end, max, VM_PROT_NONE)) != KERN_SUCCESS)
+        return kr;
+    return map_clip(map, *start, *end) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
 kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, bool set_max,
                              vm_prot_t protection)
 {
@@ -272,12 +257,8 @@ kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t 
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
-    if (!range_of_pages(address, size, &start, &end))
-        return KERN_INVALID_ADDRESS;
-    if ((kr = map_check(map, start, end, protection, VM_PROT_NONE)) != KERN_SUCCESS)
+    if ((kr = map_select(map, address, size, protection, &start, &end)) != KERN_SUCCESS)
         return kr;
-    if (!map_clip(map, start, end))
-        return KERN_RESOURCE_SHORTAGE;
     for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
          e = entry_next(e)) {
         vm_prot_t old = e->protection;
@@ -302,12 +283,8 @@ kern_return_t vm_map_inherit(struct vm_map *map, vm_offset_t address, vm_size_t 
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
-    if (!range_of_pages(address, size, &start, &end))
-        return KERN_INVALID_ADDRESS;
-    if ((kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_NONE)) != KERN_SUCCESS)
+    if ((kr = map_select(map, address, size, VM_PROT_NONE, &start, &end)) != KERN_SUCCESS)
         return kr;
-    if (!map_clip(map, start, end))
-        return KERN_RESOURCE_SHORTAGE;
     for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
          e = entry_next(e))
         e->inheritance = inheritance;
@@ -339,8 +316,8 @@ kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t 
         return KERN_INVALID_ARGUMENT;
     if ((first = last = entry_from(map, *address)) == NULL)
         return KERN_INVALID_ADDRESS;
-    while (one_region(entry_prev(first), first))
-        first = entry_prev(first);
+    while (one_region(entry_find(map, first->start - 1), first))
+        first = entry_find(map, first->start - 1);
     while (one_region(last, entry_next(last)))
         last = entry_next(last);
     *address = first->start;
@@ -363,27 +340,22 @@ kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t 
 // Gives the child what it inherits of one of the parent's entries.
 static bool fork_entry(struct vm_map *child, struct vm_map_entry *e)
 {
+    bool share = e->inheritance == VM_INHERIT_SHARE;
     struct vm_map_entry *new;
 
     if (e->inheritance == VM_INHERIT_NONE)
         return true;
-    if ((new = entry_create(e->start, e->end)) == NULL)
+    if ((share && !entry_materialize(e)) || (new = entry_create(e, e->start, e->end)) == NULL)
         return false;
-    new->protection = e->protection;
-    new->max_protection = e->max_protection;
-    new->inheritance = e->inheritance;
-    if (e->inheritance == VM_INHERIT_SHARE) {
-        if (!entry_materialize(e)) {
-            entry_destroy(new);
-            return false;
-        }
+    new->wired = 0;
+    new->shared = share;
+    if (share) {
         vm_object_reference(e->object);
-        e->object->shared = e->shared = new->shared = true;
+        e->object->shared = e->shared = true;
         new->object = e->object;
-        new->offset = e->offset;
-    } else if (e->object != NULL) {
-        new->object = vm_object_copy(e->object, e->offset, entry_size(e));
-        if (new->object == NULL) {
+    } else {
+        new->offset = 0;
+        if (!entry_copy(e, e->start, e->end, &new->object)) {
             entry_destroy(new);
             return false;
         }

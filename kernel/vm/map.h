@@ -117,6 +117,7 @@ kern_return_t vm_map_copy_from_kernel(const void *data, vm_size_t size, struct v
 kern_return_t vm_map_copy_read(struct vm_map_copy *copy, vm_offset_t offset, void *to,
                                vm_size_t size);
 // A copy over physical pages that belong to nobody (the boot module): takes them as its own.
+// KERN_RESOURCE_SHORTAGE also when a page belongs to somebody.
 kern_return_t vm_map_copy_from_physical(uintptr_t physical, vm_size_t size,
                                         struct vm_map_copy **copy);
 

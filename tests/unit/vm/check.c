@@ -142,7 +142,7 @@ static void check_mapping_count(struct pmap *pmap, uintptr_t address, struct pma
 // The height and the summaries of a subtree; returns its height.
 static int check_tree(struct tree_node *n)
 {
-    struct vm_map_entry *e;
+    struct vm_map_entry *e, *before;
     int left, right;
     vm_size_t gap = 0;
 
@@ -153,14 +153,16 @@ static int check_tree(struct tree_node *n)
     right = check_tree(n->child[1]);
     CHECK(abs(left - right) <= 1);
     CHECK_EQ(n->height, 1 + (left > right ? left : right));
-    for (struct vm_map_entry *a = e; a != NULL && entry_next(a) != NULL; a = entry_next(a))
-        if (entry_next(a)->end <= e->highest && entry_next(a)->start - a->end > gap)
-            gap = entry_next(a)->start - a->end;
-    for (struct vm_map_entry *a = e; a != NULL && entry_prev(a) != NULL; a = entry_prev(a))
-        if (entry_prev(a)->start >= e->lowest && a->start - entry_prev(a)->end > gap)
-            gap = a->start - entry_prev(a)->end;
+    while (n->child[0] != NULL)
+        n = n->child[0];
+    before = container_of(n, struct vm_map_entry, node);
+    CHECK_EQ(e->lowest, before->start);
+    for (struct vm_map_entry *a; (a = entry_next(before)) != NULL && a->end <= e->highest;
+         before = a)
+        if (a->start - before->end > gap)
+            gap = a->start - before->end;
     CHECK_EQ(e->gap, gap);
-    return n->height;
+    return e->node.height;
 }
 
 static void check_map(struct vm_map *map)

@@ -114,7 +114,7 @@ static void test_adopt(void)
     char byte;
 
     module[5] = 'm';
-    CHECK_EQ(vm_map_copy_from_physical(0x100000, 4096, &copy), KERN_INVALID_ARGUMENT);
+    CHECK_EQ(vm_map_copy_from_physical(0x100000, 4096, &copy), KERN_RESOURCE_SHORTAGE);
     CHECK_EQ(vm_map_copy_from_physical(boot_info.module_start + 1, 4096, &copy),
              KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_copy_from_physical(boot_info.module_start, 3 * 4096 + 100, &copy),
@@ -124,7 +124,7 @@ static void test_adopt(void)
     CHECK_EQ(module[3 * 4096 + 100], 0);
     vm_map_copy_discard(copy);
     CHECK_EQ(resources_now().pages, before + 4);
-    CHECK_EQ(vm_map_copy_from_physical(boot_info.module_start, 4096, &copy), KERN_INVALID_ARGUMENT);
+    CHECK_EQ(vm_map_copy_from_physical(boot_info.module_start, 4096, &copy), KERN_RESOURCE_SHORTAGE);
     tap_rule("the boot module becomes a copy, and free pages when that goes; only once");
 }
 
