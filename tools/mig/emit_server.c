@@ -248,9 +248,26 @@ static char *argument(const struct routine *routine, const struct param *param)
     return NULL;
 }
 
+/* Translations that must not be null; returns how far the call that follows is indented. */
+static int emit_null_checks(FILE *out, const struct routine *routine)
+{
+    bool any = false;
+
+    for (const struct arg *arg = routine->args; arg; arg = arg->next)
+        if (is_translated_in(arg) && arg->type->null_code) {
+            fprintf(out, "    %sif (!%s)\n        Result = %s;\n", any ? "else " : "", arg->name,
+                    arg->type->null_code);
+            any = true;
+        }
+    if (any)
+        fputs("    else\n", out);
+    return any ? 8 : 4;
+}
+
 static void emit_function_call(FILE *out, const struct routine *routine)
 {
-    int start = fprintf(out, "    Result = %s(", routine->server_name), column = start;
+    int indent = emit_null_checks(out, routine);
+    int start = fprintf(out, "%*sResult = %s(", indent, "", routine->server_name), column = start;
 
     for (const struct param *p = routine->server_params; p; p = p->next) {
         char *text = argument(routine, p);

@@ -53,7 +53,7 @@ static struct type *lookup_type(struct place where, const char *name);
 %token SERVER_PREFIX "serverprefix" USER_PREFIX "userprefix" SERVER_DEMUX "serverdemux"
 %token RCSID "rcsid" ERROR_PROC "error" NO_WAIT_TIME "nowaittime" NO_SEND_TIME "nosendtime"
 %token ARRAY "array" STRUCT "struct" OF "of" C_STRING "c_string"
-%token INTRAN "intran" OUTTRAN "outtran" DESTRUCTOR "destructor"
+%token INTRAN "intran" OUTTRAN "outtran" DESTRUCTOR "destructor" ON_NULL "onnull"
 %token CTYPE "ctype" CUSERTYPE "cusertype" CSERVERTYPE "cservertype"
 %token STRAY "an unexpected character"
 %token END 0 "the end of the file"
@@ -149,6 +149,8 @@ translated: type_spec           { $$ = type_anonymous($1); }
             set_once(@2, &$1->destructor, $4, "destructor");
             set_once(@2, &$1->trans_ctype, $6, "translated type");
         }
+    | translated ON_NULL ':' IDENTIFIER
+        { set_once(@2, &$1->null_code, $4, "code for a null translation"); }
     | translated CTYPE ':' IDENTIFIER
         {
             set_once(@2, &$1->user_ctype, $4, "user type");

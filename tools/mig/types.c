@@ -117,7 +117,7 @@ struct type *type_anonymous(const struct type *type)
     copy->name = NULL;
     copy->user_ctype = copy->server_ctype = copy->trans_ctype = NULL;
     copy->server_ctype_given = false;
-    copy->in_trans = copy->out_trans = copy->destructor = NULL;
+    copy->in_trans = copy->out_trans = copy->destructor = copy->null_code = NULL;
     copy->next = NULL;
     return copy;
 }
@@ -280,6 +280,8 @@ void type_finish(struct type *type, const char *name)
         type->server_ctype = name;
     if (!type->trans_ctype)
         type->trans_ctype = type->server_ctype;
+    if (type->null_code && !type->in_trans)
+        error_at(type->place, "expected an intran clause beside onnull: only a translation is null");
     if (!type->in_trans && !type->out_trans)
         return;
     if (type->kind != TYPE_PORT && type->kind != TYPE_SCALAR && type->kind != TYPE_STRUCT)

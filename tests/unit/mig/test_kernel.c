@@ -19,7 +19,7 @@ static void test_is(long got, long want, const char *text, int line)
 #define is(got, want, text) test_is((long)(got), (long)(want), text, __LINE__)
 #define ok(condition, text) is(!!(condition), 1, text)
 
-static struct port ports[8];
+static struct port ports[8], no_thing;
 static struct thing things[8];
 static struct vm_map_copy copy = {"copied"}, copy2 = {"copied too"};
 static ipc_port_t array[3] = {&ports[1], &ports[2], &ports[3]};
@@ -44,6 +44,8 @@ thing_t convert_port_to_thing(ipc_port_t port)
 {
     thing_t thing = &things[port - ports];
 
+    if (port == &no_thing)
+        return NULL;
     thing->references++;
     return thing;
 }
@@ -55,7 +57,8 @@ ipc_port_t convert_thing_to_port(thing_t thing)
 
 void thing_deallocate(thing_t thing)
 {
-    thing->references--;
+    if (thing)
+        thing->references--;
 }
 
 void port_release_right(ipc_port_t port, mach_msg_type_name_t disposition)
@@ -195,6 +198,21 @@ static void test_translation(void)
     code = KERN_SUCCESS;
 }
 
+static void test_null(void)
+{
+    ipc_port_t back = 0, port = 0, once = 0;
+
+    seen.plain = NULL;
+    releases = 0;
+    is(thing_pair(&ports[1], &no_thing, &ports[3], 0x4203, &back, &port, &once), KERN_INVALID_NAME,
+       "a port that stands for no thing is answered with the code after onnull");
+    is(thing_pair(&no_thing, &ports[1], &ports[3], 0x4203, &back, &port, &once), KERN_INVALID_NAME,
+       "  be it the port called");
+    ok(seen.plain == NULL, "  without the function being called");
+    ok(things[1].references == 0, "  the other argument's reference is dropped");
+    is(releases, 0, "  rights are left for the dispatcher to destroy");
+}
+
 static void test_memory(void)
 {
     vm_map_copy_t data2 = 0;
@@ -243,6 +261,7 @@ static void test_poly_and_replies(void)
 int main(void)
 {
     test_translation();
+    test_null();
     test_memory();
     test_poly_and_replies();
     printf("1..%d\n", test_count);
