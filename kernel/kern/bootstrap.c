@@ -65,19 +65,19 @@ kern_return_t do_bootstrap_arguments(ipc_port_t bootstrap, task_t task, vm_map_c
                                      mach_msg_type_number_t *size)
 {
     char words[sizeof(boot_info.command_line) + 1];
-    kern_return_t kr;
 
-    if (!is_bootstrap(bootstrap) || !task)
+    (void)task;
+    if (!is_bootstrap(bootstrap))
         return KERN_INVALID_ARGUMENT;
     *size = split_words(words, boot_info.command_line);
-    kr = vm_map_copy_from_kernel(words, *size, arguments);
-    return kr;
+    return vm_map_copy_from_kernel(words, *size, arguments);
 }
 
 // The kernel waits for nobody: it has started the only task it starts.
 kern_return_t do_bootstrap_completed(ipc_port_t bootstrap, task_t task)
 {
-    return is_bootstrap(bootstrap) && task ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+    (void)task;
+    return is_bootstrap(bootstrap) ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
 }
 
 kern_return_t do_bootstrap_get_module(ipc_port_t bootstrap, bootstrap_module_name_t name,

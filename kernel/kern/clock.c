@@ -13,21 +13,19 @@
 #include "x86/interrupt.h"
 #include "x86/usercopy.h"
 
-static struct clock clocks[] = {
-    {.id = REALTIME_CLOCK},
-    {.id = BATTERY_CLOCK},
-};
-#define CLOCK_COUNT (sizeof(clocks) / sizeof(clocks[0]))
+#define CLOCK_COUNT 2u
 
-struct clock *const realtime_clock = &clocks[0];
+static struct clock clocks[CLOCK_COUNT];
+static struct clock *const realtime_clock = &clocks[REALTIME_CLOCK];
+static struct clock *const calendar_clock = &clocks[BATTERY_CLOCK];
 
 void clock_init(void)
 {
     uint64_t calendar = (uint64_t)calendar_read() * NSEC_PER_SEC;
 
-    clocks[0].resolution = clock_resolution();
-    clocks[1].offset = calendar - clock_now();
-    clocks[1].resolution = NSEC_PER_SEC;
+    realtime_clock->resolution = clock_resolution();
+    calendar_clock->offset = calendar - clock_now();
+    calendar_clock->resolution = NSEC_PER_SEC;
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         clocks[i].port = port_make_kernel(PORT_CLOCK, &clocks[i]);
         if (!clocks[i].port)
@@ -35,13 +33,9 @@ void clock_init(void)
     }
 }
 
-uint64_t clock_time(const struct clock *clock)
+static tvalspec_t clock_time(const struct clock *clock)
 {
-    return clock_now() + clock->offset;
-}
-
-static tvalspec_t time_value(uint64_t ns)
-{
+    uint64_t ns = clock_now() + clock->offset;
     tvalspec_t value = {
         .tv_sec = (unsigned)(ns / NSEC_PER_SEC),
         .tv_nsec = (clock_res_t)(ns % NSEC_PER_SEC),
@@ -52,65 +46,44 @@ static tvalspec_t time_value(uint64_t ns)
 
 tvalspec_t clock_calendar_time(void)
 {
-    return time_value(clock_time(&clocks[1]));
+    return clock_time(calendar_clock);
 }
 
 // ---- clock.defs ----
 
 kern_return_t host_get_clock_service(host_t host, clock_id_t id, clock_serv_t *clock)
 {
-    if (!host)
+    (void)host;
+    if (id < 0 || (unsigned)id >= CLOCK_COUNT)
         return KERN_INVALID_ARGUMENT;
-    for (unsigned i = 0; i < CLOCK_COUNT; i++)
-        if (clocks[i].id == id) {
-            *clock = &clocks[i];
-            return KERN_SUCCESS;
-        }
-    return KERN_INVALID_ARGUMENT;
+    *clock = &clocks[id];
+    return KERN_SUCCESS;
 }
 
 kern_return_t clock_get_time(clock_serv_t clock, tvalspec_t *time)
 {
-    if (!clock)
-        return KERN_INVALID_ARGUMENT;
-    *time = time_value(clock_time(clock));
+    *time = clock_time(clock);
     return KERN_SUCCESS;
 }
 
+// Alarms are one-shot timers of the real-time clock's own count; where there are none, and for mapped
+// time, the attribute is 0.
 kern_return_t clock_get_attributes(clock_serv_t clock, clock_flavor_t flavor, clock_attr_t attribute,
                                    mach_msg_type_number_t *count)
 {
-    if (!clock)
-        return KERN_INVALID_ARGUMENT;
+    bool counts = flavor == CLOCK_GET_TIME_RES ||
+                  (flavor != CLOCK_MAP_TIME_RES && clock == realtime_clock);
+
     if (flavor < CLOCK_GET_TIME_RES || flavor > CLOCK_ALARM_MAXRES)
         return KERN_INVALID_VALUE;
     if (*count < 1)
         return KERN_FAILURE;
-    // Alarms are one-shot timers of that same count; where there are none the attribute is 0.
-    if (flavor == CLOCK_GET_TIME_RES)
-        attribute[0] = (int)clock->resolution;
-    else if (flavor == CLOCK_MAP_TIME_RES || clock != realtime_clock)
-        attribute[0] = 0;
-    else
-        attribute[0] = (int)clock->resolution;
+    attribute[0] = counts ? (int)clock->resolution : 0;
     *count = 1;
     return KERN_SUCCESS;
 }
 
 // ---- clock_sleep ----
-
-static kern_return_t sleep_until(uint64_t deadline)
-{
-    switch (waitq_wait(NULL, deadline, true, "clock sleep")) {
-    case WAIT_TIMED_OUT:
-        return KERN_SUCCESS;
-    case WAIT_AWAKENED:
-    case WAIT_INTERRUPTED:
-    case WAIT_DESTROYED:
-        break;
-    }
-    return KERN_ABORTED;
-}
 
 static struct clock *sleep_clock(mach_port_name_t name)
 {
@@ -119,13 +92,20 @@ static struct clock *sleep_clock(mach_port_name_t name)
     return port_object(space_send_target(current_space(), name), PORT_CLOCK);
 }
 
+// False: the caller cannot be told.
+static bool time_out(const struct clock *clock, uintptr_t address)
+{
+    tvalspec_t time = clock_time(clock);
+
+    return !address || copy_to_user(address, &time, sizeof(time));
+}
+
 kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec, int nsec,
                                uintptr_t wake_address)
 {
     struct clock *clock = sleep_clock(name);
-    tvalspec_t wake;
     uint64_t deadline;
-    kern_return_t result;
+    bool slept;
 
     if (!clock)
         return KERN_INVALID_ARGUMENT;
@@ -134,15 +114,13 @@ kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigne
     if (clock != realtime_clock)
         return KERN_FAILURE;
     // Whether the result can be delivered must be known before the sleep.
-    wake = time_value(clock_time(clock));
-    if (wake_address && !copy_to_user(wake_address, &wake, sizeof(wake)))
+    if (!time_out(clock, wake_address))
         return KERN_INVALID_ADDRESS;
     deadline = (uint64_t)sec * NSEC_PER_SEC + (unsigned)nsec;
     if (type == TIME_RELATIVE)
         deadline += clock_now();
-    result = sleep_until(deadline);
-    wake = time_value(clock_time(clock));
-    if (wake_address && !copy_to_user(wake_address, &wake, sizeof(wake)))
+    slept = waitq_wait(NULL, deadline, true, "clock sleep") == WAIT_TIMED_OUT;
+    if (!time_out(clock, wake_address))
         return KERN_INVALID_ADDRESS;
-    return result;
+    return slept ? KERN_SUCCESS : KERN_ABORTED;
 }

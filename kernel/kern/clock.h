@@ -12,16 +12,12 @@
 struct port;
 
 struct clock {
-    clock_id_t id;
     uint64_t offset;   // what is added to the time since boot, ns
     uint32_t resolution; // ns
     struct port *port; // a reference
 };
 
 void clock_init(void);
-extern struct clock *const realtime_clock;
-// The time of a clock in nanoseconds.
-uint64_t clock_time(const struct clock *clock);
 tvalspec_t clock_calendar_time(void);
 // The trap (kern/traps.c).
 kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec, int nsec,

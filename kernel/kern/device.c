@@ -83,8 +83,6 @@ static bool range_within(uint32_t first, uint32_t count, uint32_t start, uint32_
 kern_return_t device_io_subset(device_master_t device, natural_t first, natural_t count,
                                natural_t irq_mask, device_master_t *subset)
 {
-    if (!device)
-        return KERN_INVALID_ARGUMENT;
     if (!range_within(first, count, 0, DEVICE_IO_PORT_COUNT) || irq_mask >> DEVICE_IO_IRQ_COUNT)
         return KERN_INVALID_VALUE;
     if (!range_within(first, count, device->first, device->count) || (irq_mask & ~device->irq_mask))
@@ -96,8 +94,6 @@ kern_return_t device_io_subset(device_master_t device, natural_t first, natural_
 kern_return_t device_io_port_grant(device_master_t device, task_t task, natural_t first,
                                    natural_t count)
 {
-    if (!device || !task || !task->alive)
-        return KERN_INVALID_ARGUMENT;
     if (count == 0 || !range_within(first, count, 0, DEVICE_IO_PORT_COUNT))
         return KERN_INVALID_VALUE;
     if (!range_within(first, count, device->first, device->count))
@@ -179,8 +175,6 @@ static void interrupt(unsigned line)
 
 static kern_return_t check_line(const struct device *device, natural_t irq)
 {
-    if (!device)
-        return KERN_INVALID_ARGUMENT;
     if (irq >= DEVICE_IO_IRQ_COUNT)
         return KERN_INVALID_VALUE;
     return device->irq_mask & 1u << irq ? KERN_SUCCESS : KERN_NO_ACCESS;

@@ -9,6 +9,8 @@
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/printf.h"
+#include "lib/string.h"
+#include "mach_server.h"
 #include "x86/cpu.h"
 #include "x86/upcall.h"
 
@@ -24,82 +26,41 @@ static const char *const kinds[EXC_TYPES_COUNT] = {
     [EXC_RPC_ALERT] = "RPC alert",
 };
 
-static const char *access_reason(int code)
-{
-    switch (code) {
-    case KERN_INVALID_ADDRESS:
-        return "nothing is mapped there";
-    case KERN_PROTECTION_FAILURE:
-        return "its protection forbids it";
-    case KERN_MEMORY_ERROR:
-        return "its pager could not supply the page";
-    case KERN_MEMORY_FAILURE:
-        return "its memory object is gone";
-    case KERN_RESOURCE_SHORTAGE:
-        return "memory is exhausted";
-    default:
-        return "the page could not be had";
-    }
-}
-
-static const char *instruction_reason(int code)
-{
-    switch (code) {
-    case EXC_I386_INVOP:
-        return "invalid opcode";
-    case EXC_I386_SEGNPFLT:
-        return "segment not present";
-    case EXC_I386_STKFLT:
-        return "stack segment fault";
-    case EXC_I386_GPFLT:
-        return "privileged instruction, port or segment";
-    case EXC_I386_ALIGNFLT:
-        return "alignment";
-    default:
-        return "fault";
-    }
-}
-
-static const char *arithmetic_reason(int code)
-{
-    switch (code) {
-    case EXC_I386_DIV:
-        return "division by zero or overflow";
-    case EXC_I386_INTO:
-        return "overflow";
-    case EXC_I386_BOUND:
-        return "index out of bounds";
-    case EXC_I386_EXTERR:
-        return "floating point";
-    case EXC_I386_SSEEXTERR:
-        return "SSE floating point";
-    default:
-        return "arithmetic";
-    }
-}
+static const struct reason {
+    int exception, code;
+    const char *text;
+} reasons[] = {
+    {EXC_BAD_ACCESS, KERN_INVALID_ADDRESS, "nothing is mapped there"},
+    {EXC_BAD_ACCESS, KERN_PROTECTION_FAILURE, "its protection forbids it"},
+    {EXC_BAD_ACCESS, KERN_MEMORY_ERROR, "its pager could not supply the page"},
+    {EXC_BAD_ACCESS, KERN_MEMORY_FAILURE, "its memory object is gone"},
+    {EXC_BAD_ACCESS, KERN_RESOURCE_SHORTAGE, "memory is exhausted"},
+    {EXC_BAD_INSTRUCTION, EXC_I386_INVOP, "invalid opcode"},
+    {EXC_BAD_INSTRUCTION, EXC_I386_SEGNPFLT, "segment not present"},
+    {EXC_BAD_INSTRUCTION, EXC_I386_STKFLT, "stack segment fault"},
+    {EXC_BAD_INSTRUCTION, EXC_I386_GPFLT, "privileged instruction, port or segment"},
+    {EXC_BAD_INSTRUCTION, EXC_I386_ALIGNFLT, "alignment"},
+    {EXC_ARITHMETIC, EXC_I386_DIV, "division by zero or overflow"},
+    {EXC_ARITHMETIC, EXC_I386_INTO, "overflow"},
+    {EXC_ARITHMETIC, EXC_I386_BOUND, "index out of bounds"},
+    {EXC_ARITHMETIC, EXC_I386_EXTERR, "floating point"},
+    {EXC_ARITHMETIC, EXC_I386_SSEEXTERR, "SSE floating point"},
+};
 
 // "bad access at 0x10 (pc 0x8049000: nothing is mapped there)"
 static void describe(char *text, unsigned size, int exception, int code, int subcode)
 {
     const char *kind = exception > 0 && exception < EXC_TYPES_COUNT ? kinds[exception] : "exception";
-    uintptr_t pc = machine_thread_user_pc(&current_thread()->machine);
+    unsigned pc = machine_thread_user_pc(&current_thread()->machine);
+    char at[16] = "", why[40];
 
-    switch (exception) {
-    case EXC_BAD_ACCESS:
-        snprintf(text, size, "%s at 0x%x (pc 0x%x: %s)", kind, (unsigned)subcode, (unsigned)pc,
-                 access_reason(code));
-        break;
-    case EXC_BAD_INSTRUCTION:
-        snprintf(text, size, "%s (pc 0x%x: %s)", kind, (unsigned)pc, instruction_reason(code));
-        break;
-    case EXC_ARITHMETIC:
-        snprintf(text, size, "%s (pc 0x%x: %s)", kind, (unsigned)pc, arithmetic_reason(code));
-        break;
-    default:
-        snprintf(text, size, "%s (pc 0x%x: code %d, subcode 0x%x)", kind, (unsigned)pc, code,
-                 (unsigned)subcode);
-        break;
-    }
+    snprintf(why, sizeof(why), "code %d, subcode 0x%x", code, (unsigned)subcode);
+    for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].exception == exception && reasons[i].code == code)
+            strlcpy(why, reasons[i].text, sizeof(why));
+    if (exception == EXC_BAD_ACCESS)
+        snprintf(at, sizeof(at), " at 0x%x", (unsigned)subcode);
+    snprintf(text, size, "%s%s (pc 0x%x: %s)", kind, at, pc, why);
 }
 
 static void end_task(int exception, int code, int subcode)
@@ -109,7 +70,7 @@ static void end_task(int exception, int code, int subcode)
     describe_current(who, sizeof(who));
     describe(what, sizeof(what), exception, code, subcode);
     printf("Minato: %s ended by %s\n", who, what);
-    task_kill(current_task());
+    task_terminate(current_task());
 }
 
 void handle_exception(int exception, int code, int subcode)

@@ -37,8 +37,10 @@ void host_init(void)
 
 // ---- host_info ----
 
-static void basic_info(host_basic_info_t info)
+static void basic_info(host_info_t words)
 {
+    host_basic_info_t info = (host_basic_info_t)words;
+
     info->max_cpus = MAX_CPUS;
     info->avail_cpus = 1;
     info->memory_size = pages_total() * PAGE_SIZE;
@@ -46,14 +48,18 @@ static void basic_info(host_basic_info_t info)
     info->cpu_subtype = CPU_SUBTYPE_PENTPRO;
 }
 
-static void sched_info(host_sched_info_t info)
+static void sched_info(host_info_t words)
 {
+    host_sched_info_t info = (host_sched_info_t)words;
+
     info->min_timeout = 1;
     info->min_quantum = 1;
 }
 
-static void resource_sizes(kernel_resource_sizes_t sizes)
+static void resource_sizes(host_info_t words)
 {
+    kernel_resource_sizes_t sizes = (kernel_resource_sizes_t)words;
+
     sizes->task = sizeof(struct task);
     sizes->thread = sizeof(struct thread);
     sizes->port = sizeof(struct port);
@@ -61,8 +67,10 @@ static void resource_sizes(kernel_resource_sizes_t sizes)
     sizes->memory_object = sizeof(struct vm_object);
 }
 
-static void priority_info(host_priority_info_t info)
+static void priority_info(host_info_t words)
 {
+    host_priority_info_t info = (host_priority_info_t)words;
+
     info->kernel_priority = PRIORITY_KERNEL;
     info->system_priority = PRIORITY_KERNEL;
     info->server_priority = PRIORITY_SERVER;
@@ -73,48 +81,45 @@ static void priority_info(host_priority_info_t info)
     info->maximum_priority = 0;
 }
 
-// Words of a flavor; -1: there is none of that number.
-static int flavor_words(host_flavor_t flavor)
+// The number of the one that runs.
+static void processor_slots(host_info_t info)
 {
-    switch (flavor) {
-    case HOST_BASIC_INFO:
-        return HOST_BASIC_INFO_COUNT;
-    case HOST_PROCESSOR_SLOTS:
-        return 1;
-    case HOST_SCHED_INFO:
-        return HOST_SCHED_INFO_COUNT;
-    case HOST_RESOURCE_SIZES:
-        return HOST_RESOURCE_SIZES_COUNT;
-    case HOST_PRIORITY_INFO:
-        return HOST_PRIORITY_INFO_COUNT;
-    case HOST_SEMAPHORE_TRAPS:
-    case HOST_MACH_MSG_TRAP:
-        return 0;
-    default:
-        return -1;
-    }
+    info[0] = 0;
 }
 
-kern_return_t host_info(host_t host, host_flavor_t flavor, host_info_t info,
+// Says by its mere success that the traps are there.
+static void no_info(host_info_t info)
+{
+    (void)info;
+}
+
+static const struct flavor {
+    void (*fill)(host_info_t info);
+    unsigned words;
+} flavors[] = {
+    [HOST_BASIC_INFO] = {basic_info, HOST_BASIC_INFO_COUNT},
+    [HOST_PROCESSOR_SLOTS] = {processor_slots, 1},
+    [HOST_SCHED_INFO] = {sched_info, HOST_SCHED_INFO_COUNT},
+    [HOST_RESOURCE_SIZES] = {resource_sizes, HOST_RESOURCE_SIZES_COUNT},
+    [HOST_PRIORITY_INFO] = {priority_info, HOST_PRIORITY_INFO_COUNT},
+    [HOST_SEMAPHORE_TRAPS] = {no_info, 0},
+    [HOST_MACH_MSG_TRAP] = {no_info, 0},
+};
+
+#define FLAVORS (sizeof(flavors) / sizeof(flavors[0]))
+
+kern_return_t host_info(host_t host, host_flavor_t which, host_info_t info,
                         mach_msg_type_number_t *count)
 {
-    int words = flavor_words(flavor);
+    const struct flavor *flavor = &flavors[(unsigned)which < FLAVORS ? which : 0]; // 0 is none
 
-    if (!host || words < 0)
+    (void)host;
+    if (!flavor->fill)
         return KERN_INVALID_ARGUMENT;
-    if (*count < (unsigned)words)
+    if (*count < flavor->words)
         return KERN_FAILURE;
-    if (flavor == HOST_BASIC_INFO)
-        basic_info((host_basic_info_t)info);
-    else if (flavor == HOST_PROCESSOR_SLOTS)
-        info[0] = 0; // the number of the one that runs
-    else if (flavor == HOST_SCHED_INFO)
-        sched_info((host_sched_info_t)info);
-    else if (flavor == HOST_RESOURCE_SIZES)
-        resource_sizes((kernel_resource_sizes_t)info);
-    else if (flavor == HOST_PRIORITY_INFO)
-        priority_info((host_priority_info_t)info);
-    *count = (mach_msg_type_number_t)words;
+    flavor->fill(info);
+    *count = flavor->words;
     return KERN_SUCCESS;
 }
 
@@ -122,19 +127,16 @@ kern_return_t host_info(host_t host, host_flavor_t flavor, host_info_t info,
 
 kern_return_t host_kernel_version(host_t host, kernel_version_t version)
 {
-    if (!host)
-        return KERN_INVALID_ARGUMENT;
+    (void)host;
     strlcpy(version, minato_version, sizeof(kernel_version_t));
     return KERN_SUCCESS;
 }
 
 kern_return_t host_get_time(host_t host, time_value_t *time)
 {
-    tvalspec_t now;
+    tvalspec_t now = clock_calendar_time();
 
-    if (!host)
-        return KERN_INVALID_ARGUMENT;
-    now = clock_calendar_time();
+    (void)host;
     time->seconds = (integer_t)now.tv_sec;
     time->microseconds = now.tv_nsec / NSEC_PER_USEC;
     return KERN_SUCCESS;
@@ -142,16 +144,14 @@ kern_return_t host_get_time(host_t host, time_value_t *time)
 
 kern_return_t host_page_size(host_t host, vm_size_t *size)
 {
-    if (!host)
-        return KERN_INVALID_ARGUMENT;
+    (void)host;
     *size = PAGE_SIZE;
     return KERN_SUCCESS;
 }
 
 kern_return_t host_reboot(host_priv_t host, int options)
 {
-    if (!host)
-        return KERN_INVALID_HOST;
+    (void)host;
     if (options & HOST_REBOOT_STATUS_BIT)
         machine_power_off((unsigned)HOST_REBOOT_GET_STATUS(options));
     if (options & HOST_REBOOT_DEBUGGER)
@@ -185,8 +185,6 @@ static void count_name(struct entry *entry, void *context)
 
 kern_return_t minato_task_counts(task_t task, minato_task_counts_t *counts)
 {
-    if (!task)
-        return KERN_INVALID_ARGUMENT;
     memset(counts, 0, sizeof(*counts));
     space_for_each(task->space, count_name, counts);
     counts->threads = task->thread_count;
@@ -200,8 +198,7 @@ kern_return_t minato_task_counts(task_t task, minato_task_counts_t *counts)
 
 kern_return_t minato_host_counts(host_t host, minato_host_counts_t *counts)
 {
-    if (!host)
-        return KERN_INVALID_ARGUMENT;
+    (void)host;
     counts->tasks = task_count;
     counts->threads = thread_count;
     counts->ports = port_counts.ports;
@@ -219,16 +216,13 @@ kern_return_t minato_host_counts(host_t host, minato_host_counts_t *counts)
 
 kern_return_t minato_host_set_seed(host_priv_t host, natural_t seed)
 {
-    if (!host)
-        return KERN_INVALID_HOST;
+    (void)host;
     semaphore_seed(seed);
     return KERN_SUCCESS;
 }
 
 kern_return_t minato_task_set_name(task_t task, minato_task_name_t name)
 {
-    if (!task)
-        return KERN_INVALID_ARGUMENT;
     strlcpy(task->name, name, sizeof(task->name));
     return KERN_SUCCESS;
 }

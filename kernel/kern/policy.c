@@ -48,11 +48,8 @@ kern_return_t thread_policy(thread_act_t thread, policy_t policy, policy_base_t 
                             mach_msg_type_number_t count, boolean_t set_limit)
 {
     struct parameters parameters;
-    kern_return_t kr;
+    kern_return_t kr = decode(policy, base, count, &parameters);
 
-    if (!thread)
-        return KERN_INVALID_ARGUMENT;
-    kr = decode(policy, base, count, &parameters);
     if (kr != KERN_SUCCESS)
         return kr;
     if (parameters.priority < thread->max_priority)
@@ -77,11 +74,8 @@ kern_return_t task_policy(task_t task, policy_t policy, policy_base_t base,
                           mach_msg_type_number_t count, boolean_t set_limit, boolean_t change_threads)
 {
     struct parameters parameters;
-    kern_return_t kr;
+    kern_return_t kr = decode(policy, base, count, &parameters);
 
-    if (!task)
-        return KERN_INVALID_ARGUMENT;
-    kr = decode(policy, base, count, &parameters);
     if (kr != KERN_SUCCESS)
         return kr;
     if (!within_limits(task, parameters.priority, change_threads))

@@ -3,8 +3,8 @@
 //
 // The three policies differ only in the queue and in whom a signal picks: FIFO queues by arrival and
 // picks the first, FIXED_PRIORITY queues by base priority, RANDOM queues by arrival and draws, from a
-// generator whose seed is the only thing its order depends on. Traps (traps.c) and messages end in the
-// same functions.
+// generator whose seed is the only thing its order depends on. Traps (traps.c) and messages call the
+// same functions; a semaphore may go away while one blocks.
 #include "kern/semaphore.h"
 #include <mach/clock_types.h>
 #include <mach/sync_policy.h>
@@ -121,18 +121,7 @@ void semaphore_kill(struct semaphore *semaphore)
 
 // ---- taking and giving ----
 
-bool semaphore_deadline(unsigned sec, int nsec, uint64_t *deadline)
-{
-    if (nsec < 0 || nsec >= NSEC_PER_SEC)
-        return false;
-    if (sec == 0 && nsec == 0)
-        *deadline = 0;
-    else
-        *deadline = clock_now() + (uint64_t)sec * NSEC_PER_SEC + (unsigned)nsec;
-    return true;
-}
-
-kern_return_t semaphore_take(struct semaphore *semaphore, uint64_t deadline)
+static kern_return_t take(struct semaphore *semaphore, uint64_t deadline)
 {
     static const kern_return_t results[] = {
         [WAIT_AWAKENED] = KERN_SUCCESS,
@@ -150,7 +139,21 @@ kern_return_t semaphore_take(struct semaphore *semaphore, uint64_t deadline)
     return results[waitq_wait(&semaphore->waiters, deadline, true, "semaphore")];
 }
 
-kern_return_t semaphore_give(struct semaphore *semaphore)
+kern_return_t semaphore_wait(semaphore_t semaphore)
+{
+    return take(semaphore, WAIT_FOREVER);
+}
+
+kern_return_t semaphore_timedwait(semaphore_t semaphore, tvalspec_t wait_time)
+{
+    uint64_t ns = (uint64_t)wait_time.tv_sec * NSEC_PER_SEC + (unsigned)wait_time.tv_nsec;
+
+    if (wait_time.tv_nsec < 0 || wait_time.tv_nsec >= NSEC_PER_SEC)
+        return KERN_INVALID_VALUE;
+    return take(semaphore, ns == 0 ? 0 : clock_now() + ns);
+}
+
+kern_return_t semaphore_signal(semaphore_t semaphore)
 {
     struct waitq *q = &semaphore->waiters;
 
@@ -168,17 +171,17 @@ kern_return_t semaphore_give(struct semaphore *semaphore)
     return KERN_SUCCESS;
 }
 
-kern_return_t semaphore_give_all(struct semaphore *semaphore)
+kern_return_t semaphore_signal_all(semaphore_t semaphore)
 {
     if (!semaphore->alive)
         return KERN_TERMINATED;
     while (!waitq_empty(&semaphore->waiters))
-        semaphore_give(semaphore); // in the policy's order
+        semaphore_signal(semaphore); // in the policy's order
     semaphore->count = 0;
     return KERN_SUCCESS;
 }
 
-// ---- sync.defs ----
+// ---- making and destroying ----
 
 static bool valid_policy(int policy)
 {
@@ -190,7 +193,7 @@ kern_return_t semaphore_create(task_t task, semaphore_t *result, int policy, int
 {
     struct semaphore *semaphore;
 
-    if (!task || !task->alive || !valid_policy(policy) || value < 0)
+    if (!valid_policy(policy) || value < 0)
         return KERN_INVALID_ARGUMENT;
     semaphore = semaphore_make(task, policy, value);
     if (!semaphore)
@@ -202,38 +205,10 @@ kern_return_t semaphore_create(task_t task, semaphore_t *result, int policy, int
 
 kern_return_t semaphore_destroy(task_t task, semaphore_t semaphore)
 {
-    if (!task || !semaphore)
-        return KERN_INVALID_ARGUMENT;
     if (!semaphore->alive)
         return KERN_TERMINATED;
     if (semaphore->owner != task)
         return KERN_INVALID_RIGHT;
     semaphore_kill(semaphore);
     return KERN_SUCCESS;
-}
-
-kern_return_t semaphore_signal(semaphore_t semaphore)
-{
-    return semaphore ? semaphore_give(semaphore) : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t semaphore_signal_all(semaphore_t semaphore)
-{
-    return semaphore ? semaphore_give_all(semaphore) : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t semaphore_wait(semaphore_t semaphore)
-{
-    return semaphore ? semaphore_take(semaphore, WAIT_FOREVER) : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t semaphore_timedwait(semaphore_t semaphore, tvalspec_t wait_time)
-{
-    uint64_t deadline;
-
-    if (!semaphore)
-        return KERN_INVALID_ARGUMENT;
-    if (!semaphore_deadline(wait_time.tv_sec, wait_time.tv_nsec, &deadline))
-        return KERN_INVALID_VALUE;
-    return semaphore_take(semaphore, deadline);
 }

@@ -35,14 +35,6 @@ void semaphore_init(void); // the cache, and the seed from the command line
 void semaphore_reference(struct semaphore *semaphore);
 void semaphore_dereference(struct semaphore *semaphore); // NULL is fine
 void semaphore_kill(struct semaphore *semaphore);
-// What traps and messages share. `semaphore` may go away while it blocks.
-// KERN_TERMINATED, KERN_ABORTED, KERN_OPERATION_TIMED_OUT.
-kern_return_t semaphore_take(struct semaphore *semaphore, uint64_t deadline);
-// KERN_TERMINATED; KERN_FAILURE: the count is at its maximum.
-kern_return_t semaphore_give(struct semaphore *semaphore);
-kern_return_t semaphore_give_all(struct semaphore *semaphore);
-// The deadline that a wait of (sec, nsec) from now has. False: not a time.
-bool semaphore_deadline(unsigned sec, int nsec, uint64_t *deadline);
 // Seeds the order in which semaphores of SYNC_POLICY_RANDOM serve their waiters.
 void semaphore_seed(uint32_t seed);
 

@@ -15,6 +15,7 @@
 #include "lib/printf.h"
 #include "lib/slab.h"
 #include "lib/string.h"
+#include "mach_server.h"
 #include "vm/map.h"
 #include "x86/boot.h"
 #include "x86/context.h"
@@ -34,6 +35,18 @@ void task_init(void)
 }
 
 // ---- making ----
+
+struct port **task_special_slot(struct task *task, int which)
+{
+    struct port **const slots[] = {
+        [TASK_KERNEL_PORT] = &task->sself,
+        [TASK_HOST_PORT] = &task->host,
+        [TASK_NAME_PORT] = &task->name_server,
+        [TASK_BOOTSTRAP_PORT] = &task->bootstrap,
+    };
+
+    return which >= TASK_KERNEL_PORT && which <= TASK_MAX_SPECIAL_PORT ? slots[which] : NULL;
+}
 
 static void inherit_ports(struct task *task, const struct task *parent)
 {
@@ -125,33 +138,33 @@ void task_deallocate(struct task *task)
 
 // ---- suspending ----
 
-void task_hold(struct task *task)
+kern_return_t task_suspend(task_t task)
 {
-    if (task->suspend_count++ > 0)
-        return;
-    list_for_each(link, &task->threads)
-        thread_task_held(container_of(link, struct thread, task_link));
+    if (task->suspend_count++ == 0)
+        list_for_each(link, &task->threads)
+            thread_post(container_of(link, struct thread, task_link));
+    return KERN_SUCCESS;
 }
 
-kern_return_t task_release(struct task *task)
+kern_return_t task_resume(task_t task)
 {
     if (task->suspend_count == 0)
         return KERN_FAILURE;
     if (--task->suspend_count > 0)
         return KERN_SUCCESS;
     list_for_each(link, &task->threads)
-        thread_task_released(container_of(link, struct thread, task_link));
+        thread_let_go(container_of(link, struct thread, task_link));
     return KERN_SUCCESS;
 }
 
 // ---- ending ----
 
-static void drop_port(struct port **slot)
+void port_slot_set(struct port **slot, struct port *right)
 {
-    struct port *port = *slot;
+    struct port *old = *slot;
 
-    *slot = NULL;
-    port_release_send(port);
+    *slot = right;
+    port_release_send(old);
 }
 
 static void release_ports(struct task *task)
@@ -160,18 +173,17 @@ static void release_ports(struct task *task)
 
     task->self = NULL;
     port_destroy_kernel(self);
-    drop_port(&task->sself);
-    drop_port(&task->host);
-    drop_port(&task->name_server);
-    drop_port(&task->bootstrap);
+    for (int which = TASK_KERNEL_PORT; which <= TASK_MAX_SPECIAL_PORT; which++)
+        port_slot_set(task_special_slot(task, which), NULL);
     for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
-        drop_port(&task->registered[i]);
+        port_slot_set(&task->registered[i], NULL);
 }
 
-void task_kill(struct task *task)
+// Its port dies, its threads end at their next boundary, its space and memory go now.
+kern_return_t task_terminate(task_t task)
 {
     if (!task->alive)
-        return;
+        return KERN_SUCCESS;
     task->alive = false;
     task_count--;
     list_remove(&task->link);
@@ -179,7 +191,7 @@ void task_kill(struct task *task)
     while (!list_empty(&task->semaphores))
         semaphore_kill(container_of(task->semaphores.next, struct semaphore, task_link));
     list_for_each_safe(link, &task->threads)
-        thread_kill(container_of(link, struct thread, task_link));
+        thread_terminate(container_of(link, struct thread, task_link));
     space_shutdown(task->space);
     vm_map_shutdown(task->map);
     task_deallocate(task);
@@ -187,6 +199,7 @@ void task_kill(struct task *task)
         printf("Minato: the last task has ended; nothing can happen any more\n");
         machine_power_off(1);
     }
+    return KERN_SUCCESS;
 }
 
 // ---- current ----

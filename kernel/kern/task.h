@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <mach/kern_return.h>
+#include <mach/task_info.h>
 #include <mach/task_special_ports.h>
 #include "lib/list.h"
 
@@ -15,14 +16,6 @@ struct space;
 struct thread;
 struct vm_map;
 struct io_ports;
-
-// TASK_EVENTS_INFO; whoever sees the event counts it.
-struct task_events {
-    uint32_t faults, pageins, cow_faults;         // vm
-    uint32_t messages_sent, messages_received;    // ipc
-    uint32_t traps, redirected_traps;             // x86
-    uint32_t csw;                                 // switches to one of its threads (kern/sched.c)
-};
 
 struct task {
     uint32_t refs;
@@ -54,7 +47,7 @@ struct task {
     uint32_t quantum_ms;
 
     uint64_t dead_cycles, dead_system_cycles; // of threads that have ended
-    struct task_events events;
+    struct task_events_info events;           // whoever sees the event counts it
 };
 
 extern struct list all_tasks;
@@ -67,10 +60,9 @@ struct task *current_task(void);
 kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **task);
 void task_reference(struct task *task);
 void task_deallocate(struct task *task); // NULL is fine
-// Ends the task: its port dies, its threads end at their next boundary, its space and memory go now.
-void task_kill(struct task *task);
-// Suspension, counted.
-void task_hold(struct task *task);
-kern_return_t task_release(struct task *task); // KERN_FAILURE: it is not suspended
+// Where the task keeps that special port; NULL: there is none of that number.
+struct port **task_special_slot(struct task *task, int which);
+// Puts a right (consumed; NULL is fine) in the place of another, which is dropped.
+void port_slot_set(struct port **slot, struct port *right);
 
 #endif

@@ -13,6 +13,7 @@
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
+#include "mach_server.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 #include "x86/upcall.h"
@@ -37,14 +38,14 @@ static void depression_expired(struct timer *timer)
 }
 
 // A cleared thread with one reference, in no task. NULL when memory is short.
-static struct thread *thread_alloc(void (*start)(void *), void *argument)
+static struct thread *thread_alloc(void (*start)(void *))
 {
     struct thread *thread = slab_alloc(&thread_cache);
 
     if (!thread)
         return NULL;
     memset(thread, 0, sizeof(*thread));
-    if (machine_thread_init(&thread->machine, start, argument) != KERN_SUCCESS) {
+    if (machine_thread_init(&thread->machine, start, NULL) != KERN_SUCCESS) {
         slab_free(&thread_cache, thread);
         return NULL;
     }
@@ -93,9 +94,8 @@ kern_return_t thread_make(struct task *task, struct thread **result)
 {
     struct thread *thread;
 
-    if (!task->alive)
-        return KERN_FAILURE;
-    thread = thread_alloc(user_thread_start, NULL);
+    kassert(task->alive);
+    thread = thread_alloc(user_thread_start);
     if (!thread)
         return KERN_RESOURCE_SHORTAGE;
     thread->self = port_make_kernel(PORT_THREAD, thread);
@@ -119,18 +119,6 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     return KERN_SUCCESS;
 }
 
-struct thread *thread_make_kernel(void (*body)(void *), void *argument, int priority)
-{
-    struct thread *thread = thread_alloc(body, argument);
-
-    if (!thread)
-        return NULL;
-    thread->at_user_boundary = false;
-    thread->policy = POLICY_FIFO;
-    thread->base_priority = thread->priority = priority;
-    return thread;
-}
-
 // Runs when nobody is ready. It counts as waiting, so that it is never on a run queue.
 static void idle_body(void *unused)
 {
@@ -151,9 +139,12 @@ void thread_init(void)
     struct thread *idle;
 
     slab_cache_init(&thread_cache, "thread", sizeof(struct thread));
-    idle = thread_make_kernel(idle_body, NULL, PRIORITY_NONE);
+    idle = thread_alloc(idle_body);
     if (!idle)
         panic("no memory for the idle thread: give the machine more memory (-m)");
+    idle->at_user_boundary = false;
+    idle->policy = POLICY_FIFO;
+    idle->base_priority = idle->priority = PRIORITY_NONE;
     processors[0].idle = idle;
 }
 
@@ -180,16 +171,14 @@ bool thread_is_held(const struct thread *thread)
     return thread->hold_count > 0 || thread->task->suspend_count > 0;
 }
 
-// Makes the thread look at what is asked of it before it next runs user code.
-static void post(struct thread *thread)
+void thread_post(struct thread *thread)
 {
     thread->ast = AST_THREAD;
     if (thread == current_thread())
         this_cpu()->ast |= AST_THREAD;
 }
 
-// Starts a new thread, or one that is stopped at its boundary, unless something still holds it.
-static void let_go(struct thread *thread)
+void thread_let_go(struct thread *thread)
 {
     if (thread_is_held(thread))
         return;
@@ -202,7 +191,7 @@ static void let_go(struct thread *thread)
 void thread_hold(struct thread *thread)
 {
     thread->hold_count++;
-    post(thread);
+    thread_post(thread);
 }
 
 void thread_release(struct thread *thread)
@@ -210,41 +199,25 @@ void thread_release(struct thread *thread)
     kassert(thread->hold_count > 0);
     thread->hold_count--;
     if (thread->state != THREAD_DEAD)
-        let_go(thread);
-}
-
-void thread_task_held(struct thread *thread)
-{
-    post(thread);
-}
-
-void thread_task_released(struct thread *thread)
-{
-    let_go(thread);
+        thread_let_go(thread);
 }
 
 kern_return_t thread_wait_stopped(struct thread *thread)
 {
-    for (;;) {
-        if (thread->terminating)
-            return KERN_TERMINATED;
+    while (!thread->terminating) {
         if (thread->at_user_boundary || thread->state == THREAD_WAITING)
             return KERN_SUCCESS;
-        switch (waitq_wait(&thread->stop_waiters, WAIT_FOREVER, true, "thread stop")) {
-        case WAIT_INTERRUPTED:
+        if (waitq_wait(&thread->stop_waiters, WAIT_FOREVER, true, "thread stop") ==
+            WAIT_INTERRUPTED)
             return KERN_ABORTED;
-        case WAIT_AWAKENED:
-        case WAIT_TIMED_OUT:
-        case WAIT_DESTROYED:
-            break; // look again
-        }
     }
+    return KERN_TERMINATED;
 }
 
-kern_return_t thread_interrupt(struct thread *thread, bool safely)
+// Ends the kernel wait that it is in, or makes its next one on its way out of the kernel fail; does
+// nothing to a thread in user mode.
+kern_return_t thread_abort(thread_act_t thread)
 {
-    if (thread->terminating)
-        return KERN_TERMINATED;
     thread_undepress(thread);
     if (thread == current_thread() || thread->at_user_boundary)
         return KERN_SUCCESS;
@@ -252,11 +225,17 @@ kern_return_t thread_interrupt(struct thread *thread, bool safely)
         waitq_wake_thread(thread, WAIT_INTERRUPTED);
         return KERN_SUCCESS;
     }
-    if (safely && thread->state == THREAD_WAITING)
-        return KERN_FAILURE;
     thread->aborted = true;
-    post(thread);
+    thread_post(thread);
     return KERN_SUCCESS;
+}
+
+// The same, but for a wait that cannot be repeated.
+kern_return_t thread_abort_safely(thread_act_t thread)
+{
+    if (thread->state == THREAD_WAITING && !thread->wait_interruptible && !thread->at_user_boundary)
+        return KERN_FAILURE;
+    return thread_abort(thread);
 }
 
 // ---- ending ----
@@ -298,22 +277,24 @@ static void end_at_boundary(struct thread *thread)
     thread_deallocate(thread);
 }
 
-void thread_kill(struct thread *thread)
+// Its port dies now, it ends at its next boundary. Harmless when done twice.
+kern_return_t thread_terminate(thread_act_t thread)
 {
     struct port *port = thread->self;
 
     if (thread->terminating)
-        return;
+        return KERN_SUCCESS;
     thread->terminating = true;
     thread->self = NULL;
     port_destroy_kernel(port);
     if (thread->at_user_boundary && thread != current_thread()) {
         end_at_boundary(thread);
-        return;
+        return KERN_SUCCESS;
     }
-    post(thread);
+    thread_post(thread);
     if (thread->state == THREAD_WAITING && thread->wait_interruptible)
         waitq_wake_thread(thread, WAIT_INTERRUPTED);
+    return KERN_SUCCESS;
 }
 
 // ---- the boundary ----

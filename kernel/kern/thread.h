@@ -94,32 +94,25 @@ struct thread {
 extern unsigned thread_count; // user threads alive, in the whole system
 
 void thread_init(void); // the cache; makes the idle thread
-// A new thread of `task`, NEW and suspended once, with clean registers; one reference for the caller.
-// KERN_RESOURCE_SHORTAGE, KERN_FAILURE (the task is gone).
+// A new thread of `task`, which is alive: NEW and suspended once, with clean registers; one reference
+// for the caller. KERN_RESOURCE_SHORTAGE.
 kern_return_t thread_make(struct task *task, struct thread **thread);
 void thread_reference(struct thread *thread);
 void thread_deallocate(struct thread *thread); // NULL is fine
-// A thread that runs `body(argument)` in the kernel and never enters user mode (idle).
-// It is NEW: sched_ready makes it run. NULL when memory is short.
-struct thread *thread_make_kernel(void (*body)(void *), void *argument, int priority);
-// Ends it at its next boundary; its port dies now. Harmless when done twice.
-void thread_kill(struct thread *thread);
 // Holds, counted: those of users (thread_suspend) and the kernel's own. `thread_hold` on the current
 // thread takes effect at its boundary; the last `thread_release` lets a stopped or new thread go,
 // unless its task is suspended. A new thread has one hold, its first suspension.
 void thread_hold(struct thread *thread);
 void thread_release(struct thread *thread);
-// The suspend count of its task has changed from or to 0.
-void thread_task_held(struct thread *thread);
-void thread_task_released(struct thread *thread);
+// Makes the thread look at what is asked of it before it next runs user code.
+void thread_post(struct thread *thread);
+// Starts a new thread, or one that is stopped at its boundary, unless something still holds it.
+void thread_let_go(struct thread *thread);
 bool thread_is_held(const struct thread *thread); // by a hold or by its task
 // Waits until `thread` (held, not current) is at its user boundary, or blocked in the kernel: in
 // both cases its user registers lie still. KERN_ABORTED: the caller's wait was interrupted;
 // KERN_TERMINATED: the thread has ended.
 kern_return_t thread_wait_stopped(struct thread *thread);
-// Ends the kernel wait that it is in, or makes its next one on its way out of the kernel fail; does
-// nothing to a thread in user mode. `safely`: KERN_FAILURE if it is in a wait that cannot be repeated.
-kern_return_t thread_interrupt(struct thread *thread, bool safely);
 // Puts the current thread at the lowest priority until it runs next, or for `ms` (0: no limit).
 void thread_depress(uint32_t ms);
 void thread_undepress(struct thread *thread);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What users can ask of threads: the thread_* calls of mach.defs.
+// What users can ask of threads: the thread_* calls of mach.defs (ending and aborting are in thread.c).
 //
-// MIG's stubs translate the port to a thread with a reference (NULL when it is none) and drop the
-// reference afterwards. Contracts are in mach.defs.
+// MIG's stubs translate the port to a thread with a reference and drop the reference afterwards.
+// Nothing blocks between the translation and the call, and a thread's port dies when it is terminated,
+// so it has not been when a call here begins. Contracts are in mach.defs.
 #include <mach/policy.h>
 #include <mach/thread_info.h>
 #include <mach/thread_special_ports.h>
@@ -15,20 +16,12 @@
 #include "x86/context.h"
 #include "x86/cpu.h"
 
-// ---- making and ending ----
+// ---- making ----
 
 // For the reply: the translation to a send right consumes the reference that thread_make gave.
 kern_return_t thread_create(task_t task, thread_act_t *child)
 {
-    struct thread *thread;
-    kern_return_t kr;
-
-    if (!task)
-        return KERN_INVALID_ARGUMENT;
-    kr = thread_make(task, &thread);
-    if (kr == KERN_SUCCESS)
-        *child = thread;
-    return kr;
+    return thread_make(task, child);
 }
 
 kern_return_t thread_create_running(task_t task, thread_state_flavor_t flavor,
@@ -38,14 +31,12 @@ kern_return_t thread_create_running(task_t task, thread_state_flavor_t flavor,
     struct thread *thread;
     kern_return_t kr;
 
-    if (!task)
-        return KERN_INVALID_ARGUMENT;
     kr = thread_make(task, &thread);
     if (kr != KERN_SUCCESS)
         return kr;
     kr = machine_thread_set_state(&thread->machine, flavor, state, count);
     if (kr != KERN_SUCCESS) {
-        thread_kill(thread);
+        thread_terminate(thread);
         thread_deallocate(thread);
         return kr;
     }
@@ -55,22 +46,10 @@ kern_return_t thread_create_running(task_t task, thread_state_flavor_t flavor,
     return KERN_SUCCESS;
 }
 
-kern_return_t thread_terminate(thread_act_t thread)
-{
-    if (!thread)
-        return KERN_INVALID_ARGUMENT;
-    thread_kill(thread);
-    return KERN_SUCCESS;
-}
-
 // ---- stopping ----
 
 kern_return_t thread_suspend(thread_act_t thread)
 {
-    if (!thread)
-        return KERN_INVALID_ARGUMENT;
-    if (thread->terminating)
-        return KERN_TERMINATED;
     if (thread->suspend_count++ == 0)
         thread_hold(thread);
     return KERN_SUCCESS;
@@ -78,25 +57,11 @@ kern_return_t thread_suspend(thread_act_t thread)
 
 kern_return_t thread_resume(thread_act_t thread)
 {
-    if (!thread)
-        return KERN_INVALID_ARGUMENT;
-    if (thread->terminating)
-        return KERN_TERMINATED;
     if (thread->suspend_count == 0)
         return KERN_FAILURE;
     if (--thread->suspend_count == 0)
         thread_release(thread);
     return KERN_SUCCESS;
-}
-
-kern_return_t thread_abort(thread_act_t thread)
-{
-    return thread ? thread_interrupt(thread, false) : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t thread_abort_safely(thread_act_t thread)
-{
-    return thread ? thread_interrupt(thread, true) : KERN_INVALID_ARGUMENT;
 }
 
 // ---- registers ----
@@ -107,7 +72,7 @@ static kern_return_t hold_still(struct thread *thread, thread_state_flavor_t fla
 {
     kern_return_t kr;
 
-    if (!thread || (thread == current_thread() && !machine_thread_state_own(flavor)))
+    if (thread == current_thread() && !machine_thread_state_own(flavor))
         return KERN_INVALID_ARGUMENT;
     thread_hold(thread);
     kr = thread == current_thread() ? KERN_SUCCESS : thread_wait_stopped(thread);
@@ -144,25 +109,17 @@ kern_return_t thread_set_state(thread_act_t thread, thread_state_flavor_t flavor
 
 kern_return_t thread_get_special_port(thread_act_t thread, int which, ipc_port_t *port)
 {
-    if (!thread || which != THREAD_KERNEL_PORT)
+    if (which != THREAD_KERNEL_PORT)
         return KERN_INVALID_ARGUMENT;
-    if (thread->terminating)
-        return KERN_TERMINATED;
     *port = port_copy_send(thread->sself);
     return KERN_SUCCESS;
 }
 
 kern_return_t thread_set_special_port(thread_act_t thread, int which, ipc_port_t port)
 {
-    struct port *old;
-
-    if (!thread || which != THREAD_KERNEL_PORT)
+    if (which != THREAD_KERNEL_PORT)
         return KERN_INVALID_ARGUMENT;
-    if (thread->terminating)
-        return KERN_TERMINATED;
-    old = thread->sself;
-    thread->sself = port;
-    port_release_send(old);
+    port_slot_set(&thread->sself, port);
     return KERN_SUCCESS;
 }
 
@@ -187,8 +144,9 @@ static int sleep_seconds(const struct thread *thread)
     return (int)(sched_cycles_to_ns(cpu_cycles() - thread->cycles_stamp) / 1000000000u);
 }
 
-static kern_return_t basic_info(struct thread *thread, thread_basic_info_t info)
+static void basic_info(struct thread *thread, thread_info_t words)
 {
+    thread_basic_info_t info = (thread_basic_info_t)words;
     uint64_t cycles = sched_thread_cycles(thread);
 
     info->user_time = time_of_cycles(cycles - thread->system_cycles);
@@ -199,74 +157,43 @@ static kern_return_t basic_info(struct thread *thread, thread_basic_info_t info)
     info->flags = 0;
     info->suspend_count = (integer_t)thread->suspend_count;
     info->sleep_time = sleep_seconds(thread);
-    return KERN_SUCCESS;
 }
 
-static kern_return_t timeshare_info(const struct thread *thread, policy_timeshare_info_t info)
+// The structures of the three policies differ in their third word, which FIFO lacks.
+static void policy_info(struct thread *thread, thread_info_t info)
 {
-    if (thread->policy != POLICY_TIMESHARE)
-        return KERN_INVALID_POLICY;
-    info->max_priority = thread->max_priority;
-    info->base_priority = thread->base_priority;
-    info->cur_priority = thread->priority;
-    info->depressed = thread->depressed;
-    info->depress_priority = thread->depressed ? thread->base_priority : -1;
-    return KERN_SUCCESS;
+    *info++ = thread->max_priority;
+    *info++ = thread->base_priority;
+    if (thread->policy == POLICY_TIMESHARE)
+        *info++ = thread->priority;
+    else if (thread->policy == POLICY_RR)
+        *info++ = (integer_t)thread->quantum_ms;
+    *info++ = thread->depressed;
+    *info = thread->depressed ? thread->base_priority : -1;
 }
 
-static kern_return_t rr_info(const struct thread *thread, policy_rr_info_t info)
-{
-    if (thread->policy != POLICY_RR)
-        return KERN_INVALID_POLICY;
-    info->max_priority = thread->max_priority;
-    info->base_priority = thread->base_priority;
-    info->quantum = (integer_t)thread->quantum_ms;
-    info->depressed = thread->depressed;
-    info->depress_priority = thread->depressed ? thread->base_priority : -1;
-    return KERN_SUCCESS;
-}
+static const struct flavor {
+    void (*fill)(struct thread *thread, thread_info_t info);
+    unsigned words;
+    policy_t policy; // that the thread must have, or POLICY_NULL
+} flavors[] = {
+    [THREAD_BASIC_INFO] = {basic_info, THREAD_BASIC_INFO_COUNT, POLICY_NULL},
+    [THREAD_SCHED_TIMESHARE_INFO] = {policy_info, POLICY_TIMESHARE_INFO_COUNT, POLICY_TIMESHARE},
+    [THREAD_SCHED_RR_INFO] = {policy_info, POLICY_RR_INFO_COUNT, POLICY_RR},
+    [THREAD_SCHED_FIFO_INFO] = {policy_info, POLICY_FIFO_INFO_COUNT, POLICY_FIFO},
+};
+#define FLAVORS (sizeof(flavors) / sizeof(flavors[0]))
 
-static kern_return_t fifo_info(const struct thread *thread, policy_fifo_info_t info)
-{
-    if (thread->policy != POLICY_FIFO)
-        return KERN_INVALID_POLICY;
-    info->max_priority = thread->max_priority;
-    info->base_priority = thread->base_priority;
-    info->depressed = thread->depressed;
-    info->depress_priority = thread->depressed ? thread->base_priority : -1;
-    return KERN_SUCCESS;
-}
-
-// Words of a flavor; 0: there is none of that number.
-static unsigned flavor_words(thread_flavor_t flavor)
-{
-    switch (flavor) {
-    case THREAD_BASIC_INFO:
-        return THREAD_BASIC_INFO_COUNT;
-    case THREAD_SCHED_TIMESHARE_INFO:
-        return POLICY_TIMESHARE_INFO_COUNT;
-    case THREAD_SCHED_RR_INFO:
-        return POLICY_RR_INFO_COUNT;
-    case THREAD_SCHED_FIFO_INFO:
-        return POLICY_FIFO_INFO_COUNT;
-    default:
-        return 0;
-    }
-}
-
-kern_return_t thread_info(thread_act_t thread, thread_flavor_t flavor, thread_info_t info,
+kern_return_t thread_info(thread_act_t thread, thread_flavor_t which, thread_info_t info,
                           mach_msg_type_number_t *count)
 {
-    unsigned words = flavor_words(flavor);
+    const struct flavor *flavor = &flavors[which < FLAVORS ? which : 0]; // 0 is none
 
-    if (!thread || words == 0 || *count < words)
+    if (!flavor->fill || *count < flavor->words)
         return KERN_INVALID_ARGUMENT;
-    *count = words;
-    if (flavor == THREAD_BASIC_INFO)
-        return basic_info(thread, (thread_basic_info_t)info);
-    if (flavor == THREAD_SCHED_TIMESHARE_INFO)
-        return timeshare_info(thread, (policy_timeshare_info_t)info);
-    if (flavor == THREAD_SCHED_RR_INFO)
-        return rr_info(thread, (policy_rr_info_t)info);
-    return fifo_info(thread, (policy_fifo_info_t)info);
+    *count = flavor->words;
+    if (flavor->policy != POLICY_NULL && flavor->policy != thread->policy)
+        return KERN_INVALID_POLICY;
+    flavor->fill(thread, info);
+    return KERN_SUCCESS;
 }

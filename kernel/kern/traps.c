@@ -18,6 +18,7 @@
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "mach_server.h"
+#include "sync_server.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
@@ -118,33 +119,30 @@ static kern_return_t semaphore_signal_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
-    return semaphore ? semaphore_give(semaphore) : MACH_SEND_INVALID_DEST;
+    return semaphore ? semaphore_signal(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
 static kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
-    return semaphore ? semaphore_give_all(semaphore) : MACH_SEND_INVALID_DEST;
+    return semaphore ? semaphore_signal_all(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
 static kern_return_t semaphore_wait_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
-    return semaphore ? semaphore_take(semaphore, WAIT_FOREVER) : MACH_SEND_INVALID_DEST;
+    return semaphore ? semaphore_wait(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
 static kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec, int nsec)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
-    uint64_t deadline;
 
     if (!semaphore)
         return MACH_SEND_INVALID_DEST;
-    if (!semaphore_deadline(sec, nsec, &deadline))
-        return KERN_INVALID_VALUE;
-    return semaphore_take(semaphore, deadline);
+    return semaphore_timedwait(semaphore, (tvalspec_t){sec, nsec});
 }
 
 // ---- giving the processor away ----

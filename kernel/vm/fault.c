@@ -79,7 +79,7 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
 kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
     struct vm_map *map = current_map();
-    struct task_events *events;
+    struct task_events_info *events;
     unsigned copied, asked;
     uint64_t begin;
     kern_return_t kr;

@@ -79,7 +79,7 @@ static void entry(unsigned pointer)
 
     c->start(c->argument);
     c->body(c->body_argument); // user mode
-    thread_kill(current_thread());
+    thread_terminate(current_thread());
     return_to_user_checks();
     abort();
 }

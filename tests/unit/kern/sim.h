@@ -19,6 +19,7 @@
 #include "kern/thread.h"
 #include "kern/timer.h"
 #include "kern/waitq.h"
+#include "mach_server.h"
 
 #define MS 1000000ull
 

@@ -53,14 +53,14 @@ static void suspension(void)
     ok(progress() > 5, "when the last one is gone it goes on");
 
     sim_task.suspend_count = 1;
-    thread_task_held(thread);
+    thread_post(thread);
     thread_hold(thread);
     progress();
     is((long)progress(), 0, "a suspended task's thread does not run");
     thread_release(thread);
     is((long)progress(), 0, "… even if its own count is 0");
     sim_task.suspend_count = 0;
-    thread_task_released(thread);
+    thread_let_go(thread);
     ok(progress() > 5, "… until the task is resumed");
     stop = true;
     settle();
@@ -96,11 +96,11 @@ static void aborts(void)
     trail[0] = '\0';
     settle();
     thread_hold(thread);
-    thread_interrupt(thread, false);
+    thread_abort(thread);
     is(thread_wait_stopped(thread), KERN_SUCCESS, "aborted and suspended, a thread comes to rest");
     is(result, WAIT_INTERRUPTED, "… its wait interrupted");
     ok(thread->at_user_boundary, "… at the user boundary");
-    is(thread_interrupt(thread, true), KERN_SUCCESS, "aborting it there succeeds");
+    is(thread_abort_safely(thread), KERN_SUCCESS, "aborting it there succeeds");
     ok(!thread->aborted, "… and leaves nothing pending for its next call");
     thread_release(thread);
     settle();
@@ -120,7 +120,7 @@ static void pending_abort(void)
     struct thread *thread = sim_thread(POLICY_FIFO, 40, wait_twice, 0);
 
     settle();
-    thread_interrupt(thread, false);
+    thread_abort(thread);
     result = WAIT_AWAKENED;
     waitq_wake_first(&queue, WAIT_AWAKENED);
     settle();
@@ -139,7 +139,7 @@ static void ending(void)
 
     settle();
     is(thread_count, before + 1, "threads are counted");
-    thread_kill(thread);
+    thread_terminate(thread);
     is(thread_count, before, "a thread that holds nothing ends at once");
     is(sim_task.refs, refs - 1, "… and lets go of its task");
 
@@ -147,8 +147,8 @@ static void ending(void)
     trail[0] = '\0';
     settle();
     thread_reference(thread);
-    thread_kill(thread);
-    thread_kill(thread);
+    thread_terminate(thread);
+    thread_terminate(thread);
     is(thread_count, before + 1, "one that waits in the kernel must first come out");
     is(thread_wait_stopped(thread), KERN_TERMINATED, "nobody can wait for it any more");
     settle();
@@ -184,7 +184,7 @@ static void waiting_for_an_end(void)
     thread_reference(thread);
     waitq_wake_first(&queue, WAIT_AWAKENED); // ready, in the kernel
     sim_thread(POLICY_FIFO, 30, wait_for_stop, (long)thread);
-    thread_kill(thread);
+    thread_terminate(thread);
     sleep_until(sim_now + 5 * MS);
     thread_deallocate(thread);
 }

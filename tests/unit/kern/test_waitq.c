@@ -100,14 +100,14 @@ static void interruptions(void)
     struct thread *thread = sim_thread(POLICY_FIFO, 10, wait_with_deadline, 1000000);
 
     settle();
-    is(thread_interrupt(thread, true), KERN_SUCCESS, "an interruptible wait can be aborted safely");
+    is(thread_abort_safely(thread), KERN_SUCCESS, "an interruptible wait can be aborted safely");
     settle();
     is(result, WAIT_INTERRUPTED, "… and says that it was interrupted");
 
     thread = sim_thread(POLICY_FIFO, 10, wait_uninterruptibly, 0);
     settle();
-    is(thread_interrupt(thread, true), KERN_FAILURE, "an uninterruptible wait cannot, safely");
-    thread_interrupt(thread, false);
+    is(thread_abort_safely(thread), KERN_FAILURE, "an uninterruptible wait cannot, safely");
+    thread_abort(thread);
     is(thread->state, THREAD_WAITING, "… and does not end even so");
     waitq_wake_first(&queue, WAIT_AWAKENED);
     settle();
