@@ -20,6 +20,7 @@
 #include "kern/timer.h"
 #include "kern/waitq.h"
 #include "mach_server.h"
+#include "sync_server.h"
 
 #define MS 1000000ull
 
