@@ -270,13 +270,16 @@ static void reap(struct processor *p)
     thread_deallocate(dead);
 }
 
-// A kernel thread keeps the address space of whoever ran before, unless that one is gone.
-static inline void switch_space(const struct thread *self, const struct thread *next)
+// Makes the next thread's task the current one. A kernel thread makes no traps, and keeps the address
+// space of whoever ran before unless that one is gone.
+static inline void switch_task(const struct thread *self, const struct thread *next)
 {
     if (next->task) {
         next->task->events.csw++;
-        if (next->task != self->task)
+        if (next->task != self->task) {
+            this_cpu()->traps = &next->task->events.syscalls_mach;
             pmap_activate(&next->task->map->pmap);
+        }
     } else if (self->state == THREAD_DEAD) {
         pmap_activate(&kernel_pmap);
     }
@@ -292,7 +295,7 @@ static inline void switch_to(struct processor *p, struct thread *self, struct th
     next->state = THREAD_RUNNING;
     cpu->current = next;
     cpu->ast = next->ast;
-    switch_space(self, next);
+    switch_task(self, next);
     if (self->state == THREAD_DEAD)
         p->dead = self;
     context_switch(&self->machine, &next->machine);
@@ -449,6 +452,6 @@ void sched_start(struct thread *first)
     first->cycles_stamp = cpu_cycles();
     cpu->current = first;
     cpu->ast = first->ast;
-    switch_space(&boot_thread, first);
+    switch_task(&boot_thread, first);
     context_start(&first->machine);
 }

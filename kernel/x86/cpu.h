@@ -17,8 +17,8 @@ struct thread;
 struct cpu {
     struct thread *current;  // the thread that runs here
     volatile uint32_t ast;   // AST_*: work to do before the return to user mode; entry.asm tests it
+    int *traps;              // where traps are counted: the current task's; entry.asm adds to it
     uint32_t number;
-    bool idle;               // in cpu_idle
 };
 
 // Reasons to call return_to_user_checks() (x86/upcall.h) before going back to user mode.

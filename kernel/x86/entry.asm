@@ -73,6 +73,8 @@ sysenter_entry_end:
 
 ; eax = number, ecx = user esp, esp = frame. The arguments lie above one return address.
 trap_dispatch:
+        mov     edx, [cpus + CPU_TRAPS]
+        inc     dword [edx]
         cmp     eax, [trap_count]
         jae     trap_unknown
         cmp     ecx, USER_TOP - 4 - 4 * TRAP_WORDS_MAX

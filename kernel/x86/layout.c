@@ -38,6 +38,7 @@ AT(machine_thread, fs, 12);
 AT(machine_thread, gs, 14);
 AT(machine_thread, flags, 16);
 AT(cpu, ast, 4);
+AT(cpu, traps, 8);
 AT(cpu_entry, tss.esp0, 4096 + 4);
 AT(trap_entry, function, 0);
 AT(trap_entry, words, 4);

@@ -13,8 +13,8 @@ struct thread;
 struct cpu {
     struct thread *current;
     volatile uint32_t ast;
+    int *traps;
     uint32_t number;
-    bool idle;
 };
 
 #define AST_RESCHEDULE 1u
