@@ -1,0 +1,424 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- timeout: 120
+-- Every call of the kernel's interfaces with boundary values in each argument: the answer is one of
+-- the codes that its .defs document, a call that fails changes nothing, and the kernel lives on. The
+-- calls are done to a task made for it. A call of the module that is not in the table is a failure,
+-- so that new ones are not forgotten. Contracts: include/mach/*.defs.
+
+local self, host = mach.mach_task_self(), mach.mach_host_self()
+local PAGE, BASE = 4096, 0x200000
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+-- ---- numbers drawn from a seed ----
+
+local state = 20240229
+
+local function random(n)
+    state = (state * 6364136223846793005 + 1442695040888963407)
+    return (state >> 33) % n
+end
+
+-- ---- the world that the calls are done to ----
+-- w.task, w.thread, w.semaphore: the objects; w.port, w.set, w.dead, w.once, w.receive: names of ours;
+-- w.their: names in the task.
+
+local function allocate(task, right)
+    local kr, name = mach.mach_port_allocate(task, right)
+    must(kr, "allocate")
+    return name
+end
+
+local function world_new()
+    local w = {}
+    local kr
+    kr, w.task = mach.task_create(self, {}, false)
+    must(kr, "task_create")
+    kr, w.thread = mach.thread_create(w.task)
+    must(kr, "thread_create")
+    kr, w.semaphore = mach.semaphore_create(w.task, mach.SYNC_POLICY_FIFO, 1000000)
+    must(kr, "semaphore_create")
+    -- Rights that a call moves away must not be the last ones.
+    for _, name in ipairs{w.task, w.thread, w.semaphore} do
+        must(mach.mach_port_mod_refs(self, name, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_refs")
+    end
+    kr, w.clock = mach.host_get_clock_service(host, 0)
+    must(kr, "host_get_clock_service")
+    w.port = allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
+    must(mach.mach_port_insert_right(self, w.port, w.port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    w.set = allocate(self, mach.MACH_PORT_RIGHT_PORT_SET)
+    w.dead = allocate(self, mach.MACH_PORT_RIGHT_DEAD_NAME)
+    w.receive = allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
+    kr, w.once = mach.mach_port_extract_right(self, w.receive, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
+    must(kr, "extract_right")
+    w.their = {receive = allocate(w.task, mach.MACH_PORT_RIGHT_RECEIVE),
+               set = allocate(w.task, mach.MACH_PORT_RIGHT_PORT_SET),
+               dead = allocate(w.task, mach.MACH_PORT_RIGHT_DEAD_NAME),
+               send = 0x7000700}
+    must(mach.mach_port_insert_right(w.task, w.their.send, w.port, mach.MACH_MSG_TYPE_COPY_SEND),
+         "insert_right")
+    must((mach.vm_allocate(w.task, BASE, 4 * PAGE, false)), "vm_allocate")
+    must(mach.vm_write(w.task, BASE, "contents"), "vm_write")
+    must(mach.vm_protect(w.task, BASE + 3 * PAGE, PAGE, true, mach.VM_PROT_READ), "vm_protect")
+    return w
+end
+
+local function names()
+    local kr, list, types = mach.mach_port_names(self)
+    must(kr, "mach_port_names")
+    local found = {}
+    for i, name in ipairs(list) do
+        local refs = 1
+        if types[i] & mach.MACH_PORT_TYPE_SEND ~= 0 then
+            refs = select(2, mach.mach_port_get_refs(self, name, mach.MACH_PORT_RIGHT_SEND))
+        elseif types[i] & mach.MACH_PORT_TYPE_DEAD_NAME ~= 0 then
+            refs = select(2, mach.mach_port_get_refs(self, name, mach.MACH_PORT_RIGHT_DEAD_NAME))
+        end
+        found[name] = ("%x %d"):format(types[i], refs)
+    end
+    return found
+end
+
+-- What of our space must not change when a call fails, in one call.
+local function name_counts()
+    local kr, c = mach.minato_task_counts(self)
+    must(kr, "minato_task_counts")
+    return {c.names_send, c.names_receive, c.names_send_once, c.names_port_set, c.names_dead,
+            c.urefs_total, c.messages_queued, c.threads, c.semaphores}
+end
+
+-- Gives up what has come to our space since `before`, and user references that were added.
+local function clean_up(before)
+    for name, is in pairs(names()) do
+        local was = before[name]
+        if not was then
+            local _, info = mach.minato_port_info(self, name)
+            if info.object == mach.MINATO_OBJECT_TASK then mach.task_terminate(name) end
+            if info.object == mach.MINATO_OBJECT_THREAD then mach.thread_terminate(name) end
+            mach.mach_port_destroy(self, name)
+        elseif was ~= is and was:match("^%x+") == is:match("^%x+") then
+            local more = tonumber(is:match("%d+$")) - tonumber(was:match("%d+$"))
+            local right = mach.MACH_PORT_RIGHT_SEND
+            if tonumber(is:match("^%x+"), 16) & mach.MACH_PORT_TYPE_DEAD_NAME ~= 0 then
+                right = mach.MACH_PORT_RIGHT_DEAD_NAME
+            end
+            mach.mach_port_mod_refs(self, name, right, -more)
+        end
+    end
+end
+
+-- ---- boundary values by kind of argument ----
+
+local NUMBERS = {0, 1, 2, 3, 7, 0x7fffffff, 0x80000000, 0xffffffff}
+local SIGNED = {0, 1, -1, 2, 3, 7, 8, 255, 256, 0x7fffffff, -0x80000000}
+
+local function kernel_ports(w) -- what any call may be sent to without an answer being owed by us
+    return {w.task, w.thread, host, w.semaphore, w.clock, mach.name_server_port, w.dead, w.set, 0, 1,
+            0x80000000, 0xffffffff, 0x7777701, w.receive}
+end
+
+local function port_arguments(w)
+    return {0, 1, 0x80000000, 0xffffffff, 0x7777701, w.port, w.dead, w.set, w.task, w.thread, host,
+            w.semaphore, w.receive}
+end
+
+local function their_names(w)
+    return {0, 1, 0x80000000, 0xffffffff, 0xfffffffe, 0x7777701, 0x100, w.their.receive, w.their.set,
+            w.their.dead, w.their.send, w.their.receive + 1, w.their.receive ~ 0x80}
+end
+
+local KINDS = {
+    port = port_arguments,
+    name = their_names,
+    dest = kernel_ports,
+    number = function() return NUMBERS end,
+    int = function() return SIGNED end,
+    bool = function() return {0, 1, 2, 0x7fffffff} end,
+    address = function()
+        return {0, 1, PAGE - 1, PAGE, BASE, BASE + 5, BASE + 3 * PAGE, BASE + 4 * PAGE, 0xbffff000,
+                0xbfffffff, 0xc0000000, 0xfffff000, 0xffffffff}
+    end,
+    size = function()
+        return {0, 1, PAGE, 2 * PAGE + 1, 5 * PAGE, 0x7fffffff, 0x80000000, 0xbfffffff, 0xfffff000,
+                0xffffffff}
+    end,
+    bytes = function() return {"", "x", ("y"):rep(PAGE + 1)} end,
+    ports = function(w) return {{}, {0}, {w.port}, {w.port, w.dead, 0}, {0xffffffff}, {w.set}, {1},
+                                {w.port, w.port, w.port, w.port}} end,
+    disposition = function() return {0, 1, 14, 15, 16, 17, 18, 19, 20, 21, 22, 255, 0xffffffff} end,
+    flavor = function() return SIGNED end,
+    words = function() return {{}, {1}, {64, 10}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}} end,
+    time = function()
+        return {{tv_sec = 0, tv_nsec = 0}, {tv_sec = 0, tv_nsec = -1}, {tv_sec = 0, tv_nsec = 1000000000},
+                {tv_sec = 0, tv_nsec = 0x7fffffff}}
+    end,
+    name_text = function() return {"", "a", ("n"):rep(31), ("n"):rep(200)} end,
+    module_name = function() return {"", "nothing of that name", ("n"):rep(127), ("n"):rep(300)} end,
+}
+
+-- ---- the calls ----
+-- Kinds of the arguments after the first, which is the port called (`dest`); then the codes that it
+-- may answer besides those of COMMON. `on`: which of the world's ports is the right first argument.
+
+local K = mach
+local COMMON = {0, K.KERN_INVALID_ARGUMENT, K.MACH_SEND_INVALID_DEST, K.MIG_BAD_ID,
+                K.MACH_SEND_INVALID_RIGHT, K.KERN_RESOURCE_SHORTAGE, K.MIG_ARRAY_TOO_LARGE}
+-- A disposition that does not exist, or one that brings another kind of right.
+local POLY = {K.MACH_SEND_INVALID_TYPE, K.MIG_TYPE_ERROR}
+local SPACE = {K.KERN_INVALID_NAME, K.KERN_INVALID_RIGHT, K.KERN_INVALID_VALUE, K.KERN_INVALID_TASK}
+local MEMORY = {K.KERN_INVALID_ADDRESS, K.KERN_PROTECTION_FAILURE, K.KERN_NO_SPACE}
+
+local function all(...)
+    local list = {}
+    for _, part in ipairs{...} do
+        for _, code in ipairs(type(part) == "table" and part or {part}) do list[#list + 1] = code end
+    end
+    return list
+end
+
+local function call(on, kinds, codes)
+    local list = {}
+    for kind in kinds:gmatch("%S+") do list[#list + 1] = kind end
+    return {on = on, kinds = list, codes = codes or {}}
+end
+
+local CALLS = {
+    -- mach.defs
+    task_create = call("task", "ports bool", {K.KERN_INVALID_LEDGER}),
+    vm_region = call("task", "address flavor", MEMORY),
+    task_terminate = call("", ""),
+    task_threads = call("task", ""),
+    thread_terminate = call("", ""),
+    thread_get_state = call("thread", "flavor"),
+    thread_set_state = call("thread", "flavor words"),
+    vm_allocate = call("task", "address size bool", MEMORY),
+    vm_deallocate = call("task", "address size", MEMORY),
+    vm_protect = call("task", "address size bool number", MEMORY),
+    vm_inherit = call("task", "address size int", MEMORY),
+    vm_read = call("task", "address size", MEMORY),
+    vm_write = call("task", "address bytes", MEMORY),
+    vm_copy = call("task", "address size address", MEMORY),
+    mach_ports_register = call("task", "ports"),
+    mach_ports_lookup = call("task", ""),
+    task_suspend = call("task", ""),
+    task_resume = call("task", "", {K.KERN_FAILURE}),
+    task_get_special_port = call("task", "int"),
+    task_set_special_port = call("task", "int port"),
+    thread_create = call("task", ""),
+    thread_suspend = call("thread", ""),
+    thread_resume = call("", "", {K.KERN_FAILURE}),
+    thread_abort = call("thread", ""),
+    thread_get_special_port = call("thread", "int"),
+    thread_set_special_port = call("thread", "int port"),
+    thread_abort_safely = call("thread", ""),
+    vm_map = call("task", "address size number bool port number bool number number int",
+                  all(MEMORY, K.KERN_INVALID_OBJECT)),
+    thread_create_running = call("", "flavor words"),
+    task_info = call("task", "number", {K.KERN_INVALID_POLICY}),
+    thread_info = call("thread", "number", {K.KERN_INVALID_POLICY}),
+    -- mach_port.defs
+    mach_port_names = call("task", "", SPACE),
+    mach_port_type = call("task", "name", SPACE),
+    mach_port_rename = call("task", "name name", all(SPACE, K.KERN_NAME_EXISTS)),
+    mach_port_allocate_name = call("task", "number name", all(SPACE, K.KERN_NAME_EXISTS)),
+    mach_port_allocate = call("task", "number", all(SPACE, K.KERN_NO_SPACE)),
+    mach_port_destroy = call("task", "name", SPACE),
+    mach_port_deallocate = call("task", "name", SPACE),
+    mach_port_get_refs = call("task", "name number", SPACE),
+    mach_port_mod_refs = call("task", "name number int", all(SPACE, K.KERN_UREFS_OVERFLOW)),
+    mach_port_set_mscount = call("task", "name number", SPACE),
+    mach_port_get_set_status = call("task", "name", SPACE),
+    mach_port_move_member = call("task", "name name", all(SPACE, K.KERN_NOT_IN_SET)),
+    mach_port_insert_member = call("task", "name name", all(SPACE, K.KERN_ALREADY_IN_SET)),
+    mach_port_extract_member = call("task", "name name", all(SPACE, K.KERN_NOT_IN_SET)),
+    mach_port_request_notification = call("task", "name int number port disposition",
+                                          all(SPACE, POLY, K.KERN_INVALID_CAPABILITY)),
+    mach_port_insert_right = call("task", "name port disposition",
+                                  all(SPACE, POLY, K.KERN_NAME_EXISTS, K.KERN_RIGHT_EXISTS,
+                                      K.KERN_INVALID_CAPABILITY, K.KERN_UREFS_OVERFLOW)),
+    mach_port_extract_right = call("task", "name disposition", SPACE),
+    mach_port_set_seqno = call("task", "name number", SPACE),
+    mach_port_get_attributes = call("task", "name flavor", all(SPACE, K.KERN_FAILURE)),
+    mach_port_set_attributes = call("task", "name flavor words", all(SPACE, K.KERN_FAILURE)),
+    -- mach_host.defs
+    host_kernel_version = call("host", ""),
+    host_get_time = call("host", ""),
+    host_reboot = call("host", "int", {K.KERN_INVALID_HOST}),
+    host_info = call("host", "flavor", {K.KERN_FAILURE}),
+    host_page_size = call("host", ""),
+    task_policy = call("task", "int words bool bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
+    thread_policy = call("thread", "int words bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
+    -- sync.defs
+    semaphore_create = call("task", "int int"),
+    semaphore_destroy = call("task", "port", {K.KERN_TERMINATED, K.KERN_INVALID_RIGHT}),
+    semaphore_signal = call("semaphore", "", {K.KERN_FAILURE}),
+    semaphore_signal_all = call("", ""),
+    semaphore_wait = call("semaphore", ""),
+    semaphore_timedwait = call("semaphore", "time", {K.KERN_INVALID_VALUE, K.KERN_OPERATION_TIMED_OUT}),
+    -- clock.defs
+    host_get_clock_service = call("host", "int"),
+    clock_get_time = call("clock", ""),
+    clock_get_attributes = call("clock", "flavor", {K.KERN_INVALID_VALUE, K.KERN_FAILURE}),
+    -- minato.defs
+    minato_task_counts = call("task", ""),
+    minato_host_counts = call("host", ""),
+    minato_host_set_seed = call("host", "number", {K.KERN_INVALID_HOST}),
+    minato_port_info = call("task", "name", SPACE),
+    minato_task_set_name = call("task", "name_text"),
+    -- device_io.defs
+    device_io_subset = call("host", "number number number"),
+    device_io_port_grant = call("host", "port number number"),
+    device_interrupt_attach = call("host", "number port disposition", POLY),
+    device_interrupt_ack = call("host", "number"),
+    device_interrupt_detach = call("host", "number"),
+    -- bootstrap.defs, answered by bootstrap for its own port only
+    bootstrap_ports = call("host", ""),
+    bootstrap_arguments = call("host", "port"),
+    bootstrap_get_module = call("host", "module_name"),
+}
+
+-- Not calls on a port, or with a file of their own (clock.lua, thread_switch.lua, bad_messages.lua).
+local OTHERS = {}
+for name in ([[MACH_MSGH_BITS MACH_PORT_TYPE MACH_RCV_TRAILER_ELEMENTS MACH_RCV_TRAILER_TYPE
+    bootstrap_completed clock_sleep error_string mach_host_self mach_msg mach_reply_port mach_task_self
+    mach_thread_self receive rpc seed send swtch swtch_pri thread_switch]]):gmatch("%S+") do
+    OTHERS[name] = true
+end
+
+test("Each call that the module has is covered here.", function(t)
+    for name, value in pairs(mach) do
+        if type(value) == "function" and not CALLS[name] and not OTHERS[name] then
+            t.fail("no bad input for " .. name .. ": add it to the table")
+        end
+    end
+    for name in pairs(CALLS) do t.ok(mach[name], name .. " is not in the module any more") end
+end)
+
+-- ---- the sweep ----
+
+local function allowed(code, entry)
+    for _, c in ipairs(COMMON) do if c == code then return true end end
+    for _, c in ipairs(entry.codes) do if c == code then return true end end
+    return false
+end
+
+local function shown(arguments)
+    local list = {}
+    for i, value in ipairs(arguments) do
+        list[i] = math.type(value) == "integer" and ("%#x"):format(value & 0xffffffff)
+            or type(value) == "string" and ("%d bytes"):format(#value) or tostring(value)
+    end
+    return table.concat(list, ", ")
+end
+
+-- Whether rights may move away by the call itself, so that even a failure changes our names.
+local function moves_rights(entry, arguments)
+    for i, kind in ipairs(entry.kinds) do
+        local value = arguments[i + 1]
+        if kind == "disposition" and (value == 16 or value == 17 or value == 18) then return true end
+    end
+    return false
+end
+
+local function fingerprint(w)
+    local ours = name_counts()
+    local _, counts = mach.minato_task_counts(w.task)
+    local _, info = mach.minato_port_info(self, w.port)
+    local _, region = mach.vm_read(w.task, BASE, 8)
+    return {ours = ours, counts, info, region}
+end
+
+local function same(a, b)
+    if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+    for k, v in pairs(a) do if not same(v, b[k]) then return false end end
+    for k in pairs(b) do if a[k] == nil then return false end end
+    return true
+end
+
+-- One call; the arguments that the module itself refuses do not count.
+local function try(t, name, entry, w, arguments)
+    local before = fingerprint(w)
+    local ok, kr = pcall(mach[name], table.unpack(arguments))
+    if not ok then return false end
+    if not allowed(kr, entry) then
+        t.fail(("%s(%s) answered %#x, %s"):format(name, shown(arguments), kr & 0xffffffff,
+                                                  mach.error_string(kr)))
+    end
+    if kr ~= 0 and not moves_rights(entry, arguments) then
+        local after = fingerprint(w)
+        if not same(after.ours, before.ours) then
+            t.fail(("%s(%s) failed and changed our names"):format(name, shown(arguments)))
+        elseif not same(after, before) then
+            t.fail(("%s(%s) failed and changed the task"):format(name, shown(arguments)))
+        end
+    end
+    if kr == 0 or moves_rights(entry, arguments) then clean_up(w.names) end
+    return true
+end
+
+-- Plain values: the ones that a call gets in the other arguments while one varies.
+local PLAIN = {port = function(w) return w.port end, name = function(w) return w.their.receive end,
+               number = function() return 1 end, int = function() return 1 end,
+               bool = function() return 1 end, address = function() return BASE end,
+               size = function() return PAGE end, bytes = function() return "bytes" end,
+               ports = function() return {} end,
+               disposition = function() return mach.MACH_MSG_TYPE_COPY_SEND end,
+               flavor = function() return 1 end, words = function() return {64} end,
+               time = function() return {tv_sec = 0, tv_nsec = 0} end,
+               name_text = function() return "name" end, module_name = function() return "none" end}
+
+local function sweep(t, name, entry)
+    local tried = 0
+    local w, sets = world_new(), {}
+    w.names = names()
+    local function plain()
+        local arguments = {w[entry.on] or host}
+        for i, kind in ipairs(entry.kinds) do arguments[i + 1] = PLAIN[kind](w) end
+        return arguments
+    end
+    local function one(arguments)
+        if try(t, name, entry, w, arguments) then tried = tried + 1 end
+    end
+    for _, port in ipairs(kernel_ports(w)) do
+        if entry.on ~= "" or (port ~= w.task and port ~= w.thread and port ~= w.semaphore) then
+            local arguments = plain()
+            arguments[1] = port
+            one(arguments)
+        end
+    end
+    for i, kind in ipairs(entry.kinds) do sets[i] = KINDS[kind](w) end
+    for i in ipairs(entry.kinds) do
+        for _, value in ipairs(sets[i]) do
+            local arguments = plain()
+            arguments[i + 1] = value
+            if entry.on ~= "" then one(arguments) end
+        end
+    end
+    for _ = 1, #entry.kinds > 1 and entry.on ~= "" and 25 or 0 do
+        local arguments = plain()
+        for i in ipairs(entry.kinds) do arguments[i + 1] = sets[i][random(#sets[i]) + 1] end
+        one(arguments)
+    end
+    mach.task_terminate(w.task)
+    return tried
+end
+
+local order = {}
+for name in pairs(CALLS) do order[#order + 1] = name end
+table.sort(order)
+
+for _, name in ipairs(order) do
+    test(name .. " answers boundary values with documented codes and changes nothing.", function(t)
+        local before, counts = names(), select(2, mach.minato_host_counts(host))
+        local tried = sweep(t, name, CALLS[name])
+        t.ok(tried > 5, "calls made: " .. tried)
+        clean_up(before)
+        collectgarbage()
+        local after = select(2, mach.minato_host_counts(host))
+        for _, what in ipairs{"tasks", "threads", "ports", "port_sets", "semaphores", "messages_queued"} do
+            t.eq(after[what], counts[what], what .. " afterwards")
+        end
+    end)
+end
