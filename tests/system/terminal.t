@@ -82,7 +82,11 @@ PROMPT = rb"(^|[\r\n]|\x1b\[[0-9;]*[A-Za-z])> "
 
 
 def main():
-    terminal = Terminal("tools/run")
+    try:
+        terminal = Terminal("tools/run")
+    except OSError:
+        print("1..0 # SKIP this system gives no pseudo-terminal (is devpts mounted?)")
+        return 0
     modes = termios.tcgetattr(terminal.fd)
     point(terminal.expect(PROMPT), "a prompt appears", terminal.seen)
     terminal.type(b"print(6 * 7)\r")
@@ -92,6 +96,10 @@ def main():
           "the line before comes back, and can be edited in the middle", terminal.seen)
     terminal.type(b"prinx(1)\x1b[D\x1b[D\x1b[D\x7ft\r")
     point(terminal.expect(line(b"1")), "backspace works in the middle", terminal.seen)
+    terminal.type(b"string.rep('ab',\r")
+    terminal.expect(rb">> ")
+    terminal.type(b"3)\r")
+    point(terminal.expect(line(b"ababab")), "an expression of two lines is printed", terminal.seen)
     terminal.type(b"error('my' .. ' mistake')\r")
     point(terminal.expect(rb"my mistake"), "an error is told", terminal.seen)
     terminal.type(b"help()\r")
