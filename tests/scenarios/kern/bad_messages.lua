@@ -1,0 +1,320 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- timeout: 30
+-- Malformed requests to every kind of kernel object, to bootstrap, the name server and the console:
+-- each is answered with MIG_BAD_ID, MIG_BAD_ARGUMENTS or MIG_TYPE_ERROR, what it carried is released,
+-- and whoever got it goes on. Contracts: mach_types.defs, docs/servers.md.
+
+local self, host = mach.mach_task_self(), mach.mach_host_self()
+local COPY_SEND, MAKE_SEND = mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MAKE_SEND
+local NDR = "\0\0\0\0\1\0\0\0"
+local BAD_ID, BAD_ARGUMENTS, TYPE_ERROR = mach.MIG_BAD_ID, mach.MIG_BAD_ARGUMENTS, mach.MIG_TYPE_ERROR
+
+local function must(kr, what)
+    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
+end
+
+local function word(n) return string.pack("<I4", n & 0xffffffff) end
+
+local function forget(...)
+    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
+end
+
+local function new_port()
+    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
+    must(kr, "allocate")
+    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert")
+    return port
+end
+
+local function destroy(...)
+    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
+end
+
+local function info(name)
+    local kr, found = mach.minato_port_info(self, name)
+    must(kr, "minato_port_info")
+    return found
+end
+
+local function host_counts()
+    local kr, counts = mach.minato_host_counts(host)
+    must(kr, "minato_host_counts")
+    return counts
+end
+
+-- Sends a request with those fields and gives the return code in its answer, and the answer.
+local function ask(port, id, fields)
+    fields = fields or {}
+    local kr, msg = mach.rpc{remote = port, disp = COPY_SEND, id = id, body = fields.body,
+                             ports = fields.ports, ool = fields.ool, ool_ports = fields.ool_ports,
+                             reply_timeout = 900}
+    if kr ~= 0 then return "no answer: " .. mach.error_string(kr) end
+    if #msg.ports + #msg.ool + #msg.ool_ports > 0 then
+        for _, right in ipairs(msg.ports) do if right[1] ~= 0 then forget(right[1]) end end
+        return 0, msg
+    end
+    if #msg.body < 12 then return ("an answer of %d bytes, id %d"):format(#msg.body, msg.id) end
+    return (string.unpack("<i4", msg.body, 9)), msg
+end
+
+local function look_up(name)
+    local kr, msg = mach.rpc{remote = mach.name_server_port, disp = COPY_SEND, id = 1041,
+                             body = NDR .. ("\0"):rep(80) .. name .. ("\0"):rep(80 - #name),
+                             reply_timeout = 900}
+    must(kr, "look_up")
+    return msg.ports[1][1]
+end
+
+-- Calls `body(what, port, lives)` for each object; `lives()` says whether it still works.
+local function each_object(body)
+    local kr, task = mach.task_create(self, {}, false)
+    must(kr, "task_create")
+    local kr, thread = mach.thread_create(task)
+    must(kr, "thread_create")
+    local kr, sem = mach.semaphore_create(self, 0, 1)
+    must(kr, "semaphore_create")
+    local kr, clock = mach.host_get_clock_service(host, 0)
+    must(kr, "host_get_clock_service")
+    local kr, priv = mach.bootstrap_ports(mach.bootstrap_port)
+    must(kr, "bootstrap_ports")
+    local console = look_up("console")
+    local kr, opened = mach.rpc{remote = console, disp = COPY_SEND, id = 4500, reply_timeout = 900}
+    must(kr, "console_open")
+    local session = opened.ports[1][1]
+    body("task", task, function() return (mach.task_info(task, mach.TASK_BASIC_INFO)) == 0 end)
+    body("thread", thread, function() return (mach.thread_info(thread, mach.THREAD_BASIC_INFO)) == 0 end)
+    body("semaphore", sem, function()
+        return mach.semaphore_timedwait(sem, {tv_sec = 0, tv_nsec = 0}) == 0
+            and mach.semaphore_signal(sem) == 0
+    end)
+    body("clock", clock, function() return (mach.clock_get_time(clock)) == 0 end)
+    body("host", host, function() return (mach.host_page_size(host)) == 0 end)
+    body("privileged host", priv, function() return (mach.host_page_size(priv)) == 0 end)
+    body("bootstrap", mach.bootstrap_port, function()
+        local kr, again = mach.bootstrap_ports(mach.bootstrap_port)
+        if kr == 0 then forget(again) end
+        return kr == 0
+    end)
+    body("name server", mach.name_server_port, function() return ask(mach.name_server_port, 1043) == 0 end)
+    body("console", console, function() return ask(console, 4500) == 0 end)
+    body("console session", session, function() return ask(session, 4504) == 0 end)
+    must(mach.task_terminate(task), "task_terminate")
+    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
+    forget(task, thread, sem, clock, priv, console, session)
+end
+
+test("An id that no interface has is answered with MIG_BAD_ID.", function(t)
+    each_object(function(what, port, lives)
+        for _, id in ipairs{0, 1, -1, 1000, 1999, 2000, 2005, 2101, 3199, 3217, 3999, 4205, 5000, 617005,
+                            3125001, 0x7fffffff, -0x80000000} do
+            t.eq(ask(port, id), BAD_ID, ("%s, id %d"):format(what, id))
+        end
+        t.ok(lives(), what .. " goes on")
+    end)
+end)
+
+test("A notification sent to a kernel object or server changes nothing.", function(t)
+    each_object(function(what, port, lives)
+        for id = mach.MACH_NOTIFY_FIRST or 64, 72 do
+            mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR .. word(self), timeout = 100}
+            mach.send{remote = port, disp = COPY_SEND, id = id, timeout = 100}
+        end
+        t.ok(lives(), what .. " goes on")
+    end)
+end)
+
+-- A good request of each kind of object, to be spoilt: id, body.
+local GOOD = {
+    task = {2098, NDR .. word(4) .. word(16)},          -- task_info
+    thread = {2100, NDR .. word(3) .. word(16)},        -- thread_info
+    semaphore = {617014, NDR .. word(0) .. word(0)},    -- semaphore_timedwait
+    clock = {3125003, NDR .. word(1) .. word(1)},       -- clock_get_attributes
+    host = {2638, NDR .. word(1) .. word(16)},          -- host_info
+    ["privileged host"] = {2638, NDR .. word(1) .. word(16)},
+    ["name server"] = {1041, NDR .. ("\0"):rep(160)},   -- netname_look_up
+    ["console session"] = {4503, NDR .. word(0)},       -- console_set_mode
+}
+
+test("A request that is too short or too long is answered with MIG_BAD_ARGUMENTS.", function(t)
+    each_object(function(what, port, lives)
+        local good = GOOD[what]
+        if not good then return end
+        for _, size in ipairs{0, 4, 8, #good[2] - 4, #good[2] + 4, #good[2] + 40} do
+            if size >= 0 and size ~= #good[2] then
+                local body = (good[2] .. ("\0"):rep(40)):sub(1, size)
+                t.eq(ask(port, good[1], {body = body}), BAD_ARGUMENTS, ("%s, %d bytes"):format(what, size))
+            end
+        end
+        t.ok(lives(), what .. " goes on")
+    end)
+end)
+
+test("A request larger than a server takes is destroyed: the caller learns it by its reply right.",
+function(t)
+    local port = mach.name_server_port
+    t.eq(ask(port, 1041, {body = NDR .. ("\0"):rep(8000)}),
+         ("an answer of 0 bytes, id %d"):format(mach.MACH_NOTIFY_SEND_ONCE))
+    t.eq(ask(port, 1043), 0, "the name server goes on")
+end)
+
+test("A simple request that comes complex is refused, and what it carries is released.", function(t)
+    local cargo, kr, memory = new_port(), mach.vm_allocate(self, 0, 0x10000, true)
+    local before
+    each_object(function(what, port, lives)
+        local good = GOOD[what]
+        if not good then return end
+        for _, fields in ipairs{{ports = {{cargo, COPY_SEND}}}, {ports = {{cargo, MAKE_SEND}, {0, COPY_SEND}}},
+                                {ool = {{data = ("x"):rep(10000)}}},
+                                {ool_ports = {{{cargo, cargo, 0}, COPY_SEND}}}} do
+            fields.body = good[2]
+            local code = ask(port, good[1], fields)
+            t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR, ("%s answers %s"):format(what, code))
+        end
+        t.ok(lives(), what .. " goes on")
+        t.eq(info(cargo).srights, 1, what .. ": send rights of the cargo")
+    end)
+    destroy(cargo)
+    must(mach.vm_deallocate(self, memory, 0x10000), "vm_deallocate")
+end)
+
+test("A request that wants descriptors and gets none, or others, is refused.", function(t)
+    local cargo = new_port()
+    local kr, task = mach.task_create(self, {}, false)
+    must(kr, "task_create")
+    -- id; what the call wants; each with the rest of its body.
+    local calls = {
+        {"task_set_special_port", 2059, NDR .. word(4)}, {"vm_write", 2027, NDR .. word(0x1000) .. word(4)},
+        {"mach_ports_register", 2033, NDR .. word(1)}, {"task_create", 2001, NDR .. word(1) .. word(0)},
+        {"semaphore_destroy", 617001, ""}, {"mach_port_insert_right", 3215, NDR .. word(0x5500)},
+    }
+    for _, call in ipairs(calls) do
+        for how, fields in pairs{
+            ["no descriptor"] = {}, ["a body alone"] = {ports = {}},
+            ["two ports"] = {ports = {{cargo, COPY_SEND}, {cargo, COPY_SEND}}},
+            ["memory and a port"] = {ports = {{cargo, COPY_SEND}}, ool = {{data = "data"}}},
+            ["three arrays"] = {ool_ports = {{{cargo}, COPY_SEND}, {{cargo}, COPY_SEND}, {{}, COPY_SEND}}},
+        } do
+            fields.body = call[3]
+            local code = ask(task, call[2], fields)
+            t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
+                 ("%s with %s answers %s"):format(call[1], how, code))
+        end
+        for how, fields in pairs{memory = {ool = {{data = "data"}}}, port = {ports = {{cargo, COPY_SEND}}},
+                                 array = {ool_ports = {{{cargo}, COPY_SEND}}}} do
+            fields.body = call[3]
+            local code = ask(task, call[2], fields)
+            local wanted = ({task_set_special_port = "port", vm_write = "memory", semaphore_destroy = "port",
+                             mach_port_insert_right = "port"})[call[1]] or "array"
+            if how ~= wanted then
+                t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
+                     ("%s with one %s answers %s"):format(call[1], how, code))
+            end
+        end
+    end
+    must(mach.task_terminate(task), "task_terminate")
+    forget(task)
+    t.eq(info(cargo).srights, 1, "send rights of the cargo")
+    destroy(cargo)
+end)
+
+test("Counts in a request that do not agree with it are refused.", function(t)
+    local cargo = new_port()
+    local kr, task = mach.task_create(self, {}, false)
+    must(kr, "task_create")
+    local kr, thread = mach.thread_create(task)
+    must(kr, "thread_create")
+    for _, count in ipairs{0, 2, 5, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff} do
+        local code = ask(task, 2033, {ool_ports = {{{cargo}, COPY_SEND}}, body = NDR .. word(count)})
+        t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
+             ("mach_ports_register of 1, told %d, answers %s"):format(count, code))
+        local code = ask(task, 2027, {ool = {{data = "x"}}, body = NDR .. word(0x200000) .. word(count)})
+        t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
+             ("vm_write of 1, told %d, answers %s"):format(count, code))
+        t.eq(ask(thread, 2018, {body = NDR .. word(1) .. word(count + 20) .. ("\0"):rep(68)}),
+             BAD_ARGUMENTS, "thread_set_state of 17 words, told " .. count + 20)
+        t.eq(ask(thread, 2693, {body = NDR .. word(1) .. word(count + 3) .. word(64) .. word(0)}),
+             BAD_ARGUMENTS, "thread_policy of 1 word, told " .. count + 3)
+    end
+    t.eq(info(cargo).srights, 1, "send rights of the cargo")
+    must(mach.task_terminate(task), "task_terminate")
+    forget(task, thread)
+    destroy(cargo)
+end)
+
+test("A request without a reply right gets no answer; what it asks for is done or refused.",
+function(t)
+    local cargo = new_port()
+    each_object(function(what, port, lives)
+        for _, id in ipairs{0, 2098, 2027, 617002, 1040, 4501, 999999} do
+            local kr = mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR, timeout = 500,
+                                 ports = {{cargo, COPY_SEND}}}
+            t.eq(kr, 0, ("%s, id %d"):format(what, id))
+        end
+        t.ok(lives(), what .. " goes on")
+    end)
+    t.eq(info(cargo).srights, 1, "send rights of the cargo")
+    destroy(cargo)
+end)
+
+test("Answers to one's own requests cannot be forged to the kernel: reply ids are MIG_BAD_ID.",
+function(t)
+    each_object(function(what, port, lives)
+        local good = GOOD[what]
+        if not good then return end
+        t.eq(ask(port, good[1] + 100, {body = NDR .. word(0)}), BAD_ID, what)
+        t.ok(lives(), what .. " goes on")
+    end)
+end)
+
+test("Requests for another kind of object are answered, none is served.", function(t)
+    local KERNEL = {task = true, thread = true, semaphore = true, clock = true, host = true,
+                    ["privileged host"] = true}
+    each_object(function(what, port, lives)
+        for other, good in pairs(GOOD) do
+            local related = what:find("host") and other:find("host")
+            if other ~= what and not related then
+                local code = ask(port, good[1], {body = good[2]})
+                local same_server = KERNEL[what] and KERNEL[other] or what:find("console") and other:find("console")
+                local want = same_server and mach.KERN_INVALID_ARGUMENT or BAD_ID
+                t.eq(code, want, ("%s asked what is for a %s"):format(what, other))
+            end
+        end
+        t.ok(lives(), what .. " goes on")
+    end)
+end)
+
+-- ---- random bytes ----
+
+local state = 4711
+local function random(n)
+    state = (state * 6364136223846793005 + 1442695040888963407)
+    return (state >> 33) % n
+end
+
+test("Random messages to random objects: they are answered or refused, nothing is left over.",
+function(t)
+    local cargo = new_port()
+    each_object(function(what, port, lives)
+        local before = host_counts()
+        for _ = 1, 60 do
+            local words = {}
+            for i = 1, random(12) do words[i] = word(random(3) == 0 and random(1 << 31) or random(20)) end
+            local fields = {body = (random(2) == 0 and NDR or "") .. table.concat(words)}
+            if random(3) == 0 then fields.ports = {{cargo, COPY_SEND}} end
+            if random(5) == 0 then fields.ool = {{data = ("r"):rep(random(5000))}} end
+            -- Not what ends, stops or changes things for good.
+            local ids = {2004, 2011, 2017, 2021, 2023, 2024, 2026, 2027, 2028, 2098, 2100, 2057, 2063,
+                         2619, 2638, 2691, 2693, 3200, 3201, 3203, 3206, 3212, 3219, 617000, 617002, 617014,
+                         3125000, 3125002, 3125003, 4200, 4201, 4203, 1040, 1041, 1043, 4503, 4504, 4506,
+                         4701, 1000002, 1000006, random(1 << 31)}
+            local code = ask(port, ids[random(#ids) + 1], fields)
+            t.ok(math.type(code) == "integer", ("%s: %s"):format(what, code))
+        end
+        t.ok(lives(), what .. " goes on")
+        local after = host_counts()
+        t.eq({after.tasks, after.threads, after.messages_queued},
+             {before.tasks, before.threads, before.messages_queued}, what .. ": tasks, threads, messages")
+    end)
+    destroy(cargo)
+    t.leaks_ok("random requests may make ports and semaphores")
+end)
