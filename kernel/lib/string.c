@@ -17,23 +17,12 @@ void *memcpy(void *to, const void *from, size_t size)
     return result;
 }
 
-// From the last byte down, for when `to` lies above `from` and they overlap.
+// To higher addresses: from the last byte down. Rare in the kernel, and short.
 static void copy_down(char *to, const char *from, size_t size)
 {
-    size_t words = size / 4, tail = size % 4;
-
     to += size - 1;
     from += size - 1;
-    __asm__ volatile("std\n\t"
-                     "rep movsb\n\t"
-                     "subl $3, %0\n\t"
-                     "subl $3, %1\n\t"
-                     "movl %3, %2\n\t"
-                     "rep movsl\n\t"
-                     "cld"
-                     : "+D"(to), "+S"(from), "+c"(tail)
-                     : "r"(words)
-                     : "memory", "cc");
+    __asm__ volatile("std\n\trep movsb\n\tcld" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
 }
 
 void *memmove(void *to, const void *from, size_t size)

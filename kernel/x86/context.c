@@ -96,18 +96,6 @@ uintptr_t machine_thread_user_pc(const struct machine_thread *m)
     return m->frame->eip;
 }
 
-uintptr_t machine_thread_user_sp(const struct machine_thread *m)
-{
-    return m->frame->esp;
-}
-
-void machine_thread_set_result(struct machine_thread *m, kern_return_t kr)
-{
-    frame_complete(m->frame);
-    m->frame->eax = (uint32_t)kr;
-    m->frame->how = HOW_SET;
-}
-
 void frame_complete(struct trap_frame *frame)
 {
     if (frame->how != HOW_SYSENTER)

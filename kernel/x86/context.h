@@ -47,9 +47,6 @@ __attribute__((noreturn)) void context_start(struct machine_thread *to);
 // Where the thread goes on in user mode; other registers stay.
 void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp);
 uintptr_t machine_thread_user_pc(const struct machine_thread *m);
-uintptr_t machine_thread_user_sp(const struct machine_thread *m);
-// The result that the interrupted trap will return.
-void machine_thread_set_result(struct machine_thread *m, kern_return_t kr);
 
 // Flavors of <mach/thread_status.h>. *count is in natural_t units: in, room; out, filled. Set
 // checks everything before it changes anything (segments, flags, MXCSR): no state can give a thread

@@ -104,15 +104,7 @@ static struct trap_frame *user_return_failed(const struct trap_frame *frame)
     const struct trap_frame nested = *frame;
 
     if (nested.eip == (uintptr_t)return_iret) {
-        user->edi = nested.edi;
-        user->esi = nested.esi;
-        user->ebp = nested.ebp;
-        user->ebx = nested.ebx;
-        user->edx = nested.edx;
-        user->ecx = nested.ecx;
-        user->eax = nested.eax;
-        user->es = nested.es;
-        user->ds = nested.ds;
+        memcpy(&user->es, &nested.es, FRAME_GENERAL_SIZE);
         user->cs = SELECTOR_UCODE;
         user->ss = SELECTOR_UDATA;
     } else if (nested.eip == (uintptr_t)return_load_ds) {

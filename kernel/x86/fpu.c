@@ -4,9 +4,7 @@
 // The processor's registers belong to `owner`, which has MACHINE_FPU set. While another thread
 // runs, CR0.TS is set; its first FPU instruction raises #NM, and fpu_use puts the owner's registers
 // away and loads its own. The kernel itself has no use for them.
-#include "lib/assert.h"
 #include "lib/slab.h"
-#include "lib/string.h"
 #include "x86/io.h"
 #include "x86/machine.h"
 
@@ -20,7 +18,12 @@ struct fpu_state {
 };
 
 static struct machine_thread *owner;
-static struct i386_float_state clean __attribute__((aligned(FXSAVE_ALIGN)));
+// What a thread finds at its first FPU instruction: all registers zero, exceptions masked.
+static struct i386_float_state clean = {
+    .fcw = 0x37F,
+    .mxcsr = 0x1F80,
+    .mxcsr_mask = MXCSR_MASK_DEFAULT,
+};
 
 static struct i386_float_state *image(struct fpu_state *fpu)
 {
@@ -48,21 +51,15 @@ static inline void fx_restore(const struct i386_float_state *state)
     __asm__ volatile("fnclex\n\temms\n\tfildl %0\n\tfxrstor %1" : : "m"(zero), "m"(*state));
 }
 
-// What a thread finds at its first FPU instruction: all registers zero, exceptions masked.
+// Asks the processor which bits of MXCSR it has.
 void fpu_init(void)
 {
-    static const uint32_t mxcsr = 0x1F80;
+    static struct i386_float_state now __attribute__((aligned(FXSAVE_ALIGN)));
 
     ts_clear();
-    __asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
-    fx_save(&clean);
-    memset(clean.st, 0, sizeof clean.st);
-    memset(clean.xmm, 0, sizeof clean.xmm);
-    memset(clean.reserved4, 0, sizeof clean.reserved4);
-    clean.fip = clean.fdp = 0;
-    clean.fop = clean.fcs = clean.fds = 0;
-    if (clean.mxcsr_mask == 0)
-        clean.mxcsr_mask = MXCSR_MASK_DEFAULT;
+    fx_save(&now);
+    if (now.mxcsr_mask != 0)
+        clean.mxcsr_mask = now.mxcsr_mask;
     ts_set();
 }
 

@@ -9,6 +9,7 @@
 #define X86_FRAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum frame_how {
@@ -25,6 +26,9 @@ struct trap_frame {
     uint32_t eip, cs, eflags;
     uint32_t esp, ss; // only when the frame comes from user mode
 };
+
+// es to eax lie in the same order in struct i386_thread_state: copied at once, kernel_esp with them.
+#define FRAME_GENERAL_SIZE (offsetof(struct trap_frame, vector) - offsetof(struct trap_frame, es))
 
 #define EFLAGS_FIXED 0x2u // always 1
 #define EFLAGS_TF 0x100u

@@ -15,7 +15,6 @@
 #define PTE_PRESENT 0x001u
 #define PTE_WRITE 0x002u
 #define PTE_USER 0x004u
-#define PTE_ACCESSED 0x020u
 #define PTE_DIRTY 0x040u
 #define PTE_GLOBAL 0x100u
 #define PTE_FRAME 0xFFFFF000u
@@ -138,11 +137,6 @@ void pmap_activate(struct pmap *pmap)
     io_ports_unload(); // they were the other task's
 }
 
-struct pmap *pmap_active(void)
-{
-    return active;
-}
-
 static bool table_make(struct pmap *pmap, uintptr_t address)
 {
     unsigned index = address >> TABLE_SHIFT;
@@ -181,7 +175,6 @@ static struct pmap_entry entry_decode(uint32_t entry)
     return (struct pmap_entry){
         .physical = entry & PTE_FRAME,
         .protection = VM_PROT_READ | VM_PROT_EXECUTE | (entry & PTE_WRITE ? VM_PROT_WRITE : 0),
-        .referenced = entry & PTE_ACCESSED,
         .modified = entry & PTE_DIRTY,
     };
 }
@@ -199,30 +192,14 @@ struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address)
     return entry_decode(old);
 }
 
-// Takes bits out of the entry of a page; nothing happens when it is not mapped.
-static void entry_clear_bits(struct pmap *pmap, uintptr_t address, uint32_t bits)
+void pmap_write_protect(struct pmap *pmap, uintptr_t address)
 {
     uint32_t *entry = entry_find(pmap, address);
 
-    if (!entry || !(*entry & bits))
+    if (!entry || !(*entry & PTE_WRITE))
         return;
-    *entry &= ~bits;
+    *entry &= ~PTE_WRITE;
     translation_changed(pmap, address);
-}
-
-void pmap_write_protect(struct pmap *pmap, uintptr_t address)
-{
-    entry_clear_bits(pmap, address, PTE_WRITE);
-}
-
-void pmap_clear_referenced(struct pmap *pmap, uintptr_t address)
-{
-    entry_clear_bits(pmap, address, PTE_ACCESSED);
-}
-
-void pmap_clear_modified(struct pmap *pmap, uintptr_t address)
-{
-    entry_clear_bits(pmap, address, PTE_DIRTY);
 }
 
 void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <mach/vm_param.h> // PAGE_SIZE, PAGE_SHIFT
-#include <mach/vm_param.h>
 #include <mach/vm_prot.h>
 
 #define KERNEL_BASE 0xC0000000u
@@ -34,7 +33,7 @@ struct pmap {
 struct pmap_entry {
     uintptr_t physical;
     vm_prot_t protection; // VM_PROT_NONE: nothing is mapped
-    bool referenced, modified;
+    bool modified;
 };
 
 // False when memory is short.
@@ -44,7 +43,6 @@ void pmap_destroy(struct pmap *pmap);
 // The kernel's own pmap (no user part), active when no task runs.
 extern struct pmap kernel_pmap;
 void pmap_activate(struct pmap *pmap); // cheap when it is active already
-struct pmap *pmap_active(void);
 
 // Maps one page for the user; replaces what was mapped there (the caller has looked). Write implies
 // read. False when no page table could be had.
@@ -57,8 +55,6 @@ void pmap_write_protect(struct pmap *pmap, uintptr_t address);
 // the caller knows to be right.
 void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection);
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address);
-void pmap_clear_referenced(struct pmap *pmap, uintptr_t address);
-void pmap_clear_modified(struct pmap *pmap, uintptr_t address);
 // The first mapped page at or after `address` and below `end`; `end` if there is none. Skips absent
 // page tables in one step each.
 uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end);

@@ -82,18 +82,14 @@ void debug_load(const struct machine_thread *m)
 
 kern_return_t debug_set(struct machine_thread *m, const struct i386_debug_state *state)
 {
-    for (unsigned i = 0; i < 4; i++) {
-        // Up to 4 bytes may be watched from the address on.
-        if (state->dr[i] > VM_MAX_ADDRESS - 4)
-            return KERN_INVALID_ARGUMENT;
-    }
     if (state->dr[7] & DR7_GENERAL)
         return KERN_INVALID_ARGUMENT;
-    // A breakpoint of length 8 or on I/O ports (needs CR4.DE) is not offered.
     for (unsigned i = 0; i < 4; i++) {
         unsigned kind = state->dr[7] >> (16 + 4 * i) & 15;
 
-        if ((kind & 3) == 2 || (kind >> 2) == 2)
+        // Up to 4 bytes may be watched from the address on. A breakpoint of length 8 or on I/O
+        // ports (needs CR4.DE) is not offered.
+        if (state->dr[i] > VM_MAX_ADDRESS - 4 || (kind & 3) == 2 || (kind >> 2) == 2)
             return KERN_INVALID_ARGUMENT;
     }
     memcpy(m->debug, state->dr, sizeof m->debug);

@@ -10,39 +10,25 @@
 #define EFLAGS_USER \
     (EFLAGS_ARITHMETIC | EFLAGS_TF | EFLAGS_DF | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
 
-static uint32_t live_fs(const struct machine_thread *m)
-{
-    return machine_is_current(m) ? read_fs() : m->fs;
-}
-static uint32_t live_gs(const struct machine_thread *m)
-{
-    return machine_is_current(m) ? read_gs() : m->gs;
-}
+_Static_assert(offsetof(struct i386_thread_state, eip) - offsetof(struct i386_thread_state, es) ==
+                   FRAME_GENERAL_SIZE, "es to eax lie alike in state and frame");
 
 static kern_return_t general_get(struct machine_thread *m, struct i386_thread_state *s)
 {
     struct trap_frame *f = m->frame;
+    bool live = machine_is_current(m);
 
     frame_complete(f);
-    *s = (struct i386_thread_state){
-        .gs = live_gs(m),
-        .fs = live_fs(m),
-        .es = f->es & 0xFFFF,
-        .ds = f->ds & 0xFFFF,
-        .edi = f->edi,
-        .esi = f->esi,
-        .ebp = f->ebp,
-        .esp = f->esp,
-        .ebx = f->ebx,
-        .edx = f->edx,
-        .ecx = f->ecx,
-        .eax = f->eax,
-        .eip = f->eip,
-        .cs = f->cs & 0xFFFF,
-        .efl = f->eflags,
-        .uesp = f->esp,
-        .ss = f->ss & 0xFFFF,
-    };
+    memcpy(&s->es, &f->es, FRAME_GENERAL_SIZE);
+    s->gs = live ? read_gs() : m->gs;
+    s->fs = live ? read_fs() : m->fs;
+    s->es &= 0xFFFF;
+    s->ds &= 0xFFFF;
+    s->esp = s->uesp = f->esp;
+    s->eip = f->eip;
+    s->cs = f->cs & 0xFFFF;
+    s->efl = f->eflags;
+    s->ss = f->ss & 0xFFFF;
     return KERN_SUCCESS;
 }
 
@@ -60,35 +46,24 @@ static uint16_t data_selector(const struct machine_thread *m, uint32_t selector,
     return safe;
 }
 
-static void fs_gs_set(struct machine_thread *m, uint16_t fs, uint16_t gs)
-{
-    m->fs = fs;
-    m->gs = gs;
-    if (machine_is_current(m)) {
-        load_fs(fs);
-        load_gs(gs);
-    }
-}
-
 static kern_return_t general_set(struct machine_thread *m, const struct i386_thread_state *s)
 {
     struct trap_frame *f = m->frame;
 
     if (s->efl & EFLAGS_VM)
         return KERN_INVALID_ARGUMENT;
-    fs_gs_set(m, data_selector(m, s->fs, 0), data_selector(m, s->gs, 0));
+    m->fs = data_selector(m, s->fs, 0);
+    m->gs = data_selector(m, s->gs, 0);
+    if (machine_is_current(m)) {
+        load_fs(m->fs);
+        load_gs(m->gs);
+    }
     f->how = HOW_SET;
+    memcpy(&f->es, &s->es, FRAME_GENERAL_SIZE);
     f->es = data_selector(m, s->es, SELECTOR_UDATA);
     f->ds = data_selector(m, s->ds, SELECTOR_UDATA);
     f->ss = data_selector(m, s->ss, SELECTOR_UDATA);
     f->cs = SELECTOR_UCODE;
-    f->edi = s->edi;
-    f->esi = s->esi;
-    f->ebp = s->ebp;
-    f->ebx = s->ebx;
-    f->edx = s->edx;
-    f->ecx = s->ecx;
-    f->eax = s->eax;
     f->eip = s->eip;
     f->esp = s->uesp;
     f->eflags = (s->efl & EFLAGS_USER) | EFLAGS_FIXED | EFLAGS_IF;
@@ -104,22 +79,15 @@ static kern_return_t tls_get(struct machine_thread *m, struct i386_tls_state *s)
     return KERN_SUCCESS;
 }
 
-static kern_return_t flavor_list(natural_t *list)
-{
-    static const natural_t flavors[] = {
-        i386_THREAD_STATE, i386_FLOAT_STATE, i386_TLS_STATE, i386_DEBUG_STATE,
-    };
-
-    memcpy(list, flavors, sizeof flavors);
-    return KERN_SUCCESS;
-}
-#define FLAVOR_LIST_COUNT 4
+static const natural_t flavors[] = {
+    i386_THREAD_STATE, i386_FLOAT_STATE, i386_TLS_STATE, i386_DEBUG_STATE,
+};
 
 // Words of a flavor; 0 for one that we do not know.
 static mach_msg_type_number_t flavor_count(thread_state_flavor_t flavor)
 {
     switch (flavor) {
-    case THREAD_STATE_FLAVOR_LIST: return FLAVOR_LIST_COUNT;
+    case THREAD_STATE_FLAVOR_LIST: return sizeof flavors / sizeof flavors[0];
     case i386_THREAD_STATE: return i386_THREAD_STATE_COUNT;
     case i386_FLOAT_STATE: return i386_FLOAT_STATE_COUNT;
     case i386_TLS_STATE: return i386_TLS_STATE_COUNT;
@@ -146,7 +114,7 @@ kern_return_t machine_thread_get_state(struct machine_thread *m, thread_state_fl
     case i386_TLS_STATE: return tls_get(m, (struct i386_tls_state *)state);
     case i386_FLOAT_STATE: fpu_get(m, (struct i386_float_state *)state); return KERN_SUCCESS;
     case i386_DEBUG_STATE: memcpy(state, m->debug, sizeof m->debug); return KERN_SUCCESS;
-    default: return flavor_list(state);
+    default: memcpy(state, flavors, sizeof flavors); return KERN_SUCCESS;
     }
 }
 

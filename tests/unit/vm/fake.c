@@ -262,7 +262,6 @@ char *fake_access(struct vm_map *map, vm_offset_t address, bool write, kern_retu
         struct pmap_entry *e = slot(&map->pmap, trunc_page(address));
 
         if (e && (need & ~e->protection) == 0) {
-            e->referenced = true;
             e->modified |= write;
             return (char *)phys_to_virt(e->physical) + (address & PAGE_MASK);
         }
