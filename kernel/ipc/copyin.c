@@ -425,7 +425,7 @@ mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, uintptr_t
 
     if (mr == MACH_MSG_SUCCESS) {
         for (unsigned i = 0; i < c.deallocation_count; i++)
-            vm_map_remove(map, c.deallocations[i].address, c.deallocations[i].size);
+            vm_deallocate(map, c.deallocations[i].address, c.deallocations[i].size);
         *kmsg = c.kmsg;
     } else if (c.kmsg) {
         kmsg_free(c.kmsg);

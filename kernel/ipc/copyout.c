@@ -136,7 +136,7 @@ static mach_msg_return_t copyout_array(struct space *space, struct vm_map *map,
     if (array->count == 0)
         return MACH_MSG_SUCCESS;
     // Memory first: names that nobody can read would be lost.
-    kr = vm_map_allocate(map, &address, array->count * sizeof(mach_port_name_t), true);
+    kr = vm_allocate(map, &address, array->count * sizeof(mach_port_name_t), true);
     if (kr == KERN_SUCCESS) {
         for (mach_msg_size_t i = 0; i < array->count; i++)
             mr |= copyout_right(space, &fields[i], array->disposition);

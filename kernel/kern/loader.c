@@ -90,7 +90,7 @@ static void allocate(const struct program *program, struct task *task, const str
 {
     for (vm_offset_t at = page_down(s->vaddr); at < page_up(s->vaddr + s->memsz); at += PAGE_SIZE) {
         vm_offset_t address = at;
-        kern_return_t kr = vm_map_allocate(task->map, &address, PAGE_SIZE, false);
+        kern_return_t kr = vm_allocate(task->map, &address, PAGE_SIZE, false);
 
         if (kr != KERN_SUCCESS && kr != KERN_NO_SPACE)
             refuse(program, "memory is too short");
@@ -132,7 +132,7 @@ static vm_prot_t page_protection(const struct program *program, vm_offset_t at)
 static void protect(const struct program *program, struct task *task, const struct elf_segment *s)
 {
     for (vm_offset_t at = page_down(s->vaddr); at < page_up(s->vaddr + s->memsz); at += PAGE_SIZE)
-        if (vm_map_protect(task->map, at, PAGE_SIZE, false, page_protection(program, at)) !=
+        if (vm_protect(task->map, at, PAGE_SIZE, false, page_protection(program, at)) !=
             KERN_SUCCESS)
             refuse(program, "its protection cannot be set");
 }
@@ -171,7 +171,7 @@ uintptr_t load_stack(struct task *task, const char *name)
 
     if (length > PAGE_SIZE / 2)
         refuse(&program, "its name is too long");
-    if (vm_map_allocate(task->map, &bottom, STACK_SIZE, false) != KERN_SUCCESS)
+    if (vm_allocate(task->map, &bottom, STACK_SIZE, false) != KERN_SUCCESS)
         refuse(&program, "memory is too short");
     write_memory(&program, task, string, name, length);
     write_memory(&program, task, sp, words, sizeof(words));

@@ -51,7 +51,7 @@ static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_addre
 {
     if (copy_to_user(pointer, &address, sizeof(address)))
         return KERN_SUCCESS;
-    vm_map_remove(map, address, size);
+    vm_deallocate(map, address, size);
     return KERN_INVALID_ADDRESS;
 }
 

@@ -151,7 +151,7 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
                                 .start = trunc_page(*address)};
     kern_return_t kr;
 
-    if (!map->alive || size == 0 || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID ||
+    if (map == NULL || !map->alive || size == 0 || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID ||
         ((protection | max_protection) & ~VM_PROT_ALL) != 0 || !page_aligned(offset))
         return KERN_INVALID_ARGUMENT;
     if ((protection & ~max_protection) != 0)
@@ -172,13 +172,13 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
     return kr;
 }
 
-kern_return_t vm_map_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
-                              bool anywhere)
+kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
+                              boolean_t anywhere)
 {
     vm_offset_t start = anywhere ? 0 : *address;
     kern_return_t kr;
 
-    if (map->alive && size == 0) {
+    if (map != NULL && map->alive && size == 0) {
         *address = 0;
         return KERN_SUCCESS;
     }
@@ -191,11 +191,11 @@ kern_return_t vm_map_allocate(struct vm_map *map, vm_offset_t *address, vm_size_
 
 // ---- remove --------------------------------------------------------------------------------
 
-kern_return_t vm_map_remove(struct vm_map *map, vm_offset_t address, vm_size_t size)
+kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t size)
 {
     vm_offset_t start, end;
 
-    if (!map->alive)
+    if (map == NULL || !map->alive)
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
@@ -247,13 +247,13 @@ static kern_return_t map_select(struct vm_map *map, vm_offset_t address, vm_size
     return map_clip(map, *start, *end) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
-kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, bool set_max,
+kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, boolean_t set_max,
                              vm_prot_t protection)
 {
     vm_offset_t start, end;
     kern_return_t kr;
 
-    if (!map->alive || (protection & ~VM_PROT_ALL) != 0)
+    if (map == NULL || !map->alive || (protection & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
@@ -273,13 +273,13 @@ kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t 
     return KERN_SUCCESS;
 }
 
-kern_return_t vm_map_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
+kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
                              vm_inherit_t inheritance)
 {
     vm_offset_t start, end;
     kern_return_t kr;
 
-    if (!map->alive || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID)
+    if (map == NULL || !map->alive || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID)
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <mach/boolean.h>
 #include <mach/kern_return.h>
 #include <mach/vm_types.h>
 #include <mach/vm_prot.h>
@@ -69,17 +70,19 @@ void vm_map_shutdown(struct vm_map *map);
 // down). Calls preemption_point(): as above.
 struct vm_map *vm_map_fork(struct vm_map *parent);
 
+// The calls of <mach/mach.defs> with these names. A dead or wrong port arrives as a NULL map:
+// KERN_INVALID_ARGUMENT.
 // Zero-filled memory. Size 0: succeeds with address 0. Not in [VM_MIN_ADDRESS, VM_MAX_ADDRESS):
 // KERN_INVALID_ADDRESS. Taken, or no gap as large: KERN_NO_SPACE.
-kern_return_t vm_map_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
-                              bool anywhere);
+kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
+                              boolean_t anywhere);
 // Holes in the range do not matter, but KERN_INVALID_ADDRESS when it is nothing but hole. Calls
 // preemption_point() when there is much to unmap: the caller holds a reference to the map, and
 // nothing that it could not look up again.
-kern_return_t vm_map_remove(struct vm_map *map, vm_offset_t address, vm_size_t size);
-kern_return_t vm_map_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, bool set_max,
+kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t size);
+kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, boolean_t set_max,
                              vm_prot_t protection);
-kern_return_t vm_map_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
+kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
                              vm_inherit_t inheritance);
 // The first region at or after *address: neighbouring entries with equal attributes count as one.
 // KERN_INVALID_ADDRESS when there is none.

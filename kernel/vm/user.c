@@ -1,38 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The vm_* calls as the generated server and the traps make them; what each does and answers stands
-// in <mach/mach.defs>. A dead or wrong port arrives as a NULL map. On KERN_SUCCESS a call has
+// The vm_* calls that are more than an operation on a map (map.c), as the generated server makes
+// them; what each does and answers stands in <mach/mach.defs>. A dead or wrong port arrives as a NULL map. On KERN_SUCCESS a call has
 // consumed the copy it was given, otherwise not.
 #include "mach_server.h"
 
 #include <stddef.h>
 
 #include "vm/map.h"
-
-kern_return_t vm_allocate(vm_map_t map, vm_address_t *address, vm_size_t size, boolean_t anywhere)
-{
-    return map == NULL ? KERN_INVALID_ARGUMENT : vm_map_allocate(map, address, size, anywhere);
-}
-
-kern_return_t vm_deallocate(vm_map_t map, vm_address_t address, vm_size_t size)
-{
-    return map == NULL ? KERN_INVALID_ARGUMENT : vm_map_remove(map, address, size);
-}
-
-kern_return_t vm_protect(vm_map_t map, vm_address_t address, vm_size_t size, boolean_t set_maximum,
-                         vm_prot_t new_protection)
-{
-    if (map == NULL)
-        return KERN_INVALID_ARGUMENT;
-    return vm_map_protect(map, address, size, set_maximum, new_protection);
-}
-
-kern_return_t vm_inherit(vm_map_t map, vm_address_t address, vm_size_t size,
-                         vm_inherit_t new_inheritance)
-{
-    if (map == NULL)
-        return KERN_INVALID_ARGUMENT;
-    return vm_map_inherit(map, address, size, new_inheritance);
-}
 
 kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map_copy_t *data,
                       mach_msg_type_number_t *data_count)
@@ -94,9 +68,7 @@ kern_return_t vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_add
                      boolean_t copy, vm_prot_t cur_protection, vm_prot_t max_protection,
                      vm_inherit_t inheritance)
 {
-    if (map == NULL)
-        return KERN_INVALID_ARGUMENT;
-    if (memory_object != NULL)
+    if (map != NULL && memory_object != NULL)
         return KERN_INVALID_OBJECT;
     return vm_map_enter(map, address, size, mask, anywhere, NULL, offset, copy, cur_protection,
                         max_protection, inheritance);

@@ -211,7 +211,7 @@ static void op_allocate(unsigned k)
     for (unsigned i = first; want == KERN_SUCCESS && i < first + count; i++)
         if (model[k][i].cell != NULL)
             want = KERN_NO_SPACE;
-    if (!agreed("allocate", vm_map_allocate(maps[k], &r.address, r.size, anywhere), want))
+    if (!agreed("allocate", vm_allocate(maps[k], &r.address, r.size, anywhere), want))
         return;
     CHECK_EQ(r.address, BASE + first * PAGE_SIZE);
     for (unsigned i = first; i < first + count; i++)
@@ -226,7 +226,7 @@ static void op_deallocate(unsigned k)
     for (unsigned i = r.first; i <= r.last; i++)
         if (model[k][i].cell != NULL)
             want = KERN_SUCCESS;
-    if (!agreed("deallocate", vm_map_remove(maps[k], r.address, r.size), want))
+    if (!agreed("deallocate", vm_deallocate(maps[k], r.address, r.size), want))
         return;
     for (unsigned i = r.first; i <= r.last; i++)
         cell_drop(&model[k][i].cell);
@@ -239,7 +239,7 @@ static void op_protect(unsigned k)
     vm_prot_t protection = below(3) ? VM_PROT_ALL & ~(set_max ? 4 : 0) : (vm_prot_t)below(8);
     kern_return_t want = model_check(model[k], r.first, r.last, 0, protection);
 
-    if (!agreed("protect", vm_map_protect(maps[k], r.address, r.size, set_max, protection), want))
+    if (!agreed("protect", vm_protect(maps[k], r.address, r.size, set_max, protection), want))
         return;
     for (unsigned i = r.first; i <= r.last; i++) {
         struct model_page *p = &model[k][i];
@@ -256,7 +256,7 @@ static void op_inherit(unsigned k)
     vm_inherit_t inherit = (vm_inherit_t)below(3);
     kern_return_t want = model_check(model[k], r.first, r.last, 0, 0);
 
-    if (!agreed("inherit", vm_map_inherit(maps[k], r.address, r.size, inherit), want))
+    if (!agreed("inherit", vm_inherit(maps[k], r.address, r.size, inherit), want))
         return;
     for (unsigned i = r.first; i <= r.last; i++)
         model[k][i].inherit = inherit;

@@ -113,13 +113,13 @@ static void copy_meanwhile(void)
 static void unmap_meanwhile(void)
 {
     meanwhile = NULL;
-    CHECK_EQ(vm_map_remove(map, base, 8 * PAGE), KERN_SUCCESS);
+    CHECK_EQ(vm_deallocate(map, base, 8 * PAGE), KERN_SUCCESS);
 }
 
 static void protect_meanwhile(void)
 {
     meanwhile = NULL;
-    CHECK_EQ(vm_map_protect(map, base, 8 * PAGE, false, VM_PROT_NONE), KERN_SUCCESS);
+    CHECK_EQ(vm_protect(map, base, 8 * PAGE, false, VM_PROT_NONE), KERN_SUCCESS);
 }
 
 static void test_present(void)
@@ -210,7 +210,7 @@ static void test_copies(void)
     CHECK_EQ(peek(base + 6 * PAGE), 'F');
     CHECK_EQ(peek(base + 4 * PAGE), 'E');
     rule("memory with a pager is overwritten with memory with a pager");
-    CHECK_EQ(vm_map_remove(map, out, 4 * PAGE), KERN_SUCCESS);
+    CHECK_EQ(vm_deallocate(map, out, 4 * PAGE), KERN_SUCCESS);
     CHECK_EQ(vm_map_copyin(map, base + PAGE, PAGE, false, &copy), KERN_SUCCESS);
     *fake_access(map, base + PAGE, true, &kr) = '1';
     CHECK_EQ(vm_map_copyout(map, &out, copy), KERN_SUCCESS);

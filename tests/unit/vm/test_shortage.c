@@ -33,10 +33,10 @@ static void set_up(void)
     vm_offset_t a = A, b = B, c = C;
 
     map = vm_map_create();
-    CHECK_EQ(vm_map_allocate(map, &a, 10 * PAGE, false), KERN_SUCCESS);
-    CHECK_EQ(vm_map_allocate(map, &b, 4 * PAGE, false), KERN_SUCCESS);
-    CHECK_EQ(vm_map_allocate(map, &c, 64 * PAGE, false), KERN_SUCCESS);
-    CHECK_EQ(vm_map_inherit(map, C, 64 * PAGE, VM_INHERIT_SHARE), KERN_SUCCESS);
+    CHECK_EQ(vm_allocate(map, &a, 10 * PAGE, false), KERN_SUCCESS);
+    CHECK_EQ(vm_allocate(map, &b, 4 * PAGE, false), KERN_SUCCESS);
+    CHECK_EQ(vm_allocate(map, &c, 64 * PAGE, false), KERN_SUCCESS);
+    CHECK_EQ(vm_inherit(map, C, 64 * PAGE, VM_INHERIT_SHARE), KERN_SUCCESS);
     for (unsigned i = 0; i < 10; i++)
         poke(map, A + i * PAGE, (char)('0' + i));
     poke(map, C + 40 * PAGE, 'c');
@@ -97,19 +97,19 @@ static void tear_down(void)
 static kern_return_t allocate(void)
 {
     out = 0;
-    return vm_map_allocate(map, &out, 5 * PAGE, true);
+    return vm_allocate(map, &out, 5 * PAGE, true);
 }
 static kern_return_t deallocate(void)
 {
-    return vm_map_remove(map, A + 3 * PAGE, 2 * PAGE);
+    return vm_deallocate(map, A + 3 * PAGE, 2 * PAGE);
 }
 static kern_return_t protect(void)
 {
-    return vm_map_protect(map, A + 3 * PAGE, 2 * PAGE, false, VM_PROT_READ);
+    return vm_protect(map, A + 3 * PAGE, 2 * PAGE, false, VM_PROT_READ);
 }
 static kern_return_t inherit(void)
 {
-    return vm_map_inherit(map, A + 3 * PAGE, 2 * PAGE, VM_INHERIT_NONE);
+    return vm_inherit(map, A + 3 * PAGE, 2 * PAGE, VM_INHERIT_NONE);
 }
 static kern_return_t fork_map(void)
 {
@@ -237,10 +237,10 @@ static void test_stale(void)
 
         set_up();
         fake_fail_from(n);
-        kr = vm_map_remove(map, tail, 5 * PAGE);
+        kr = vm_deallocate(map, tail, 5 * PAGE);
         fake_fail_from(0);
         if (kr == KERN_SUCCESS) {
-            CHECK_EQ(vm_map_allocate(map, &tail, 5 * PAGE, false), KERN_SUCCESS);
+            CHECK_EQ(vm_allocate(map, &tail, 5 * PAGE, false), KERN_SUCCESS);
             for (unsigned i = 0; i < 5; i++)
                 CHECK_EQ(look(map, tail + i * PAGE), 0);
         }
@@ -259,7 +259,7 @@ static void test_exhaustion(void)
     unsigned pages = 0;
 
     set_up();
-    CHECK_EQ(vm_map_allocate(map, &at, 256 << 20, true), KERN_SUCCESS);
+    CHECK_EQ(vm_allocate(map, &at, 256 << 20, true), KERN_SUCCESS);
     while (fake_access(map, at + pages * PAGE, true, &kr) != NULL)
         pages++;
     CHECK_EQ(kr, KERN_RESOURCE_SHORTAGE);
@@ -268,7 +268,7 @@ static void test_exhaustion(void)
     CHECK_EQ(vm_fault(child, A, VM_PROT_READ | VM_PROT_WRITE), KERN_RESOURCE_SHORTAGE);
     CHECK_EQ(look(child, A), '0');
     for (unsigned i = 0; i < 64; i++) { // entries come from the reserve
-        CHECK_EQ(vm_map_allocate(map, &other, PAGE, false), KERN_SUCCESS);
+        CHECK_EQ(vm_allocate(map, &other, PAGE, false), KERN_SUCCESS);
         other += 2 * PAGE;
     }
     tear_down();
@@ -287,12 +287,12 @@ static void test_kernel_exhaustion(void)
     while (kr == KERN_SUCCESS && count < 1000000) {
         vm_offset_t at = 0x1000000 + count++ * 2 * PAGE;
 
-        kr = vm_map_allocate(map, &at, PAGE, false);
+        kr = vm_allocate(map, &at, PAGE, false);
     }
     CHECK_EQ(kr, KERN_RESOURCE_SHORTAGE);
     CHECK_EQ(pages_free(), 0);
     CHECK(vm_map_create() == NULL || pages_free() == 0);
-    CHECK_EQ(vm_map_remove(map, 0x1000000, 0x1000000), KERN_SUCCESS);
+    CHECK_EQ(vm_deallocate(map, 0x1000000, 0x1000000), KERN_SUCCESS);
     kr = vm_fault(map, A, VM_PROT_READ);
     CHECK(kr == KERN_SUCCESS || kr == KERN_RESOURCE_SHORTAGE);
     tear_down();
