@@ -12,7 +12,7 @@
 
 #define SLAB_PAGE 4096u
 #define KMALLOC_LARGEST_OBJECT 2040u
-#define KMALLOC_ORDER_MAX 5u // 128 KiB
+#define KMALLOC_ORDER_MAX 10u // 4 MiB: an array with a word for each name that a space can have
 
 struct slab {
     struct list link; // on cache->partial, or on nothing when every slot is in use

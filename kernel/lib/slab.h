@@ -33,7 +33,7 @@ void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
 void *slab_alloc(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *object);
 
-// Any size from 1 byte to 128 KiB, 8-byte aligned; NULL when memory is short. Sizes above 2040
+// Any size from 1 byte to 4 MiB, 8-byte aligned; NULL when memory is short. Sizes above 2040
 // bytes take whole pages. kfree needs no size; kfree(NULL) does nothing.
 void *kmalloc(size_t size);
 void *kzalloc(size_t size); // cleared

@@ -61,11 +61,11 @@ static void test_sizes(void)
         CHECK(slab_bytes_in_use() >= before.bytes + size);
         kfree(p);
     }
-    CHECK(kmalloc((128 << 10) + 1) == NULL);
+    CHECK(kmalloc((4 << 20) + 1) == NULL);
     CHECK(kmalloc(~(size_t)0) == NULL);
     kfree(NULL);
     check_resources(before);
-    tap_rule("large kmallocs take whole pages, up to 128 KiB");
+    tap_rule("large kmallocs take whole pages, up to 4 MiB");
     char *zero = kzalloc(777);
     for (int i = 0; i < 777; i++)
         CHECK_EQ(zero[i], 0);
