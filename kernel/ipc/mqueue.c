@@ -14,19 +14,22 @@
 
 // ---- circles of receive rights ----
 
-// Notes where each receive right in the message is going. A right that would come to wait, through any
-// number of queues, for its own port to be received from closes a circle that nobody could ever open:
-// true, and the message must be destroyed.
+// Marks the ports that a message to `dest` passes before somebody can have it: `dest`, the port in whose
+// queue the receive right of `dest` waits, and so on.
+static void mark_way(struct port *dest, bool ahead)
+{
+    for (struct port *port = dest; port; port = port->destination)
+        port->ahead = ahead;
+}
+
 static bool link_receive_right(struct port *port, struct port *dest)
 {
     struct port *old;
 
     if (!port_valid(port) || !port->active)
         return false;
-    for (struct port *p = dest; p; p = p->destination) {
-        if (p == port)
-            return true;
-    }
+    if (port->ahead)
+        return true;
     port_reference(dest);
     old = port->destination;
     port->destination = dest;
@@ -35,11 +38,17 @@ static bool link_receive_right(struct port *port, struct port *dest)
     return false;
 }
 
+// Notes where each receive right in the message is going. A right that would come to wait, through any
+// number of queues, for its own port to be received from closes a circle that nobody could ever open:
+// true, and the message must be destroyed.
 static bool link_receive_rights(struct kmsg *kmsg, struct port *dest)
 {
     mach_msg_size_t count = kmsg_descriptor_count(kmsg);
     bool circle = false;
 
+    if (count == 0)
+        return false;
+    mark_way(dest, true);
     for (mach_msg_size_t i = 0; i < count; i++) {
         mach_msg_descriptor_t *descriptor = &kmsg_descriptors(kmsg)[i];
         struct port **ports = descriptor->ool_ports.address;
@@ -53,6 +62,7 @@ static bool link_receive_rights(struct kmsg *kmsg, struct port *dest)
                 circle |= link_receive_right(ports[k], dest);
         }
     }
+    mark_way(dest, false);
     return circle;
 }
 

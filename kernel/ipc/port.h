@@ -45,6 +45,7 @@ struct port {
     struct space *receiver;         // holds the receive right; NULL: in transit, the kernel, nobody
     mach_port_name_t receiver_name; // its name there
     struct port *destination;       // in transit: the port that the carrying message was sent to
+    bool ahead;                     // while a message is looked at: on its way (mqueue.c)
     uint32_t mscount;               // send rights made from the receive right
     uint32_t srights, sorights;
     uint32_t seqno;                 // of the next message received
