@@ -13,6 +13,7 @@
 #include "ipc/space.h"
 #include "lib/slab.h"
 #include "vm/map.h"
+#include "x86/cpu.h"
 #include "x86/usercopy.h"
 
 // Larger physical copies are made copy-on-write all the same: nobody can tell, but for the alignment.
@@ -292,6 +293,7 @@ static kern_return_t for_each_right(struct copyin *c, right_visitor visit, unsig
         for (mach_msg_size_t k = 0; k < n; k++) {
             kern_return_t kr;
 
+            preemption_point();
             if (!name_valid(fields[k]))
                 continue;
             if (*visited == limit)

@@ -10,6 +10,7 @@
 #include "ipc/space.h"
 #include "lib/slab.h"
 #include "vm/map.h"
+#include "x86/cpu.h"
 
 // ---- header ----
 
@@ -138,8 +139,10 @@ static mach_msg_return_t copyout_array(struct space *space, struct vm_map *map,
     // Memory first: names that nobody can read would be lost.
     kr = vm_allocate(map, &address, array->count * sizeof(mach_port_name_t), true);
     if (kr == KERN_SUCCESS) {
-        for (mach_msg_size_t i = 0; i < array->count; i++)
+        for (mach_msg_size_t i = 0; i < array->count; i++) {
             mr |= copyout_right(space, &fields[i], array->disposition);
+            preemption_point();
+        }
         kr = vm_map_copy_from_kernel(fields, array->count * sizeof(mach_port_name_t), &copy);
         if (kr == KERN_SUCCESS)
             kr = vm_map_copy_overwrite(map, address, copy);

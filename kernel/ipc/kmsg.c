@@ -6,6 +6,7 @@
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "vm/map.h"
+#include "x86/cpu.h"
 
 // Most messages are a header and a few words: those come from a cache of their own.
 #define SMALL_MESSAGE 192u
@@ -56,8 +57,10 @@ static void release_descriptor(mach_msg_descriptor_t *descriptor)
         break;
     case MACH_MSG_OOL_PORTS_DESCRIPTOR:
         ports = array->address;
-        for (mach_msg_size_t i = 0; i < array->count; i++)
+        for (mach_msg_size_t i = 0; i < array->count; i++) {
             port_release_right(ports[i], array->disposition);
+            preemption_point();
+        }
         kfree(ports);
         break;
     default:
@@ -96,7 +99,9 @@ void kmsg_destroy(struct kmsg *kmsg)
     if (draining)
         return;
     draining = true;
-    while ((link = list_pop(&garbage)) != NULL)
+    while ((link = list_pop(&garbage)) != NULL) {
         destroy_now(container_of(link, struct kmsg, link));
+        preemption_point();
+    }
     draining = false;
 }

@@ -13,6 +13,7 @@
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
+#include "x86/cpu.h"
 
 struct port_counts port_counts;
 
@@ -76,6 +77,7 @@ static void fire_dead_name_requests(struct port *port)
         right_port_died(request->space, request->name);
         notify_dead_name(request->notify, request->name);
         kfree(request);
+        preemption_point();
     }
 }
 

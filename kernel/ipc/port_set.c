@@ -5,6 +5,7 @@
 #include "ipc/mqueue.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
+#include "x86/cpu.h"
 
 static struct slab_cache port_set_cache;
 
@@ -48,8 +49,10 @@ void port_set_destroy(struct port_set *set)
 {
     kassert(set->active);
     set->active = false;
-    while (!list_empty(&set->members))
+    while (!list_empty(&set->members)) {
         port_set_remove(container_of(set->members.next, struct port, set_link));
+        preemption_point();
+    }
     mqueue_set_died(set);
 }
 

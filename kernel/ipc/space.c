@@ -10,6 +10,7 @@
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
+#include "x86/cpu.h"
 
 #define DIRECTORY_MAX 16384u // chunks: a million names
 #define BUCKETS_MIN 16u
@@ -317,6 +318,7 @@ void space_for_each(struct space *space, void (*visit)(struct entry *entry, void
     for (uint32_t i = 1; i < space->chunk_count * ENTRIES_PER_CHUNK; i++) {
         if (table_slot(space, i)->type != 0)
             visit(table_slot(space, i), context);
+        preemption_point();
     }
     for (node = tree_first(&space->chosen); node; node = next) {
         next = tree_next(node);
@@ -334,6 +336,7 @@ void space_shutdown(struct space *space)
     for (uint32_t i = 1; i < space->chunk_count * ENTRIES_PER_CHUNK; i++) {
         if (table_slot(space, i)->type != 0)
             right_destroy(space, table_slot(space, i));
+        preemption_point();
     }
     while ((node = tree_first(&space->chosen)) != NULL)
         right_destroy(space, &container_of(node, struct chosen_entry, node)->entry);

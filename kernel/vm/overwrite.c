@@ -10,6 +10,7 @@
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
+#include "x86/cpu.h"
 
 // The bytes of the copy that go to one page of the map.
 struct piece {
@@ -113,6 +114,7 @@ static kern_return_t prepare_all(struct vm_map *map, vm_offset_t address, struct
             if (map->version != version)
                 break; // the entries may be others now: begin again
             at += p.size;
+            preemption_point();
         }
         if (kr != KERN_SUCCESS)
             return kr;
@@ -166,6 +168,7 @@ kern_return_t vm_map_copy_overwrite(struct vm_map *map, vm_offset_t address,
         else
             store_part(copy, &p);
         at += p.size;
+        preemption_point();
     }
     vm_map_copy_discard(copy);
     return KERN_SUCCESS;

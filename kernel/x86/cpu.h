@@ -39,8 +39,9 @@ static inline struct thread *current_thread(void)
 
 // Lets one pending interrupt in and waits for the next if there is none. Called by the idle thread.
 void cpu_idle(void);
-// Lets pending interrupts in; call in loops that may take longer than some 10,000 instructions.
-// After it, anything not referenced may be gone: restart from names.
+// Lets pending interrupts in; call in loops that may take longer than some 10,000 instructions, or
+// the clock loses time. An interrupt wakes threads and queues messages, no more: no name, map or page
+// changes. Who restarts from names all the same is ready for a kernel that is preempted there.
 void preemption_point(void);
 // Instructions (or cycles) since the processor started.
 static inline uint64_t cpu_cycles(void)
