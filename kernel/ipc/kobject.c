@@ -65,6 +65,28 @@ static void prepare_reply(const struct kmsg *request, struct kmsg *reply)
     reply->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
 }
 
+static void send_reply(struct kmsg *reply)
+{
+    if (port_valid(kmsg_destination(reply)))
+        mqueue_send_always(reply);
+    else
+        kmsg_destroy(reply);
+}
+
+// There is no memory for a reply. The request's own is enough to say so: whoever asked must not wait for
+// ever.
+static void refuse(struct kmsg *request)
+{
+    struct port *dest = kmsg_destination(request);
+    mach_msg_type_name_t type = MACH_MSGH_BITS_REMOTE(request->header.msgh_bits);
+
+    kmsg_release_body(request, kmsg_descriptor_count(request));
+    prepare_reply(request, request);
+    ((mig_reply_error_t *)&request->header)->RetCode = KERN_RESOURCE_SHORTAGE;
+    port_release_right(dest, type);
+    send_reply(request);
+}
+
 static kern_return_t reply_code(const struct kmsg *reply)
 {
     if (reply->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)
@@ -98,7 +120,7 @@ void kobject_serve(struct kmsg *request)
         size = routine->max_reply_msg;
     reply = kmsg_alloc(size);
     if (!reply) {
-        kmsg_destroy(request);
+        refuse(request);
         return;
     }
     prepare_reply(request, reply);
@@ -107,13 +129,12 @@ void kobject_serve(struct kmsg *request)
     kr = reply_code(reply);
     finish_request(request, kr);
     thread_system_end(begin);
-    if (kr == MIG_NO_REPLY || !port_valid(kmsg_destination(reply))) {
-        if (kr == MIG_NO_REPLY)
-            reply->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
+    if (kr == MIG_NO_REPLY) {
+        reply->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
         kmsg_destroy(reply);
         return;
     }
-    mqueue_send_always(reply);
+    send_reply(reply);
 }
 
 kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size)
