@@ -7,7 +7,7 @@
  * How to trap: eax = number; [esp] a return address, the arguments above it, as a C call leaves
  * them; then either `int 0x81`, or `sysenter` with ecx = esp and edx = the address to continue at.
  * The result is in eax; ebx esi edi ebp esp are preserved, ecx and edx are not. An unknown number
- * raises EXC_MACH_SYSCALL. Numbers: OSF's (made positive); semaphores: macOS's.
+ * gives KERN_INVALID_ARGUMENT. Numbers: OSF's (made positive); semaphores: macOS's.
  */
 #ifndef _MACH_SYSCALL_SW_H_
 #define _MACH_SYSCALL_SW_H_
