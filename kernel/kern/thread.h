@@ -88,7 +88,7 @@ struct thread {
                                     // before it returns to user mode fails at once
     bool at_user_boundary;          // stopped or new: user registers are complete and quiet
     struct waitq stop_waiters;      // threads that wait for it to reach the boundary
-    struct thread_ipc ipc;
+    struct thread_ipc ipc;          // last: its buffer is not cleared
 };
 
 extern unsigned thread_count; // user threads alive, in the whole system

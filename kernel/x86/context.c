@@ -27,7 +27,6 @@ kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *
 
     if (!stack)
         return KERN_RESOURCE_SHORTAGE;
-    memset(m, 0, sizeof *m);
     m->stack = stack;
     *(uint32_t *)stack = STACK_MAGIC;
     m->kernel_top = (uintptr_t)stack + STACK_SIZE - 8;

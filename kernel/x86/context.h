@@ -30,7 +30,7 @@ struct machine_thread {
 
 #define KERNEL_STACK_ORDER 1 // of pages: 8 KiB
 
-// Makes the machine half of a new thread whose first switch-in calls `start(argument)` on its own
+// Makes the (cleared) machine half of a new thread whose first switch-in calls `start(argument)` on its own
 // kernel stack; `start` ends by returning (to user mode, with the registers in m->frame, which are
 // clean: zero, user segments, interrupts on) or never.
 // Errors: KERN_RESOURCE_SHORTAGE.
