@@ -11,7 +11,6 @@
 #include "kern/device.h"
 #include "kern/host.h"
 #include "lib/assert.h"
-#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/boot.h"
 
