@@ -106,13 +106,26 @@ static bool copy_range(struct vm_map *map, vm_offset_t start, vm_offset_t end,
     return true;
 }
 
+// The segment with byte *at of the copy; *at becomes the offset in it. Copies are read from front to
+// back, so the search goes on from where the last one ended.
+static struct copy_segment *segment_at(struct vm_map_copy *copy, vm_offset_t *at)
+{
+    *at += copy->offset;
+    if (copy->hint == NULL || *at < copy->hint_start) {
+        copy->hint = &copy->first;
+        copy->hint_start = 0;
+    }
+    for (; *at - copy->hint_start >= copy->hint->size; copy->hint = copy->hint->next)
+        copy->hint_start += copy->hint->size;
+    *at -= copy->hint_start;
+    return copy->hint;
+}
+
 kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
 {
-    struct copy_segment *s = &copy->first;
+    struct copy_segment *s = segment_at(copy, &at);
     bool exclusive;
 
-    for (at += copy->offset; at >= s->size; s = s->next)
-        at -= s->size;
     *page = NULL;
     if (s->object == NULL)
         return KERN_SUCCESS;
@@ -126,7 +139,7 @@ kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **
 static kern_return_t clear_part(struct vm_map_copy *copy, vm_offset_t at, vm_offset_t from,
                                 vm_offset_t to)
 {
-    struct copy_segment *s = &copy->first;
+    struct copy_segment *s;
     struct page *page;
     kern_return_t kr;
 
@@ -134,8 +147,7 @@ static kern_return_t clear_part(struct vm_map_copy *copy, vm_offset_t at, vm_off
         return KERN_SUCCESS;
     if ((kr = copy_page(copy, at, &page)) != KERN_SUCCESS || page == NULL)
         return kr;
-    for (at += copy->offset; at >= s->size; s = s->next)
-        at -= s->size;
+    s = segment_at(copy, &at);
     if ((kr = vm_object_page(s->object, trunc_page(at), true, &page)) != KERN_SUCCESS)
         return kr;
     memset((char *)page_address(page) + from, 0, to - from);

@@ -22,6 +22,8 @@ struct vm_map_copy {
     vm_offset_t offset;        // 0 … PAGE_SIZE - 1
     struct copy_segment first; // size 0: there is none yet
     struct copy_segment *last;
+    struct copy_segment *hint; // the one looked at last, NULL at first;
+    vm_offset_t hint_start;    // where it begins, counted from the start of the first
 };
 
 // What the part [start, end) of an entry shows, as a new object; NULL in *object for zeros. False

@@ -150,3 +150,29 @@ test("the clock keeps time while a gigabyte of untouched memory is copied", func
     keeps_time(t, function() must(mach.vm_copy(self, address, 1 << 29, address + (1 << 29)), "vm_copy") end)
     must(mach.vm_deallocate(self, address, 1 << 30), "vm_deallocate")
 end)
+
+test("vm_copy over 2,000 map entries costs at most three times what it costs over 1,000", function(t)
+    local function cost(entries)
+        local kr, from = mach.vm_allocate(self, 0, entries * 4096, true)
+        must(kr, "vm_allocate")
+        local kr, to = mach.vm_allocate(self, 0, entries * 4096, true)
+        must(kr, "vm_allocate")
+        for i = 0, entries - 1 do
+            must(mach.vm_write(self, from + i * 4096, "x"), "vm_write")
+            must(mach.vm_inherit(self, from + i * 4096, 4096, i % 2 + 1), "vm_inherit") -- nothing joins
+        end
+        local function spent()
+            local kr, info = mach.task_info(self, mach.TASK_THREAD_TIMES_INFO)
+            must(kr, "task_info")
+            return info.system_time.seconds * 1000000 + info.system_time.microseconds
+        end
+        local begin = spent()
+        must(mach.vm_copy(self, from, entries * 4096, to), "vm_copy")
+        local took = spent() - begin
+        must(mach.vm_deallocate(self, from, entries * 4096), "vm_deallocate")
+        must(mach.vm_deallocate(self, to, entries * 4096), "vm_deallocate")
+        return took
+    end
+    local small, large = cost(1000), cost(2000)
+    t.ok(large <= 3 * small, ("%d us, then %d us"):format(small, large))
+end)
