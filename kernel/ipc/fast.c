@@ -18,8 +18,6 @@
 #include "ipc/space.h"
 #include "kern/sched.h"
 #include "kern/task.h"
-#include "kern/thread.h"
-#include "x86/cpu.h"
 #include "x86/usercopy.h"
 
 // What is known once all conditions hold.

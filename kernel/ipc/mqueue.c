@@ -8,8 +8,6 @@
 
 #include "ipc/kobject.h"
 #include "ipc/space.h"
-#include "kern/thread.h"
-#include "x86/cpu.h"
 #include "x86/interrupt.h"
 
 // ---- circles of receive rights ----
@@ -242,18 +240,6 @@ static struct port *ready_port(const struct receive_source *source)
     if (list_empty(&source->set->ready))
         return NULL;
     return container_of(source->set->ready.next, struct port, ready_link);
-}
-
-struct thread_ipc *mqueue_expect(mach_msg_option_t option, mach_msg_size_t max_size)
-{
-    struct thread_ipc *ipc = &current_thread()->ipc;
-
-    ipc->kmsg = NULL;
-    ipc->fast_size = 0;
-    ipc->option = option;
-    ipc->trailer_size = REQUESTED_TRAILER_SIZE(option);
-    ipc->room = max_size > ipc->trailer_size ? max_size - ipc->trailer_size : 0;
-    return ipc;
 }
 
 mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg)

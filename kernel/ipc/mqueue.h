@@ -9,9 +9,10 @@
 
 #include <mach/message.h>
 #include "ipc/kmsg.h"
+#include "kern/thread.h"
+#include "x86/cpu.h"
 
 struct space;
-struct thread;
 
 // Sends and consumes `kmsg`, waiting for room as `option` and `timeout` (ms) say. On
 // MACH_SEND_TIMED_OUT and MACH_SEND_INTERRUPTED the message is still the caller's. A message to a port
@@ -41,7 +42,17 @@ mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_
 
 // The parts of a receive that waits, for the fast path: what the current thread has room for; where it
 // waits; and what its wait came to: *kmsg and the code are those of mqueue_receive.
-struct thread_ipc *mqueue_expect(mach_msg_option_t option, mach_msg_size_t max_size);
+static inline struct thread_ipc *mqueue_expect(mach_msg_option_t option, mach_msg_size_t max_size)
+{
+    struct thread_ipc *ipc = &current_thread()->ipc;
+
+    ipc->kmsg = NULL;
+    ipc->fast_size = 0;
+    ipc->option = option;
+    ipc->trailer_size = REQUESTED_TRAILER_SIZE(option);
+    ipc->room = max_size > ipc->trailer_size ? max_size - ipc->trailer_size : 0;
+    return ipc;
+}
 static inline struct waitq *mqueue_receivers(const struct receive_source *source)
 {
     return source->port ? &source->port->receivers : &source->set->receivers;

@@ -21,7 +21,7 @@ static bool name_reserved(mach_port_name_t name)
 // The entry of a name that must denote something.
 static kern_return_t find_entry(struct space *space, mach_port_name_t name, struct entry **entry)
 {
-    if (!space || !space->active)
+    if (!space->active)
         return KERN_INVALID_TASK;
     *entry = space_lookup(space, name);
     return *entry ? KERN_SUCCESS : KERN_INVALID_NAME;
@@ -83,7 +83,7 @@ static kern_return_t allocate_dead_name(struct space *space, mach_port_name_t *n
 
 static kern_return_t allocate(struct space *space, mach_port_right_t right, mach_port_name_t *name)
 {
-    if (!space || !space->active)
+    if (!space->active)
         return KERN_INVALID_TASK;
     switch (right) {
     case MACH_PORT_RIGHT_RECEIVE:
@@ -226,7 +226,7 @@ kern_return_t mach_port_names(ipc_space_t task, vm_map_copy_t *names,
     struct name_list list = {.space = task};
     kern_return_t kr;
 
-    if (!task || !task->active)
+    if (!task->active)
         return KERN_INVALID_TASK;
     list.names = kmalloc((task->name_count + 1) * sizeof *list.names);
     list.types = kmalloc((task->name_count + 1) * sizeof *list.types);
@@ -329,7 +329,7 @@ kern_return_t mach_port_extract_member(ipc_space_t task, mach_port_t name, mach_
 kern_return_t mach_port_insert_right(ipc_space_t task, mach_port_t name, ipc_port_t poly,
                                      mach_msg_type_name_t polyPoly)
 {
-    if (!task || !task->active)
+    if (!task->active)
         return KERN_INVALID_TASK;
     if (name_reserved(name))
         return KERN_INVALID_VALUE;
@@ -344,7 +344,7 @@ kern_return_t mach_port_extract_right(ipc_space_t task, mach_port_t name,
 {
     kern_return_t kr;
 
-    if (!task || !task->active)
+    if (!task->active)
         return KERN_INVALID_TASK;
     if (!MACH_MSG_TYPE_PORT_ANY(msgt_name))
         return KERN_INVALID_VALUE;
@@ -386,7 +386,7 @@ kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_t name,
 
     if (id != MACH_NOTIFY_PORT_DESTROYED && id != MACH_NOTIFY_DEAD_NAME &&
         id != MACH_NOTIFY_NO_SENDERS)
-        return task && task->active ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
+        return task->active ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
     if (notify == PORT_DEAD)
         return KERN_INVALID_CAPABILITY;
     if (id == MACH_NOTIFY_DEAD_NAME)

@@ -15,7 +15,7 @@ static kern_return_t find_receive(struct space *space, mach_port_name_t name, st
 {
     struct entry *entry;
 
-    if (!space || !space->active)
+    if (!space->active)
         return KERN_INVALID_TASK;
     entry = space_lookup(space, name);
     if (!entry)
@@ -176,7 +176,7 @@ kern_return_t minato_port_info(ipc_space_t task, mach_port_t name, minato_port_i
 {
     struct entry *entry;
 
-    if (!task || !task->active)
+    if (!task->active)
         return KERN_INVALID_TASK;
     entry = space_lookup(task, name);
     if (!entry)

@@ -188,28 +188,9 @@ static inline void dequeue(struct processor *p, struct thread *thread)
         p->bitmap[level / 32] &= ~(1u << (level % 32));
 }
 
-static inline int best_level(const struct processor *p)
-{
-    _Static_assert(PRIORITY_LEVELS == 128, "four words");
-    if (p->bitmap[0])
-        return __builtin_ctz(p->bitmap[0]);
-    if (p->bitmap[1])
-        return 32 + __builtin_ctz(p->bitmap[1]);
-    if (p->bitmap[2])
-        return 64 + __builtin_ctz(p->bitmap[2]);
-    if (p->bitmap[3])
-        return 96 + __builtin_ctz(p->bitmap[3]);
-    return PRIORITY_LEVELS;
-}
-
-int sched_best_ready(void)
-{
-    return best_level(this_processor());
-}
-
 static inline struct thread *pick(struct processor *p)
 {
-    int level = best_level(p);
+    int level = sched_best_ready();
     struct thread *thread;
 
     if (level == PRIORITY_LEVELS)
@@ -256,7 +237,7 @@ void sched_update_priority(struct thread *thread)
         enqueue_tail(p, thread);
     }
     thread->priority = priority;
-    if (best_level(p) < current_thread()->priority)
+    if (sched_best_ready() < current_thread()->priority)
         this_cpu()->ast |= AST_RESCHEDULE;
 }
 
@@ -361,7 +342,7 @@ void sched_preempt(void)
 {
     struct processor *p = this_processor();
     struct thread *self = current_thread();
-    int best = best_level(p);
+    int best = sched_best_ready();
     bool over;
 
     this_cpu()->ast &= ~AST_RESCHEDULE;
@@ -413,7 +394,7 @@ static void quantum_tick(struct timer *timer)
         self->priority = current_priority(self);
     if (++p->ticks % AGING_TICKS == 0)
         age_ready(p, now);
-    best = best_level(p);
+    best = sched_best_ready();
     if (best == PRIORITY_LEVELS)
         return; // nobody waits: sched_ready arms the timer again
     if (best < self->priority || (best == self->priority && turn_is_over(self)))

@@ -54,7 +54,21 @@ void sched_unready(struct thread *thread);
 // used up. A thread that had to give way before its quantum was up keeps its turn.
 void sched_preempt(void);
 // The priority of the best ready thread; PRIORITY_LEVELS when there is none.
-int sched_best_ready(void);
+static inline int sched_best_ready(void)
+{
+    const uint32_t *bitmap = processors[this_cpu()->number].bitmap;
+
+    _Static_assert(PRIORITY_LEVELS == 128, "four words");
+    if (bitmap[0])
+        return __builtin_ctz(bitmap[0]);
+    if (bitmap[1])
+        return 32 + __builtin_ctz(bitmap[1]);
+    if (bitmap[2])
+        return 64 + __builtin_ctz(bitmap[2]);
+    if (bitmap[3])
+        return 96 + __builtin_ctz(bitmap[3]);
+    return PRIORITY_LEVELS;
+}
 // Recomputes the priority after a change of base, policy, depression or usage.
 void sched_update_priority(struct thread *thread);
 __attribute__((noreturn)) void sched_start(struct thread *first);
