@@ -35,12 +35,16 @@ size_t slab_bytes_in_use(void)
 // ---- what the debug build checks -----------------------------------------------------------
 
 #ifdef DEBUG
+#define CHECKED true
+#else
+#define CHECKED false // and what is only done when CHECKED is not even compiled in
+#endif
 
 #define GUARD_USED 0x6b6f6f4cu
 #define GUARD_FREE 0x65657246u
 #define POISON 0xa5
 
-// Stands behind each object.
+// Stands behind each object in the debug build.
 struct guard {
     uint32_t state; // GUARD_USED or GUARD_FREE
     uint32_t next;  // on the free list
@@ -53,7 +57,7 @@ static struct guard *guard_of(const struct slab_cache *cache, void *object)
 
 static uint16_t *free_link(const struct slab_cache *cache, void *object)
 {
-    return (uint16_t *)&guard_of(cache, object)->next;
+    return CHECKED ? (uint16_t *)&guard_of(cache, object)->next : object;
 }
 
 static void check_poison(const struct slab_cache *cache, const unsigned char *object)
@@ -90,29 +94,7 @@ static void mark_free(const struct slab_cache *cache, void *object)
     guard->state = GUARD_FREE;
 }
 
-#define SLOT_EXTRA ((uint32_t)sizeof(struct guard))
-
-#else
-
-static uint16_t *free_link(const struct slab_cache *cache, void *object)
-{
-    (void)cache;
-    return object;
-}
-
-static void mark_used(const struct slab_cache *cache, void *object, bool fresh)
-{
-    (void)cache, (void)object, (void)fresh;
-}
-
-static void mark_free(const struct slab_cache *cache, void *object)
-{
-    (void)cache, (void)object;
-}
-
-#define SLOT_EXTRA 0u
-
-#endif
+#define SLOT_EXTRA (CHECKED ? (uint32_t)sizeof(struct guard) : 0)
 
 // ---- caches --------------------------------------------------------------------------------
 
@@ -176,7 +158,8 @@ void *slab_alloc(struct slab_cache *cache)
         object = (char *)slab + slab->free;
         slab->free = *free_link(cache, object);
     }
-    mark_used(cache, object, fresh);
+    if (CHECKED)
+        mark_used(cache, object, fresh);
     slab->used++;
     if (slab_full(slab))
         list_remove(&slab->link);
@@ -190,7 +173,8 @@ void slab_free(struct slab_cache *cache, void *object)
     struct slab *slab = slab_of(object);
 
     debug_assert(slab->cache == cache);
-    mark_free(cache, object);
+    if (CHECKED)
+        mark_free(cache, object);
     *free_link(cache, object) = slab->free;
     slab->free = (uint16_t)((char *)object - (char *)slab);
     if (list_empty(&slab->link))

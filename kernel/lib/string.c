@@ -89,15 +89,6 @@ int strcmp(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-int strncmp(const char *a, const char *b, size_t max)
-{
-    for (; max > 0; max--, a++, b++) {
-        if (*a != *b || !*a)
-            return (unsigned char)*a - (unsigned char)*b;
-    }
-    return 0;
-}
-
 size_t strlcpy(char *to, const char *from, size_t size)
 {
     size_t length = strlen(from);

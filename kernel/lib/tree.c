@@ -17,15 +17,14 @@ static int height(const struct tree_node *n)
     return n == NULL ? 0 : n->height;
 }
 
-// Recomputes what n says about its subtree.
-static void refresh(const struct tree *t, struct tree_node *n)
+// Recomputes what n says about its subtree. True when the owner's part of that has changed.
+static inline bool refresh(const struct tree *t, struct tree_node *n)
 {
     int left = height(n->child[0]);
     int right = height(n->child[1]);
 
     n->height = 1 + (left > right ? left : right);
-    if (t->update != NULL)
-        t->update(n);
+    return t->update != NULL && t->update(n);
 }
 
 // Puts `heir` (or nothing) where `n` hangs.
@@ -79,12 +78,11 @@ static void retrace(struct tree *t, struct tree_node *n, bool to_root)
 {
     while (n != NULL) {
         int was = n->height;
-        int left = height(n->child[0]), right = height(n->child[1]);
-        bool changed = t->update != NULL && t->update(n);
+        bool changed = refresh(t, n);
+        int lean = height(n->child[1]) - height(n->child[0]);
 
-        n->height = 1 + (left > right ? left : right);
-        if (left > right + 1 || right > left + 1)
-            n = balance(t, n, right > left);
+        if (lean < -1 || lean > 1)
+            n = balance(t, n, lean > 0);
         if (n->height == was && !to_root) {
             // Nothing above need be balanced.
             while (changed && (n = n->parent) != NULL)

@@ -10,7 +10,6 @@
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"
-#include "vm/page.h"
 #include "x86/cpu.h"
 
 #define FORK_STRIDE 32 // entries copied between two preemption points

@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include "lib/assert.h"
 #include "lib/slab.h"
-#include "lib/string.h"
-#include "vm/map.h"
 #include "vm/page.h"
 
 struct slab_cache vm_object_cache =

@@ -5,7 +5,6 @@
 // reference, the rest is copied byte by byte.
 #include <stddef.h>
 #include "lib/assert.h"
-#include "lib/string.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"

@@ -135,7 +135,7 @@ bool boot_option(const char *key, char *value, unsigned size)
 
         while (*end && *end != ' ')
             end++;
-        if ((size_t)(end - word) >= length && strncmp(word, key, length) == 0
+        if ((size_t)(end - word) >= length && memcmp(word, key, length) == 0
             && (word[length] == '=' || word + length == end)) {
             const char *text = word[length] == '=' ? word + length + 1 : end;
             unsigned room = (unsigned)(end - text) + 1;

@@ -7,7 +7,6 @@
 #ifndef X86_CPU_H
 #define X86_CPU_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define MAX_CPUS 1

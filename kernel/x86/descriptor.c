@@ -12,13 +12,7 @@
 #include "lib/string.h"
 #include "x86/upcall.h"
 
-#define FLAT_LOW 0x0000FFFFu
-#define FLAT_HIGH(access) (0x00CF0000u | (uint32_t)(access) << 8) // 4 KiB granules, 32 bits
-
-#define ACCESS_KCODE 0x9B
-#define ACCESS_KDATA 0x93
-#define ACCESS_UCODE 0xFB
-#define ACCESS_UDATA 0xF3
+#define FLAT_SEGMENT(access) (0x00CF00000000FFFFull | (uint64_t)(access) << 40) // 32 bits, 4 GiB
 #define ACCESS_TSS 0x89
 
 #define GATE_INTERRUPT 0x8E // interrupts off on entry
@@ -44,7 +38,12 @@ struct table_register {
 } __attribute__((packed));
 
 struct cpu_entry cpu_entry;
-uint64_t gdt[GDT_ENTRIES];
+uint64_t gdt[GDT_ENTRIES] = {
+    [SELECTOR_KCODE / 8] = FLAT_SEGMENT(0x9B),
+    [SELECTOR_KDATA / 8] = FLAT_SEGMENT(0x93),
+    [SELECTOR_UCODE / 8] = FLAT_SEGMENT(0xFB),
+    [SELECTOR_UDATA / 8] = FLAT_SEGMENT(0xF3),
+};
 
 static struct gate idt[IDT_ENTRIES];
 static struct tss double_fault_tss;
@@ -52,11 +51,6 @@ static uint32_t double_fault_stack[1024];
 
 extern void (*const vector_entries[VECTOR_COUNT])(void); // entry.asm
 extern void trap_entry(void); // entry.asm
-
-static uint64_t flat_segment(uint8_t access)
-{
-    return (uint64_t)FLAT_HIGH(access) << 32 | FLAT_LOW;
-}
 
 static uint64_t tss_segment(const void *base, uint32_t limit)
 {
@@ -95,10 +89,6 @@ static void idt_fill(void)
 
 static void gdt_fill(void)
 {
-    gdt[SELECTOR_KCODE / 8] = flat_segment(ACCESS_KCODE);
-    gdt[SELECTOR_KDATA / 8] = flat_segment(ACCESS_KDATA);
-    gdt[SELECTOR_UCODE / 8] = flat_segment(ACCESS_UCODE);
-    gdt[SELECTOR_UDATA / 8] = flat_segment(ACCESS_UDATA);
     // The limit takes in the I/O bitmap and the byte after it.
     gdt[SELECTOR_TSS / 8] = tss_segment(&cpu_entry.tss, sizeof(struct tss) + IO_BITMAP_SIZE);
     gdt[SELECTOR_DOUBLE_FAULT / 8] = tss_segment(&double_fault_tss, sizeof(struct tss) - 1);

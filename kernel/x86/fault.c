@@ -12,7 +12,6 @@
 #include "lib/string.h"
 #include <mach/exception.h>
 #include "x86/cpu.h"
-#include "x86/io.h"
 #include "x86/machine.h"
 #include "x86/pmap.h"
 #include "x86/upcall.h"

@@ -34,7 +34,6 @@ struct trap_frame {
 #define EFLAGS_TF 0x100u
 #define EFLAGS_IF 0x200u
 #define EFLAGS_DF 0x400u
-#define EFLAGS_IOPL 0x3000u
 #define EFLAGS_NT 0x4000u
 #define EFLAGS_RF 0x10000u
 #define EFLAGS_VM 0x20000u

@@ -25,46 +25,24 @@ static inline void io_out32(uint16_t port, uint32_t value)
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
-static inline uint32_t read_cr0(void)
-{
-    uint32_t value;
+// read_crN and write_crN.
+#define CONTROL_REGISTER(n)                                                                   \
+    static inline uint32_t read_cr##n(void)                                                   \
+    {                                                                                         \
+        uint32_t value;                                                                       \
+                                                                                              \
+        __asm__ volatile("movl %%cr" #n ", %0" : "=r"(value));                                \
+        return value;                                                                         \
+    }                                                                                         \
+    static inline void write_cr##n(uint32_t value)                                            \
+    {                                                                                         \
+        __asm__ volatile("movl %0, %%cr" #n : : "r"(value) : "memory");                       \
+    }
+CONTROL_REGISTER(0)
+CONTROL_REGISTER(2)
+CONTROL_REGISTER(3)
+CONTROL_REGISTER(4)
 
-    __asm__ volatile("movl %%cr0, %0" : "=r"(value));
-    return value;
-}
-static inline void write_cr0(uint32_t value)
-{
-    __asm__ volatile("movl %0, %%cr0" : : "r"(value) : "memory");
-}
-static inline uint32_t read_cr2(void)
-{
-    uint32_t value;
-
-    __asm__ volatile("movl %%cr2, %0" : "=r"(value));
-    return value;
-}
-static inline uint32_t read_cr3(void)
-{
-    uint32_t value;
-
-    __asm__ volatile("movl %%cr3, %0" : "=r"(value));
-    return value;
-}
-static inline void write_cr3(uint32_t value)
-{
-    __asm__ volatile("movl %0, %%cr3" : : "r"(value) : "memory");
-}
-static inline uint32_t read_cr4(void)
-{
-    uint32_t value;
-
-    __asm__ volatile("movl %%cr4, %0" : "=r"(value));
-    return value;
-}
-static inline void write_cr4(uint32_t value)
-{
-    __asm__ volatile("movl %0, %%cr4" : : "r"(value) : "memory");
-}
 static inline void tlb_flush_page(uintptr_t address)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");

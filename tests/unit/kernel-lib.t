@@ -10,7 +10,7 @@ out=build/tests/unit/kernel-lib
 mkdir -p "$out"
 
 # The kernel's functions get names of their own, so that the C library's can stand beside them.
-for name in memcpy memmove memset memcmp strlen strnlen strcmp strncmp strlcpy \
+for name in memcpy memmove memset memcmp strlen strnlen strcmp strlcpy \
             snprintf vprintf printf; do
     echo "$name kernel_$name"
 done > "$out/names"
