@@ -6,6 +6,7 @@
 #   user/lib/**/*.c .asm   build/user/libmach.a
 #   servers/NAME/*.c       build/servers/NAME.elf     in the archive: servers/NAME (bootstrap: just so)
 #   user/bin/NAME/*.c      build/user/bin/NAME.elf    in the archive: bin/NAME
+#   user/lib/lua/NAME.lua  as it is                   in the archive: lua/NAME.lua
 #
 # The .elf keeps its symbols for gdb; the archive gets a stripped copy. Each program has an address
 # of its own, 4 MiB after the one before, so that gdb can know all their symbols at once.
@@ -80,20 +81,24 @@ build/program-list: FORCE
 
 # ---- the boot archive -----------------------------------------------------------------------
 # A ustar file in which nothing depends on when, where or by whom it was made. First entry:
-# bootstrap, which the kernel starts; then the other servers, then the programs and their files.
+# bootstrap, which the kernel starts; then the other servers, the programs, the modules of Lua.
 archive_name = $(patsubst user/bin/%,bin/%,$(patsubst servers/bootstrap,bootstrap,$(1)))
 ARCHIVE_ORDER := $(filter servers/bootstrap,$(PROGRAMS)) \
                  $(filter-out servers/bootstrap,$(PROGRAMS))
-ARCHIVE_FILES := $(foreach p,$(PROGRAMS),$(wildcard $(p)/*.lua))
+LUA_MODULES := $(sort $(wildcard user/lib/lua/*.lua))
 
-build/boot.tar: $(PROGRAM_ELF) $(ARCHIVE_FILES) build/program-list tools/user.mk
+build/module-list: FORCE
+	@mkdir -p build
+	@echo '$(LUA_MODULES)' | cmp -s - $@ || echo '$(LUA_MODULES)' > $@
+
+build/boot.tar: $(PROGRAM_ELF) $(LUA_MODULES) build/program-list build/module-list tools/user.mk
 	$(call say,TAR,$@)
 	@rm -rf build/archive && mkdir -p build/archive
 	$(Q)set -e; for p in $(foreach p,$(ARCHIVE_ORDER),$(p):$(call archive_name,$(p))); do \
 	    mkdir -p build/archive/$$(dirname $${p#*:}); \
 	    $(CROSS)strip -o build/archive/$${p#*:} build/$${p%%:*}.elf; done
-	$(Q)set -e; for f in $(ARCHIVE_FILES); do mkdir -p build/archive/lua; \
-	    install -m 644 $$f build/archive/lua/; done
+	@mkdir -p build/archive/lua
+	$(Q)install -m 644 $(LUA_MODULES) build/archive/lua/
 	$(Q)tar -C build/archive --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 \
 	    --mode=u=rwX,go=rX -cf $@ $(foreach p,$(ARCHIVE_ORDER),$(call archive_name,$(p))) \
-	    $(sort $(foreach f,$(ARCHIVE_FILES),lua/$(notdir $(f))))
+	    $(LUA_MODULES:user/lib/%=%)

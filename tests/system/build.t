@@ -27,6 +27,9 @@ like($entries[0], qr/ bootstrap$/, 'the archive begins with bootstrap');
 is(scalar(grep { !m{ 0/0 .* 1970-01-01 00:00:00 } } @entries), 0,
     'no entry has an owner or a date of its own');
 
+is_deeply([grep { m{^lua/} } map { (split ' ')[-1] } @entries],
+    [map { s{^user/lib/}{}r } sort glob 'user/lib/lua/*.lua'], 'the archive has the modules of Lua');
+
 $r = run('make', 'help', \%env);
 is($r->{status}, 0, 'make help succeeds');
 like($r->{out}, qr/^make $_\b/m, "make help names make $_")

@@ -111,9 +111,22 @@ static int state_no_exit(lua_State *L)
     return luaL_error(L, "os.exit is for the main script: return from the code instead");
 }
 
+/* require finds modules in the boot archive, where user/lib/lua/NAME.lua is lua/NAME.lua; there are
+ * none in C. */
+static void set_module_path(lua_State *L)
+{
+    lua_getglobal(L, LUA_LOADLIBNAME);
+    lua_pushliteral(L, "lua/?.lua");
+    lua_setfield(L, -2, "path");
+    lua_pushliteral(L, "");
+    lua_setfield(L, -2, "cpath");
+    lua_pop(L, 1);
+}
+
 static int open_all(lua_State *L)
 {
     luaL_openlibs(L);
+    set_module_path(L);
     coroutine_open(L);
     lua_pushcfunction(L, state_print);
     lua_setglobal(L, "print");

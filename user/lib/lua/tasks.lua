@@ -1,0 +1,25 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- Tasks without threads, to be looked at and filled from outside. A task with a program in it is
+-- spawn.task's.
+
+local must = require "must"
+local ports = require "ports"
+
+local tasks = {}
+
+-- An empty task, or with `inherit` one with the memory of `parent` (this task unless told).
+function tasks.create(parent, inherit)
+    local kr, task = mach.task_create(parent or mach.mach_task_self(), {}, inherit or false)
+    must(kr, "task_create")
+    return task
+end
+
+-- Ends tasks and gives up their names.
+function tasks.terminate(...)
+    for _, task in ipairs{...} do
+        must(mach.task_terminate(task), "task_terminate")
+        ports.deallocate(task)
+    end
+end
+
+return tasks

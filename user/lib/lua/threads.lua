@@ -1,0 +1,105 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- Threads: what they do at the moment, and threads without Lua, which run a few instructions that
+-- are written into their task's memory. A thread that runs Lua is spawn.thread's.
+
+local must = require "must"
+local clock = require "clock"
+local ports = require "ports"
+local semaphores = require "semaphores"
+
+local threads = {}
+local self = mach.mach_task_self()
+local PAGE = 4096 -- code and data in pages of their own: the emulator is slow otherwise
+
+function threads.basic_info(thread)
+    local kr, info = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
+    must(kr, "thread_info")
+    return info
+end
+
+-- Sleeps until the thread waits for something in the kernel.
+function threads.wait_until_waiting(thread)
+    for _ = 1, 300 do
+        if threads.basic_info(thread).run_state == mach.TH_STATE_WAITING then return end
+        clock.sleep(1)
+    end
+    error("the thread does not wait", 2)
+end
+
+-- The parameters of a scheduling policy as thread_policy and task_policy take them.
+function threads.policy_base(policy, base, quantum)
+    if policy ~= mach.POLICY_RR then return {base_priority = base} end
+    return {base_priority = base, quantum = quantum or 10}
+end
+
+-- ---- a thread that counts for ever ---------------------------------------------------------------
+
+-- Two pages of `task` with code that counts up a word in the second for ever.
+function threads.counter_page(task)
+    local kr, page = mach.vm_allocate(task, 0, 2 * PAGE, true)
+    must(kr, "vm_allocate")
+    local code = "\xff\x05" .. string.pack("<I4", page + PAGE) -- 1: inc dword [page + PAGE]
+        .. "\xeb\xf8"                                          --    jmp 1b
+    must(mach.vm_write(task, page, code), "vm_write")
+    return page
+end
+
+-- A thread of `task`, suspended once, that will run that code.
+function threads.counter_thread(task, page)
+    local kr, thread = mach.thread_create(task)
+    must(kr, "thread_create")
+    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = page + 2 * PAGE}),
+         "thread_set_state")
+    return thread
+end
+
+-- Ends such a thread of this task, with its pages.
+function threads.counter_end(thread, page)
+    must(mach.thread_terminate(thread), "terminate")
+    ports.deallocate(thread)
+    must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
+end
+
+-- ---- a thread that makes one trap ----------------------------------------------------------------
+
+-- The code: makes trap `number`, stores the result at page + 256, signals `done`, waits for ever.
+-- Its stacks are in the second page; each has a return address before the arguments.
+local function write_trap(page, number, arguments, done, never)
+    local stack = page + PAGE
+    -- mov eax, number; int 0x81; mov [page + 256], eax; mov esp, stack + 256;
+    -- mov eax, 33 (signal done); int 0x81; again: mov esp, stack + 512; mov eax, 36 (wait never);
+    -- int 0x81; jmp again
+    must(mach.vm_write(self, page, string.pack("<BI4 BB BI4 BI4 BI4 BB BI4 BI4 BB BB",
+        0xb8, number, 0xcd, 0x81, 0xa3, page + 256, 0xbc, stack + 256, 0xb8, 33, 0xcd, 0x81,
+        0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2)), "vm_write")
+    must(mach.vm_write(self, stack, string.pack("<I4" .. ("I4"):rep(#arguments), 0,
+                                                table.unpack(arguments))), "vm_write")
+    must(mach.vm_write(self, stack + 256, string.pack("<I4I4", 0, done)), "vm_write")
+    must(mach.vm_write(self, stack + 512, string.pack("<I4I4", 0, never)), "vm_write")
+end
+
+-- Makes trap `number` with the given arguments, which the Lua module would not let through, on a
+-- thread that then waits to be ended; returns its result.
+function threads.trap(number, ...)
+    local kr, page = mach.vm_allocate(self, 0, 2 * PAGE, true)
+    must(kr, "vm_allocate")
+    local done, never = semaphores.create(), semaphores.create()
+    write_trap(page, number, {...}, done, never)
+    local made, thread = mach.thread_create(self)
+    must(made, "thread_create")
+    local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
+    state.eip, state.uesp = page, page + PAGE
+    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
+    must(mach.thread_resume(thread), "thread_resume")
+    local waited = mach.semaphore_timedwait(done, {tv_sec = 0, tv_nsec = 100000000})
+    local _, result = mach.vm_read(self, page + 256, 4)
+    must(mach.thread_terminate(thread), "thread_terminate")
+    ports.deallocate(thread)
+    semaphores.destroy(done)
+    semaphores.destroy(never)
+    must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
+    must(waited, "the trap did not return")
+    return (string.unpack("<i4", result))
+end
+
+return threads
