@@ -2,6 +2,10 @@
 -- What can be asked and set about a receive right: mach_port_get_attributes, set_attributes,
 -- set_mscount, set_seqno, and Minato's own view of what is behind a name, minato_port_info.
 
+local must, ports = require "must", require "ports"
+local allocate, both, once = ports.allocate, ports.both, ports.once
+local destroy, info = ports.destroy, ports.info
+
 local self = mach.mach_task_self()
 local SEND, RECEIVE, SET, DEAD_NAME = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
     mach.MACH_PORT_RIGHT_PORT_SET, mach.MACH_PORT_RIGHT_DEAD_NAME
@@ -10,41 +14,9 @@ local MAKE_SEND, COPY_SEND, MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND,
 local LIMITS, STATUS, DNREQUESTS = mach.MACH_PORT_LIMITS_INFO, mach.MACH_PORT_RECEIVE_STATUS,
     mach.MACH_PORT_DNREQUESTS_SIZE
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both()
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    return name
-end
-
-local function once(name)
-    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
 local function status(name)
     local kr, found = mach.mach_port_get_attributes(self, name, STATUS)
     must(kr, "get_attributes")
-    return found
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
     return found
 end
 

@@ -3,6 +3,14 @@
 -- and MACH_RCV_NOTIFY, which makes that request for a reply right as it arrives. Manual:
 -- mach_port_request_notification, mach_msg; layouts: notify.h.
 
+local must, ports = require "must", require "ports"
+local notifications = require "notifications"
+local allocate, both, once = ports.allocate, ports.both, ports.once
+local destroy, kill, drop = ports.destroy, ports.kill, ports.drop
+local info, type_of, NOTHING = ports.info, ports.type_of, ports.NOTHING
+local request, ask, fetch = notifications.request, notifications.ask, notifications.fetch
+local nothing = notifications.nothing
+
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
     mach.MACH_PORT_RIGHT_SEND_ONCE
@@ -14,76 +22,6 @@ local MAKE_ONCE, MOVE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE,
 local PORT_DELETED, SEND_ONCE, DEAD_NAME = mach.MACH_NOTIFY_PORT_DELETED,
     mach.MACH_NOTIFY_SEND_ONCE, mach.MACH_NOTIFY_DEAD_NAME
 local UREFS_MAX, DNREQUEST = mach.MACH_PORT_UREFS_MAX, mach.MACH_PORT_TYPE_DNREQUEST
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
-local function once(name)
-    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function kill(name) -- the receive right alone
-    must(mach.mach_port_mod_refs(self, name, RECEIVE, -1), "mod_refs")
-end
-
-local function drop(name, n) -- references of the send right
-    must(mach.mach_port_mod_refs(self, name, SEND, -n), "mod_refs")
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    return kr == 0 and found or mach.error_string(kr)
-end
-
-local function type_of(name)
-    local kr, kind = mach.mach_port_type(self, name)
-    return kr == 0 and kind or mach.error_string(kr)
-end
-
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
-
--- Asks for a notification to a send-once right made of `notify`; gives kr and the previous right.
-local function request(name, id, sync, notify)
-    return mach.mach_port_request_notification(self, name, id, sync, notify, MAKE_ONCE)
-end
-
-local function ask(name, id, notify, sync)
-    local kr, previous = request(name, id, sync or 0, notify)
-    must(kr, "request_notification")
-    if previous ~= 0 then error("there was a request before", 2) end
-end
-
--- The next notification at `notify` as {id, name in it}; nil if there is none.
-local function fetch(notify)
-    local kr, msg = mach.receive{port = notify, timeout = 0}
-    if kr ~= 0 then return nil end
-    if msg.id == SEND_ONCE then return {msg.id} end
-    return {msg.id, (string.unpack("<I4", msg.body, 9))}
-end
-
-local function nothing(t, notify, what)
-    t.eq(fetch(notify), nil, what or "no notification")
-end
 
 -- ---- dead names --------------------------------------------------------------------------------
 

@@ -3,6 +3,9 @@
 -- dead name is good for: to keep its place until its holder lets go of it. Manual: mach_msg,
 -- "Port Rights".
 
+local must, ports = require "must", require "ports"
+local allocate, destroy, NOTHING = ports.allocate, ports.destroy, ports.NOTHING
+
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
     mach.MACH_PORT_RIGHT_SEND_ONCE
@@ -11,36 +14,15 @@ local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right or RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
 -- A port that has died, with `urefs` references of a send right left.
 local function dead_port(urefs)
-    local name = allocate()
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    must(mach.mach_port_mod_refs(self, name, RECEIVE, -1), "mod_refs")
+    local name = ports.both(urefs)
+    ports.kill(name)
     return name
 end
 
 -- Type and user references of a name.
-local function state(name, task)
-    local kr, info = mach.minato_port_info(task or self, name)
-    return kr == 0 and {info.type, info.urefs} or mach.error_string(kr)
-end
-
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
+local function state(name, task) return ports.state_in(task or self, name) end
 
 test("When a port dies its send rights become dead names with as many references.", function(t)
     for _, urefs in ipairs{1, 2, 1000, mach.MACH_PORT_UREFS_MAX} do

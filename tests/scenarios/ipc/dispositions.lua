@@ -2,6 +2,10 @@
 -- Dispositions: what each of the six takes from the sender, what the receiver finds, and which
 -- right each can be used on, as destination, as reply port and in the body.
 
+local must, ports = require "must", require "ports"
+local allocate, both, once = ports.allocate, ports.both, ports.once
+local destroy, NOTHING = ports.destroy, ports.NOTHING
+
 local self = mach.mach_task_self()
 local SEND, RECEIVE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE
 local SET, DEAD_NAME = mach.MACH_PORT_RIGHT_PORT_SET, mach.MACH_PORT_RIGHT_DEAD_NAME
@@ -19,51 +23,14 @@ local DISPOSITIONS = {MAKE_SEND = MAKE_SEND, COPY_SEND = COPY_SEND, MOVE_SEND = 
 local CARRIED = {[MAKE_SEND] = PORT_SEND, [COPY_SEND] = PORT_SEND, [MOVE_SEND] = PORT_SEND,
                  [MAKE_ONCE] = PORT_ONCE, [MOVE_ONCE] = PORT_ONCE, [MOVE_RECEIVE] = PORT_RECEIVE}
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
-local function once(name)
-    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
+local function space() return ports.space(self, "mscount") end
 
 -- type, user references, then of the port: send rights, send-once rights, make-send count.
-local function state(name)
-    local kr, info = mach.minato_port_info(self, name)
-    if kr ~= 0 then return mach.error_string(kr) end
-    return {info.type, info.urefs, info.srights, info.sorights, info.mscount}
-end
+local function state(name) return ports.state(name, "srights", "sorights", "mscount") end
 
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
 local T_SEND, T_RECEIVE, T_ONCE = mach.MACH_PORT_TYPE_SEND, mach.MACH_PORT_TYPE_RECEIVE,
     mach.MACH_PORT_TYPE_SEND_ONCE
 local T_BOTH, T_DEAD = mach.MACH_PORT_TYPE_SEND_RECEIVE, mach.MACH_PORT_TYPE_DEAD_NAME
-
-local function space()
-    local _, names = mach.mach_port_names(self)
-    local all = {}
-    for _, name in ipairs(names) do all[name] = state(name) end
-    return all
-end
 
 -- Sends rights in the body to `carrier`, which has a receive right here.
 local function carry(carrier, ports)

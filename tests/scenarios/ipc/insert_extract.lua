@@ -2,6 +2,12 @@
 -- mach_port_insert_right and mach_port_extract_right: giving rights to another task's space and
 -- taking them from it, under names that the caller chooses. Contracts: mach_port.defs.
 
+local must, ports = require "must", require "ports"
+local tasks = require "tasks"
+local allocate, both, once = ports.allocate, ports.both, ports.once
+local destroy, space, NOTHING = ports.destroy, ports.space, ports.NOTHING
+local new_task, end_task = tasks.create, tasks.terminate
+
 local self = mach.mach_task_self()
 local SEND, RECEIVE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE
 local SET, DEAD_NAME = mach.MACH_PORT_RIGHT_PORT_SET, mach.MACH_PORT_RIGHT_DEAD_NAME
@@ -15,60 +21,8 @@ local T_SEND, T_RECEIVE, T_ONCE = mach.MACH_PORT_TYPE_SEND, mach.MACH_PORT_TYPE_
     mach.MACH_PORT_TYPE_SEND_ONCE
 local T_BOTH, T_DEAD = mach.MACH_PORT_TYPE_SEND_RECEIVE, mach.MACH_PORT_TYPE_DEAD_NAME
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right, task)
-    local kr, name = mach.mach_port_allocate(task or self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
-local function once(name)
-    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
--- A task without threads; end_task() ends it and drops its name.
-local function new_task()
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    return task
-end
-
-local function end_task(task)
-    must(mach.task_terminate(task), "task_terminate")
-    destroy(task)
-end
-
 -- What `name` denotes in `task`: type and user references, send and send-once rights of the port.
-local function state(task, name)
-    local kr, info = mach.minato_port_info(task, name)
-    if kr ~= 0 then return mach.error_string(kr) end
-    return {info.type, info.urefs, info.srights, info.sorights}
-end
-
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
-
-local function space(task)
-    local _, names = mach.mach_port_names(task)
-    local all = {}
-    for _, name in ipairs(names) do all[name] = state(task, name) end
-    return all
-end
+local function state(task, name) return ports.state_in(task, name, "srights", "sorights") end
 
 test("A new task has an empty space.", function(t)
     local task = new_task()

@@ -2,36 +2,15 @@
 -- The kernel behind its ports: unknown message ids, malformed requests, objects of the wrong kind,
 -- requests without reply port. It answers and goes on; what came with a bad request is dropped.
 
+local must, ports = require "must", require "ports"
+local allocate, destroy, space = ports.allocate, ports.destroy, ports.space
+
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE
 local NDR = string.pack("<BBBBBBBB", 0, 0, 0, 0, 1, 0, 0, 0)
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right or RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function space()
-    local _, names = mach.mach_port_names(self)
-    local all = {}
-    for _, name in ipairs(names) do
-        local _, info = mach.minato_port_info(self, name)
-        all[name] = {info.type, info.urefs}
-    end
-    return all
-end
 
 -- Calls a kernel port with a hand-made request; gives the return code in the reply, and the reply.
 local function call(port, id, body, fields)

@@ -2,38 +2,16 @@
 -- Receive rights on their way: the queue and its senders come along, the sequence number and the
 -- make-send count start again, circles are destroyed and nothing leaks. Manual: mach_msg.
 
+local must, ports = require "must", require "ports"
+local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
+local info, wait_until = ports.info, ports.wait_until
+
 local self = mach.mach_task_self()
 local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_RECEIVE
 local T_DEAD = mach.MACH_PORT_TYPE_DEAD_NAME
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate()
-    local kr, name = mach.mach_port_allocate(self, RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both()
-    local name = allocate()
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
-    return found
-end
 
 local function host() return select(2, mach.minato_host_counts(mach.mach_host_self())) end
 
@@ -51,14 +29,6 @@ local function take(t, port, what)
     local kr, msg = mach.receive{port = port, timeout = 0}
     t.eq(kr, 0, what or "receive")
     return msg
-end
-
-local function wait_until(name, field, n)
-    for _ = 1, 500 do
-        if info(name)[field] == n then return end
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
-    end
-    error(field .. " did not become " .. n)
 end
 
 test("A moved port keeps its queue; its sequence number starts at 0 again.", function(t)

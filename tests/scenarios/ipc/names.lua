@@ -3,45 +3,15 @@
 -- (mach_port_allocate_name, mach_port_rename, mach_port_insert_right). A kernel-chosen name is
 -- index << 8 | generation, generation 1..255 (include/mach/port.h).
 
+local must, ports = require "must", require "ports"
+local allocate, destroy, info = ports.allocate, ports.destroy, ports.info
+local type_of, space, NOTHING = ports.type_of, ports.space, ports.NOTHING
+
 local self = mach.mach_task_self()
 local SEND, RECEIVE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE
 local SET, DEAD = mach.MACH_PORT_RIGHT_PORT_SET, mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND
 local GENERATIONS = 255
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function type_of(name)
-    local kr, kind = mach.mach_port_type(self, name)
-    return kr == 0 and kind or mach.error_string(kr)
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
-    return found
-end
-
-local function space()
-    local _, names, types = mach.mach_port_names(self)
-    local all = {}
-    for i, name in ipairs(names) do all[name] = {types[i], info(name).urefs} end
-    return all
-end
-
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
 
 local function index(name) return name >> 8 end
 local function generation(name) return name & 0xff end

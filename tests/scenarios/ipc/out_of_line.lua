@@ -3,25 +3,13 @@
 -- however large it is; neither side sees what the other writes afterwards; deallocate moves it.
 -- Manual: mach_msg, "Memory".
 
+local must, ports = require "must", require "ports"
+local allocate, destroy = ports.allocate, ports.destroy
+
 local self = mach.mach_task_self()
-local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local MAKE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND
 local VIRTUAL, PHYSICAL = mach.MACH_MSG_VIRTUAL_COPY, mach.MACH_MSG_PHYSICAL_COPY
 local PAGE = 4096
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function new_port()
-    local kr, name = mach.mach_port_allocate(self, RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
 
 local function memory(size)
     local kr, address = mach.vm_allocate(self, 0, size, true)
@@ -72,7 +60,7 @@ local function pass(t, port, ool)
 end
 
 test("Data arrives as it was, of any size and at any alignment, copied or not.", function(t)
-    local port, base = new_port(), memory(20 * PAGE)
+    local port, base = allocate(), memory(20 * PAGE)
     local all = pattern(20 * PAGE)
     write(base, all)
     for _, copy in ipairs{VIRTUAL, PHYSICAL} do
@@ -96,7 +84,7 @@ end)
 
 test("A virtual copy keeps its place within the page; a physical one may start the page.",
 function(t)
-    local port, base = new_port(), memory(2 * PAGE)
+    local port, base = allocate(), memory(2 * PAGE)
     for _, offset in ipairs{0, 1, 77, PAGE - 3} do
         local got = pass(t, port, {{addr = base + offset, size = 100, copy = VIRTUAL}})[1]
         t.eq(got.addr % PAGE, offset, "alignment")
@@ -111,7 +99,7 @@ end)
 
 test("What lies around the data in its pages does not travel: the receiver reads zeros there.",
 function(t)
-    local port, base = new_port(), memory(2 * PAGE)
+    local port, base = allocate(), memory(2 * PAGE)
     write(base, ("secret! "):rep(2 * PAGE // 8))
     for _, copy in ipairs{VIRTUAL, PHYSICAL} do
         local got = pass(t, port, {{addr = base + 64, size = PAGE, copy = copy}})[1]
@@ -127,7 +115,7 @@ function(t)
 end)
 
 test("What the sender writes after sending, the receiver does not see.", function(t)
-    local port, base = new_port(), memory(4 * PAGE)
+    local port, base = allocate(), memory(4 * PAGE)
     local old = pattern(4 * PAGE)
     for _, copy in ipairs{VIRTUAL, PHYSICAL} do
         write(base, old)
@@ -145,7 +133,7 @@ test("What the sender writes after sending, the receiver does not see.", functio
 end)
 
 test("What the receiver writes, the sender does not see, nor do other receivers.", function(t)
-    local port, base = new_port(), memory(3 * PAGE)
+    local port, base = allocate(), memory(3 * PAGE)
     local old = pattern(3 * PAGE)
     write(base, old)
     local a = pass(t, port, {{addr = base, size = 3 * PAGE}})[1].addr
@@ -161,7 +149,7 @@ test("What the receiver writes, the sender does not see, nor do other receivers.
 end)
 
 test("A copy of a copy, sent on three times, is still the first one's data.", function(t)
-    local port, base = new_port(), memory(2 * PAGE)
+    local port, base = allocate(), memory(2 * PAGE)
     local old, last, chain = pattern(2 * PAGE), nil, {}
     write(base, old)
     last = base
@@ -181,7 +169,7 @@ end)
 
 test("Sending the same memory again and again shows each receiver what it held at that moment.",
 function(t)
-    local port, base = new_port(), memory(PAGE)
+    local port, base = allocate(), memory(PAGE)
     for i = 1, 5 do
         write(base + 100, ("state %02d"):format(i))
         t.eq(mach.send{remote = port, disp = MAKE_SEND, ool = {{addr = base + 100, size = 8}}}, 0,
@@ -196,7 +184,7 @@ function(t)
 end)
 
 test("deallocate takes every page that the region touches from the sender.", function(t)
-    local port, base = new_port(), memory(5 * PAGE)
+    local port, base = allocate(), memory(5 * PAGE)
     write(base, pattern(5 * PAGE))
     local before = pages()
     t.eq(mach.send{remote = port, disp = MAKE_SEND,
@@ -214,7 +202,7 @@ test("deallocate takes every page that the region touches from the sender.", fun
 end)
 
 test("deallocate works with physical copies and with several regions too.", function(t)
-    local port, a, b, c = new_port(), memory(2 * PAGE), memory(PAGE), memory(PAGE)
+    local port, a, b, c = allocate(), memory(2 * PAGE), memory(PAGE), memory(PAGE)
     write(a, "first")
     write(b, "second")
     write(c, "third")
@@ -232,7 +220,7 @@ test("deallocate works with physical copies and with several regions too.", func
 end)
 
 test("One region sent twice with deallocate in one message arrives twice.", function(t)
-    local port, base = new_port(), memory(PAGE)
+    local port, base = allocate(), memory(PAGE)
     write(base, "double")
     t.eq(mach.send{remote = port, disp = MAKE_SEND,
                    ool = {{addr = base, size = PAGE, deallocate = true},
@@ -245,7 +233,7 @@ end)
 
 test("A region without bytes arrives with address 0; its own address counts for nothing.",
 function(t)
-    local port, base = new_port(), memory(PAGE)
+    local port, base = allocate(), memory(PAGE)
     local before = pages()
     local got = pass(t, port, {{addr = 0, size = 0}, {addr = 0xfffffffc, size = 0, copy = PHYSICAL},
                                {addr = base, size = 0, deallocate = true}})
@@ -256,7 +244,7 @@ function(t)
 end)
 
 test("Received memory is like fresh memory: readable, writable, copied to children.", function(t)
-    local port, base = new_port(), memory(PAGE)
+    local port, base = allocate(), memory(PAGE)
     write(base, "x")
     must(mach.vm_protect(self, base, PAGE, false, mach.VM_PROT_READ), "vm_protect")
     must(mach.vm_inherit(self, base, PAGE, mach.VM_INHERIT_NONE), "vm_inherit")
@@ -279,7 +267,7 @@ end)
 
 test("Eight megabytes go in one message, and only the pages that are written are copied.",
 function(t)
-    local port, size = new_port(), 8 << 20
+    local port, size = allocate(), 8 << 20
     local base = memory(size)
     for offset = 0, size - 1, 1 << 20 do write(base + offset, ("mark %d"):format(offset)) end
     local _, before = mach.minato_host_counts(mach.mach_host_self())
@@ -300,7 +288,7 @@ function(t)
 end)
 
 test("Megabytes sent with physical copy are copied all the same.", function(t)
-    local port, size = new_port(), 1 << 20
+    local port, size = allocate(), 1 << 20
     local base, data = memory(size), pattern(1 << 20)
     write(base, data)
     t.eq(mach.send{remote = port, disp = MAKE_SEND,
@@ -313,7 +301,7 @@ test("Megabytes sent with physical copy are copied all the same.", function(t)
 end)
 
 test("Pages that nobody has touched arrive as zeros.", function(t)
-    local port, base = new_port(), memory(4 * PAGE)
+    local port, base = allocate(), memory(4 * PAGE)
     write(base + 2 * PAGE, "here")
     local got = pass(t, port, {{addr = base, size = 4 * PAGE}})[1].addr
     t.eq(read(got, 8), ("\0"):rep(8), "before")
@@ -329,7 +317,7 @@ end)
 
 test("A region over several mappings with different protection is one region for the receiver.",
 function(t)
-    local port, base = new_port(), memory(4 * PAGE)
+    local port, base = allocate(), memory(4 * PAGE)
     local all = pattern(4 * PAGE)
     write(base, all)
     must(mach.vm_protect(self, base + PAGE, PAGE, false, mach.VM_PROT_READ), "vm_protect")
@@ -343,7 +331,7 @@ function(t)
 end)
 
 test("A region over a hole is refused and the sender keeps what is around it.", function(t)
-    local port, base = new_port(), memory(3 * PAGE)
+    local port, base = allocate(), memory(3 * PAGE)
     write(base, pattern(3 * PAGE))
     release(base + PAGE, PAGE)
     local before = pages()
@@ -360,7 +348,7 @@ test("A region over a hole is refused and the sender keeps what is around it.", 
 end)
 
 test("Regions, rights and body of one message all arrive, each list in its order.", function(t)
-    local port, a = new_port(), new_port()
+    local port, a = allocate(), allocate()
     local ool = {}
     for i = 1, 20 do ool[i] = {data = ("region %d "):format(i):rep(i * 50), copy = i % 2} end
     t.eq(mach.send{remote = port, disp = MAKE_SEND, body = "the body",
@@ -377,7 +365,7 @@ test("Memory in a message that is destroyed is freed.", function(t)
     local size, data = 256 * PAGE, pattern(256 * PAGE) -- made once: Lua's heap takes pages, too
     local before
     for round = 1, 5 do
-        local port, base = new_port(), memory(size)
+        local port, base = allocate(), memory(size)
         write(base, data)
         t.eq(mach.send{remote = port, disp = MAKE_SEND,
                        ool = {{addr = base, size = size, deallocate = true}}}, 0, "send")
@@ -390,7 +378,7 @@ test("Memory in a message that is destroyed is freed.", function(t)
 end)
 
 test("Memory moves between tasks and back.", function(t)
-    local port = new_port()
+    local port = allocate()
     local job = spawn.task(function()
         local data = ("from the child "):rep(1000)
         local kr, msg = mach.rpc{remote = args.port, id = 1,
@@ -407,7 +395,7 @@ test("Memory moves between tasks and back.", function(t)
 end)
 
 test("Parent and child do not see each other's writes to memory that was sent.", function(t)
-    local port, base = new_port(), memory(2 * PAGE)
+    local port, base = allocate(), memory(2 * PAGE)
     write(base, ("parent"):rep(1000))
     local job = spawn.task(function()
         local self = mach.mach_task_self()

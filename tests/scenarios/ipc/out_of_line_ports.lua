@@ -2,9 +2,12 @@
 -- Out-of-line arrays of rights: all elements have one disposition; the receiver gets an array of
 -- its own names in fresh memory. Manual: mach_msg.
 
+local must, ports = require "must", require "ports"
+local allocate, both, once = ports.allocate, ports.both, ports.once
+local destroy = ports.destroy
+
 local self = mach.mach_task_self()
-local SEND, RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
-    mach.MACH_PORT_RIGHT_DEAD_NAME
+local RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE,
@@ -16,46 +19,10 @@ local T_SEND, T_RECEIVE, T_ONCE, T_BOTH = mach.MACH_PORT_TYPE_SEND, mach.MACH_PO
 local NULL, DEAD = 0, 0xffffffff
 local PAGE = 4096
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
-local function once(name)
-    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
+local function space() return ports.space(self, "mscount") end
 
 -- type, user references, then of the port: send rights, send-once rights.
-local function state(name)
-    local kr, info = mach.minato_port_info(self, name)
-    if kr ~= 0 then return mach.error_string(kr) end
-    return {info.type, info.urefs, info.srights, info.sorights}
-end
-
-local function space()
-    local _, names = mach.mach_port_names(self)
-    local all = {}
-    for _, name in ipairs(names) do all[name] = state(name) end
-    return all
-end
+local function state(name) return ports.state(name, "srights", "sorights") end
 
 local function carry(carrier, names, disposition)
     return mach.send{remote = carrier, disp = MAKE_SEND, ool_ports = {{names, disposition}}}

@@ -5,8 +5,12 @@
 -- elsewhere), and the message can be sent once more as it lies there. Manual: mach_msg, "Message
 -- Send".
 
+local must, ports = require "must", require "ports"
+local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
+local wait_until, NOTHING = ports.wait_until, ports.NOTHING
+
 local self = mach.mach_task_self()
-local SEND, RECEIVE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE
+local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE,
@@ -16,34 +20,8 @@ local T_RECEIVE, T_ONCE, T_BOTH = mach.MACH_PORT_TYPE_RECEIVE, mach.MACH_PORT_TY
 local TIMED_OUT, INTERRUPTED = mach.MACH_SEND_TIMED_OUT, mach.MACH_SEND_INTERRUPTED
 local PAGE = 4096
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function state(name)
-    local kr, info = mach.minato_port_info(self, name)
-    if kr ~= 0 then return mach.error_string(kr) end
-    return {info.type, info.urefs, info.srights, info.sorights, info.mscount}
-end
-
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
+-- type, user references, then of the port: send rights, send-once rights, make-send count.
+local function state(name) return ports.state(name, "srights", "sorights", "mscount") end
 
 -- A port with a full queue: send and receive right under one name, `urefs` references.
 local function full_port(urefs)
@@ -66,16 +44,6 @@ end
 local function make_room(t, port)
     local kr, msg = mach.receive{port = port, timeout = 0}
     t.eq({kr, msg.id}, {0, 1}, "the first message")
-end
-
--- Sleeps until `port` has `n` threads that wait to send.
-local function wait_for_senders(port, n)
-    for _ = 1, 500 do
-        local _, info = mach.minato_port_info(self, port)
-        if info.senders == n then return end
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
-    end
-    error("no thread came to wait for room")
 end
 
 test("A message that timed out comes back with its header as sent, not reversed.", function(t)
@@ -246,7 +214,7 @@ function(t)
         return {kr = kr, remote = msg.remote, body = msg.body, id = msg.id, ports = msg.ports,
                 data = msg.ool[1].data}
     end, {port = port, moved = moved})
-    wait_for_senders(port, 1)
+    wait_until(port, "senders", 1)
     t.eq(state(port), {T_RECEIVE, 0, 2, 0, 1}, "the send right is in the message")
     t.eq(state(moved), NOTHING, "the receive right too")
     t.eq(mach.thread_abort(job.thread), 0, "thread_abort")
@@ -264,9 +232,9 @@ test("Without MACH_SEND_INTERRUPT an aborted send is tried again by the library.
     local job = spawn.thread(function()
         return (mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 8})
     end, {port = port})
-    wait_for_senders(port, 1)
+    wait_until(port, "senders", 1)
     t.eq(mach.thread_abort(job.thread), 0, "thread_abort")
-    wait_for_senders(port, 1)
+    wait_until(port, "senders", 1)
     make_room(t, port)
     local ok, kr = job:wait(1000)
     t.eq({ok, kr}, {true, 0}, "the send")

@@ -3,55 +3,27 @@
 -- ignores the limit, first in first out, and which of several waiting receivers is served.
 -- Manual: mach_msg, mach_port_set_attributes; limits: include/mach/port.h.
 
+local must, ports = require "must", require "ports"
+local clock = require "clock"
+local allocate, destroy, info = ports.allocate, ports.destroy, ports.info
+local wait_until = ports.wait_until
+local sleep, now = clock.sleep, clock.now
+
 local self = mach.mach_task_self()
 local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
-local MAKE_SEND, COPY_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_COPY_SEND
+local COPY_SEND = mach.MACH_MSG_TYPE_COPY_SEND
 local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
 local TIMED_OUT = mach.MACH_SEND_TIMED_OUT
 local LIMITS = mach.MACH_PORT_LIMITS_INFO
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
 -- A port with send and receive right; nil: the default limit.
 local function port_with(limit)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
+    local name = ports.both()
     if limit then
         must(mach.mach_port_set_attributes(self, name, LIMITS, {mpl_qlimit = limit}),
              "set_attributes")
     end
     return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
-    return found
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
--- Sleeps until `field` (waiters, senders) of the port or set is `n`.
-local function wait_until(name, field, n)
-    for _ = 1, 500 do
-        if info(name)[field] == n then return end
-        sleep(1)
-    end
-    error(("%s did not become %d but %d"):format(field, n, info(name)[field]))
 end
 
 -- Sends a message without waiting; options as for mach.send.
@@ -78,12 +50,6 @@ end
 local function ends_with(t, job, want, what)
     local ok, got = job:wait(900)
     t.eq({ok, got}, {true, want}, what)
-end
-
--- The real-time clock in milliseconds.
-local function now()
-    local _, time = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 0})
-    return time.tv_sec * 1000 + time.tv_nsec / 1000000
 end
 
 test("A new port takes MACH_PORT_QLIMIT_DEFAULT messages, the next sender waits.", function(t)

@@ -2,66 +2,22 @@
 -- The errors of receiving: which of them leave the queue alone and which take the message, what the
 -- receiver sees of it, what becomes of the rights and the memory in it. Manual: mach_msg.
 
+local must, ports = require "must", require "ports"
+local threads, clock = require "threads", require "clock"
+local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
+local info, wait_until = ports.info, ports.wait_until
+local trap = threads.trap
+local now = clock.now
+
 local self = mach.mach_task_self()
-local SEND, RECEIVE, SET = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
-    mach.MACH_PORT_RIGHT_PORT_SET
+local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
 local DEAD_NAME = mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_RECEIVE
 local LARGE = mach.MACH_RCV_LARGE
 local PAGE = 4096
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
-    return found
-end
-
-local function space()
-    local _, names, types = mach.mach_port_names(self)
-    local all = {}
-    for i, name in ipairs(names) do
-        local found = info(name)
-        all[name] = {types[i], found.urefs, found.srights, found.sorights, found.queue_length}
-    end
-    return all
-end
-
--- The real-time clock in milliseconds.
-local function now()
-    local _, time = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 0})
-    return time.tv_sec * 1000 + time.tv_nsec / 1000000
-end
-
--- Sleeps until `name` has `n` threads that wait to receive.
-local function wait_for_receivers(name, n)
-    for _ = 1, 500 do
-        if info(name).waiters == n then return end
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
-    end
-    error("no thread came to receive")
-end
+local function space() return ports.space(self, "mscount") end
 
 -- A thread that receives on `port`; its answer is {kr, id}.
 local function receiver(port, options, max)
@@ -244,7 +200,7 @@ test("A thread that waits with too little room gets MACH_RCV_TOO_LARGE when the 
 function(t)
     local port = allocate(RECEIVE)
     local job = receiver(port, 0, 4)
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     local c = post_loaded(port)
     t.eq(answer(t, job), {mach.MACH_RCV_TOO_LARGE, 55}, "the waiting thread")
     t.eq(info(port).queue_length, 0, "the message was destroyed")
@@ -256,9 +212,9 @@ test("Of two waiting threads with MACH_RCV_LARGE the one with enough room gets t
 function(t)
     local port = allocate(RECEIVE)
     local small = receiver(port, LARGE, 4)
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     local large = receiver(port, LARGE, 1000)
-    wait_for_receivers(port, 2)
+    wait_until(port, "waiters", 2)
     must(mach.send{remote = port, disp = MAKE_SEND, id = 6, body = ("x"):rep(100)}, "send")
     t.eq(answer(t, small)[1], mach.MACH_RCV_TOO_LARGE, "the small one")
     t.eq(answer(t, large), {0, 6}, "the large one")
@@ -268,7 +224,7 @@ end)
 test("MACH_RCV_PORT_DIED: the port is destroyed while a thread waits for a message.", function(t)
     local port = both(1)
     local job = receiver(port)
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     t.eq(mach.mach_port_mod_refs(self, port, RECEIVE, -1), 0, "mod_refs")
     t.eq(answer(t, job)[1], mach.MACH_RCV_PORT_DIED, "the thread")
     destroy(port)
@@ -277,7 +233,7 @@ end)
 test("MACH_RCV_PORT_DIED: all threads that wait are told.", function(t)
     local port, jobs = allocate(RECEIVE), {}
     for i = 1, 3 do jobs[i] = receiver(port) end
-    wait_for_receivers(port, 3)
+    wait_until(port, "waiters", 3)
     destroy(port)
     for i = 1, 3 do t.eq(answer(t, jobs[i])[1], mach.MACH_RCV_PORT_DIED, "thread " .. i) end
 end)
@@ -286,7 +242,7 @@ test("MACH_RCV_PORT_DIED: the set is destroyed while a thread waits for a messag
     local port, set = allocate(RECEIVE), allocate(SET)
     must(mach.mach_port_insert_member(self, port, set), "insert_member")
     local job = receiver(set)
-    wait_for_receivers(set, 1)
+    wait_until(set, "waiters", 1)
     destroy(set)
     t.eq(answer(t, job)[1], mach.MACH_RCV_PORT_DIED, "the thread")
     destroy(port)
@@ -295,7 +251,7 @@ end)
 test("MACH_RCV_PORT_DIED: the receive right is sent away while a thread waits.", function(t)
     local port, carrier = allocate(RECEIVE), allocate(RECEIVE)
     local job = receiver(port)
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     must(mach.send{remote = carrier, disp = MAKE_SEND, ports = {{port, MOVE_RECEIVE}}}, "send")
     t.eq(answer(t, job)[1], mach.MACH_RCV_PORT_DIED, "the thread")
     destroy(carrier)
@@ -305,7 +261,7 @@ test("MACH_RCV_PORT_CHANGED: the receive right goes into a set while a thread wa
     for _, call in ipairs{"mach_port_insert_member", "mach_port_move_member"} do
         local port, set = allocate(RECEIVE), allocate(SET)
         local job = receiver(port)
-        wait_for_receivers(port, 1)
+        wait_until(port, "waiters", 1)
         t.eq(mach[call](self, port, set), 0, call)
         t.eq(answer(t, job)[1], mach.MACH_RCV_PORT_CHANGED, "the thread")
         destroy(port, set)
@@ -317,7 +273,7 @@ function(t)
     local a, b, set = allocate(RECEIVE), allocate(RECEIVE), allocate(SET)
     must(mach.mach_port_insert_member(self, a, set), "insert_member")
     local job = receiver(set)
-    wait_for_receivers(set, 1)
+    wait_until(set, "waiters", 1)
     t.eq(mach.mach_port_extract_member(self, a, set), 0, "extract_member")
     t.eq(mach.mach_port_insert_member(self, b, set), 0, "insert_member")
     destroy(a)
@@ -330,7 +286,7 @@ end)
 test("MACH_RCV_INTERRUPTED: thread_abort ends the wait; no message is lost.", function(t)
     local port = allocate(RECEIVE)
     local job = receiver(port, mach.MACH_RCV_INTERRUPT)
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     t.eq(mach.thread_abort(job.thread), 0, "thread_abort")
     t.eq(answer(t, job)[1], mach.MACH_RCV_INTERRUPTED, "the thread")
     must(mach.send{remote = port, disp = MAKE_SEND, id = 2}, "send")
@@ -342,9 +298,9 @@ end)
 test("Without MACH_RCV_INTERRUPT an aborted receive is tried again by the library.", function(t)
     local port = allocate(RECEIVE)
     local job = receiver(port)
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     t.eq(mach.thread_abort(job.thread), 0, "thread_abort")
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     must(mach.send{remote = port, disp = MAKE_SEND, id = 2}, "send")
     t.eq(answer(t, job), {0, 2}, "the thread")
     destroy(port)
@@ -369,43 +325,6 @@ function(t)
 end)
 
 -- ---- buffers that cannot be written ------------------------------------------------------------
-
--- Makes trap `number` with the given arguments on a thread without Lua, which then waits to be
--- ended; returns its result. Also in send_errors.lua.
-local function trap(number, ...)
-    local args = {...}
-    local kr, page = mach.vm_allocate(self, 0, 2 * PAGE, true)
-    must(kr, "vm_allocate")
-    local stack = page + PAGE
-    local _, done = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    local _, never = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    -- mov eax, number; int 0x81; mov [page + 256], eax; mov esp, stack + 256;
-    -- mov eax, 33 (signal done); int 0x81; again: mov esp, stack + 512; mov eax, 36 (wait never);
-    -- int 0x81; jmp again
-    must(mach.vm_write(self, page, string.pack("<BI4 BB BI4 BI4 BI4 BB BI4 BI4 BB BB",
-        0xb8, number, 0xcd, 0x81, 0xa3, page + 256, 0xbc, stack + 256, 0xb8, 33, 0xcd, 0x81,
-        0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2)), "vm_write")
-    must(mach.vm_write(self, stack, string.pack("<I4" .. ("I4"):rep(#args), 0, table.unpack(args))),
-         "vm_write")
-    must(mach.vm_write(self, stack + 256, string.pack("<I4I4", 0, done)), "vm_write")
-    must(mach.vm_write(self, stack + 512, string.pack("<I4I4", 0, never)), "vm_write")
-    local made, thread = mach.thread_create(self)
-    must(made, "thread_create")
-    local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
-    state.eip, state.uesp = page, stack
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
-    must(mach.thread_resume(thread), "thread_resume")
-    local waited = mach.semaphore_timedwait(done, {tv_sec = 0, tv_nsec = 100000000})
-    local _, result = mach.vm_read(self, page + 256, 4)
-    must(mach.thread_terminate(thread), "thread_terminate")
-    must(mach.mach_port_deallocate(self, thread), "deallocate")
-    must(mach.semaphore_destroy(self, done), "semaphore_destroy")
-    must(mach.semaphore_destroy(self, never), "semaphore_destroy")
-    destroy(done, never)
-    must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
-    must(waited, "the trap did not return")
-    return (string.unpack("<i4", result))
-end
 
 test("MACH_RCV_INVALID_DATA: the buffer cannot be written; the message is destroyed.", function(t)
     local port = allocate(RECEIVE)

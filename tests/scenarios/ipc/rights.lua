@@ -2,6 +2,10 @@
 -- The life of rights under their names: what allocating makes, what user references count, and
 -- what mod_refs, deallocate and destroy leave behind. Contracts: include/mach/mach_port.defs.
 
+local must, ports = require "must", require "ports"
+local allocate, both, once, destroy = ports.allocate, ports.both, ports.once, ports.destroy
+local type_of, NOTHING = ports.type_of, ports.NOTHING
+
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
     mach.MACH_PORT_RIGHT_SEND_ONCE
@@ -10,35 +14,7 @@ local MAKE_SEND, MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_MA
 local UREFS_MAX = mach.MACH_PORT_UREFS_MAX
 local KINDS = {send = SEND, receive = RECEIVE, once = ONCE, set = SET, dead = DEAD}
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
--- A receive right with `urefs` references of a send right under the same name.
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
--- A send-once right for the port `name`, under a name of its own.
-local function once(name)
-    local kr, right, disp = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right, disp
-end
-
-local function type_of(name)
-    local kr, kind = mach.mach_port_type(self, name)
-    return kr == 0 and kind or mach.error_string(kr)
-end
+local function space() return ports.space(self, "mscount") end
 
 -- User references of all kinds under a name; kinds that it has none of are left out.
 local function refs(name)
@@ -49,24 +25,6 @@ local function refs(name)
         if n ~= 0 then found[label] = n end
     end
     return found
-end
-
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
--- Every name of this task with its type, references and the counts of the port behind it.
-local function space()
-    local _, names, types = mach.mach_port_names(self)
-    local all = {}
-    for i, name in ipairs(names) do
-        local _, info = mach.minato_port_info(self, name)
-        all[name] = {types[i], info.urefs, info.srights, info.sorights, info.mscount,
-                     info.queue_length}
-    end
-    return all
 end
 
 test("A new receive right has one reference, no send rights, no messages and the default limit.",
@@ -148,7 +106,8 @@ end)
 
 test("Each send-once right has a name of its own and exactly one reference.", function(t)
     local name = allocate(RECEIVE)
-    local a, disp = once(name)
+    local kr, a, disp = mach.mach_port_extract_right(self, name, MAKE_ONCE)
+    must(kr, "extract_right")
     local b = once(name)
     t.eq(disp, mach.MACH_MSG_TYPE_PORT_SEND_ONCE, "disposition")
     t.ok(a ~= b and a ~= name and b ~= name, ("names %#x %#x %#x differ"):format(name, a, b))

@@ -3,37 +3,15 @@
 -- Remote procedure calls: between tasks, between threads, many clients with one server, calls
 -- within calls, replies out of order, replies that come late or never.
 
+local must, ports = require "must", require "ports"
+local clock = require "clock"
+local allocate, both, destroy, info = ports.allocate, ports.both, ports.destroy, ports.info
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
-local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local MAKE_SEND, COPY_SEND, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
 local MOVE_RECEIVE = mach.MACH_MSG_TYPE_MOVE_RECEIVE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate()
-    local kr, name = mach.mach_port_allocate(self, RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both()
-    local name = allocate()
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name) return select(2, mach.minato_port_info(self, name)) end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = ms * 1000000})
-end
 
 local function reply(t, msg, fields)
     fields.remote, fields.disp = msg.remote, MOVE_ONCE

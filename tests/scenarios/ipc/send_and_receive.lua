@@ -3,9 +3,12 @@
 -- and the kernel's short way: everything is as if it had been two calls. So the rules of the
 -- other scenarios are checked here once more under these circumstances.
 
+local must, ports = require "must", require "ports"
+local allocate, both, once = ports.allocate, ports.both, ports.once
+local destroy, info, wait_until = ports.destroy, ports.info, ports.wait_until
+
 local self = mach.mach_task_self()
-local SEND, RECEIVE, SET = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
-    mach.MACH_PORT_RIGHT_PORT_SET
+local SEND, SET = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_PORT_SET
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
@@ -13,46 +16,6 @@ local PORT_SEND, PORT_ONCE = mach.MACH_MSG_TYPE_PORT_SEND, mach.MACH_MSG_TYPE_PO
 local NO_SENDERS, SEND_ONCE, DEAD_NAME, PORT_DELETED = mach.MACH_NOTIFY_NO_SENDERS,
     mach.MACH_NOTIFY_SEND_ONCE, mach.MACH_NOTIFY_DEAD_NAME, mach.MACH_NOTIFY_PORT_DELETED
 local PAGE = 4096
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right or RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate()
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, (urefs or 1) - 1), "mod_refs")
-    return name
-end
-
-local function once(name)
-    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    return kr == 0 and found or {type = mach.error_string(kr)}
-end
-
-local function wait_for_receivers(name, n)
-    for _ = 1, 500 do
-        if info(name).waiters == n then return end
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
-    end
-    error("no thread came to receive")
-end
 
 -- A message byte by byte, and the call that sends it and receives on `port` without a time limit.
 local function message(bits, remote, reply, id, body)
@@ -90,7 +53,7 @@ local function server(port, options)
         end
         return seen
     end, options)
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     return job
 end
 
@@ -116,7 +79,7 @@ test("A hundred calls by threads that reply and receive in one call, too.", func
         end
         return kr
     end, {port = port, calls = 100})
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     for i = 1, 100 do
         local body = ("%04d"):format(i):rep(i % 30)
         local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, i,
@@ -157,7 +120,7 @@ test("Every disposition of destination and reply port arrives as it does otherwi
             t.eq({info(reply).sorights, info(reply).queue_length}, {0, 0},
                  what .. ": the reply port")
             if target ~= port then
-                t.eq(info(target).type, mach.error_string(mach.KERN_INVALID_NAME), "the target")
+                t.eq(ports.type_of(target), ports.NOTHING, "the target")
             end
             destroy(port, reply)
         end
@@ -208,7 +171,7 @@ test("Nothing is written behind the message and trailer of a receiver that waite
         local filler = ("\xee"):rep(100)
         return select(2, mach.mach_msg(filler, mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0))
     end, {port = port})
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     must(mach.send{remote = reply, disp = MAKE_SEND}, "send")
     t.eq((call(message(COPY_SEND, port, 0, 5, "12345678"), reply)), 0, "call")
     local ok, bytes = job:wait(900)
@@ -343,7 +306,7 @@ test("A receiver whose buffer cannot be written loses the call: MACH_RCV_INVALID
     state.eip, state.uesp = code, stack
     must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
     must(mach.thread_resume(thread), "thread_resume")
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     local got, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5),
                             reply)
     t.eq({got, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
@@ -432,7 +395,7 @@ local function keeper(port)
         local kr, msg = mach.receive{port = args.port}
         return kr == 0 and msg.remote or mach.error_string(kr)
     end, {port = port})
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     return job
 end
 
@@ -446,7 +409,7 @@ test("The caller's wait ends when its reply port dies or goes into a set.", func
         local port, reply, set = both(), allocate(), allocate(SET)
         local job = keeper(port)
         local client = caller(port, reply)
-        wait_for_receivers(reply, 1)
+        wait_until(reply, "waiters", 1)
         change(reply, set)
         t.eq({client:wait(900)}, {true, want}, "the caller")
         local ok, name = job:wait(900)
@@ -462,7 +425,7 @@ function(t)
     local port, reply = both(), allocate()
     local job = keeper(port)
     local client = caller(port, reply, mach.MACH_RCV_INTERRUPT)
-    wait_for_receivers(reply, 1)
+    wait_until(reply, "waiters", 1)
     must(mach.thread_abort(client.thread), "thread_abort")
     t.eq({client:wait(900)}, {true, mach.MACH_RCV_INTERRUPTED}, "with MACH_RCV_INTERRUPT")
     local _, name = job:wait(900)
@@ -470,9 +433,9 @@ function(t)
     mach.receive{port = reply, timeout = 0}
     job = keeper(port)
     client = caller(port, reply)
-    wait_for_receivers(reply, 1)
+    wait_until(reply, "waiters", 1)
     must(mach.thread_abort(client.thread), "thread_abort")
-    wait_for_receivers(reply, 1)
+    wait_until(reply, "waiters", 1)
     t.eq({info(port).queue_length, info(port).seqno}, {0, 2},
          "the library repeats the receive only")
     _, name = job:wait(900)
@@ -488,7 +451,7 @@ test("Rights and memory in a call to a waiting receiver arrive like elsewhere.",
         mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE}
         return {kr, msg.ports, msg.ool[1].data, msg.body}
     end, {port = port})
-    wait_for_receivers(port, 1)
+    wait_until(port, "waiters", 1)
     t.eq((mach.rpc{remote = port, disp = COPY_SEND, ports = {{gift, COPY_SEND}},
                    ool = {{data = "far"}}, body = "near"}), 0, "call")
     t.eq({job:wait(900)}, {true, {0, {{gift, PORT_SEND}}, "far", "near"}}, "at the server")

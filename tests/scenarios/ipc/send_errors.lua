@@ -3,9 +3,13 @@
 -- sender afterwards, which must be as before (docs/differences.md, "failed send"). The two that
 -- give the message back, TIMED_OUT and INTERRUPTED, are in pseudo_receive.lua.
 
+local must, ports = require "must", require "ports"
+local threads = require "threads"
+local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
+local trap = threads.trap
+
 local self = mach.mach_task_self()
-local SEND, RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE,
-    mach.MACH_PORT_RIGHT_DEAD_NAME
+local RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND, MOVE_SEND, MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_MOVE_SEND, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE
 local MOVE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE,
@@ -13,26 +17,7 @@ local MOVE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE,
 local COMPLEX = mach.MACH_MSGH_BITS_COMPLEX
 local PAGE = 4096
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function both(urefs)
-    local name = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
-    must(mach.mach_port_mod_refs(self, name, SEND, urefs - 1), "mod_refs")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
+local function space() return ports.space(self, "mscount") end
 
 -- Fresh pages, filled with a pattern.
 local function memory(pages)
@@ -44,17 +29,6 @@ end
 
 local function release(address, size)
     must(mach.vm_deallocate(self, address, size), "vm_deallocate")
-end
-
-local function space()
-    local _, names, types = mach.mach_port_names(self)
-    local all = {}
-    for i, name in ipairs(names) do
-        local _, info = mach.minato_port_info(self, name)
-        all[name] = {types[i], info.urefs, info.srights, info.sorights, info.mscount,
-                     info.queue_length}
-    end
-    return all
 end
 
 -- ---- messages byte by byte -------------------------------------------------------------------
@@ -84,9 +58,7 @@ end
 -- to be deallocated. intact() checks that all is there, clear() gets rid of it.
 local function cargo()
     local c = {send = both(2), receive = allocate(RECEIVE), pages = memory(2)}
-    local kr
-    kr, c.once = mach.mach_port_extract_right(self, c.receive, MAKE_ONCE)
-    must(kr, "extract_right")
+    c.once = ports.once(c.receive)
     c.descriptors = port_descriptor(c.send, MOVE_SEND) .. port_descriptor(c.once, MOVE_ONCE) ..
         port_descriptor(c.receive, MOVE_RECEIVE) .. memory_descriptor(c.pages, 2 * PAGE, 1, 1)
     c.count = 4
@@ -112,42 +84,6 @@ local function loaded(port, c, last)
 end
 
 -- ---- one trap of a thread without Lua --------------------------------------------------------
-
--- Makes trap `number` with the given arguments, which the Lua module would not let through, on a
--- thread that then waits to be ended; returns its result.
-local function trap(number, ...)
-    local args = {...}
-    local page = memory(2)
-    local stack = page + PAGE
-    local _, done = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    local _, never = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    -- mov eax, number; int 0x81; mov [page + 256], eax; mov esp, stack + 256;
-    -- mov eax, 33 (signal done); int 0x81; again: mov esp, stack + 512; mov eax, 36 (wait never);
-    -- int 0x81; jmp again
-    must(mach.vm_write(self, page, string.pack("<BI4 BB BI4 BI4 BI4 BB BI4 BI4 BB BB",
-        0xb8, number, 0xcd, 0x81, 0xa3, page + 256, 0xbc, stack + 256, 0xb8, 33, 0xcd, 0x81,
-        0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2)), "vm_write")
-    must(mach.vm_write(self, stack, string.pack("<I4" .. ("I4"):rep(#args), 0, table.unpack(args))),
-         "vm_write")
-    must(mach.vm_write(self, stack + 256, string.pack("<I4I4", 0, done)), "vm_write")
-    must(mach.vm_write(self, stack + 512, string.pack("<I4I4", 0, never)), "vm_write")
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
-    local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
-    state.eip, state.uesp = page, stack
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
-    must(mach.thread_resume(thread), "thread_resume")
-    local waited = mach.semaphore_timedwait(done, {tv_sec = 0, tv_nsec = 100000000})
-    local _, result = mach.vm_read(self, page + 256, 4)
-    must(mach.thread_terminate(thread), "thread_terminate")
-    must(mach.mach_port_deallocate(self, thread), "deallocate")
-    must(mach.semaphore_destroy(self, done), "semaphore_destroy")
-    must(mach.semaphore_destroy(self, never), "semaphore_destroy")
-    destroy(done, never)
-    release(page, 2 * PAGE)
-    must(waited, "the trap did not return")
-    return (string.unpack("<i4", result))
-end
 
 -- ---- the tests -------------------------------------------------------------------------------
 

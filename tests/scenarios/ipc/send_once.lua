@@ -2,38 +2,15 @@
 -- Send-once rights: each brings its port exactly one message, the one sent to it or, however it is
 -- destroyed, a send-once notification. Manual: mach_msg, "Port Rights".
 
+local must, ports = require "must", require "ports"
+local allocate, once, destroy = ports.allocate, ports.once, ports.destroy
+local info, NOTHING = ports.info, ports.NOTHING
+
 local self = mach.mach_task_self()
-local RECEIVE, ONCE = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_SEND_ONCE
+local ONCE = mach.MACH_PORT_RIGHT_SEND_ONCE
 local MAKE_SEND, MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
 local NOTICE = mach.MACH_NOTIFY_SEND_ONCE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate()
-    local kr, name = mach.mach_port_allocate(self, RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function once(name)
-    local kr, right = mach.mach_port_extract_right(self, name, MAKE_ONCE)
-    must(kr, "extract_right")
-    return right
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    return kr == 0 and found or {type = mach.error_string(kr)}
-end
-
-local NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
 
 -- The ids of all messages in the queue, the port's send-once rights behind them.
 local function messages(port)
@@ -52,7 +29,7 @@ function(t)
     local right = once(port)
     t.eq(info(port).sorights, 1, "send-once rights before")
     t.eq(mach.send{remote = right, disp = MOVE_ONCE, id = 5}, 0, "send")
-    t.eq(info(right).type, NOTHING, "the name is free")
+    t.eq(ports.type_of(right), NOTHING, "the name is free")
     t.eq(mach.send{remote = right, disp = MOVE_ONCE, id = 6}, mach.MACH_SEND_INVALID_DEST, "again")
     t.eq(info(port).sorights, 1, "the right is in the message")
     local kr, msg = mach.receive{port = port, timeout = 0}
@@ -160,7 +137,7 @@ function(t)
          mach.MACH_SEND_INVALID_DEST, "sending to it")
     t.eq(info(reply).sorights, 0, "no reply right was made")
     t.eq(mach.mach_port_deallocate(self, right), 0, "deallocate")
-    t.eq(info(right).type, NOTHING, "the name is free")
+    t.eq(ports.type_of(right), NOTHING, "the name is free")
     destroy(reply)
 end)
 

@@ -2,30 +2,14 @@
 -- Port sets: members and how they come and go, receiving from many ports at once, what becomes of
 -- waiting threads when a set or its members change. Contracts: mach_port.defs; manual: mach_msg.
 
+local must, ports = require "must", require "ports"
+local allocate, destroy, info = ports.allocate, ports.destroy, ports.info
+local wait_until = ports.wait_until
+
 local self = mach.mach_task_self()
 local RECEIVE, SET, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET,
     mach.MACH_PORT_RIGHT_DEAD_NAME
 local MAKE_SEND, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_MOVE_RECEIVE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
-    return found
-end
 
 -- A set of `n` new ports.
 local function set_of(n)
@@ -52,14 +36,6 @@ end
 
 local function post(port, id)
     must(mach.send{remote = port, disp = MAKE_SEND, id = id, timeout = 0}, "send")
-end
-
-local function wait_for_receivers(name, n)
-    for _ = 1, 500 do
-        if info(name).waiters == n then return end
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
-    end
-    error("no thread came to receive")
 end
 
 local function receiver(port)
@@ -178,7 +154,7 @@ test("A thread that waits on a set gets a message that the new member brings alo
     post(port, 1)
     post(port, 2)
     local job = receiver(set)
-    wait_for_receivers(set, 1)
+    wait_until(set, "waiters", 1)
     must(mach.mach_port_insert_member(self, port, set), "insert_member")
     local ok, got = job:wait(900)
     t.eq({ok, got}, {true, {0, 1, port}}, "the thread")
@@ -250,7 +226,7 @@ function(t)
     local jobs = {}
     for i = 1, 3 do
         jobs[i] = receiver(set)
-        wait_for_receivers(set, i)
+        wait_until(set, "waiters", i)
     end
     for i = 1, 3 do post(ports[4 - i], i) end
     for i = 1, 3 do

@@ -2,25 +2,13 @@
 -- Trailers: the kernel puts one behind every message received; how long it is and what it says is
 -- the receiver's choice. Sequence numbers, the sender's token. Manual: mach_msg; message.h.
 
+local must, ports = require "must", require "ports"
+local allocate, destroy = ports.allocate, ports.destroy
+
 local self = mach.mach_task_self()
-local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local MAKE_SEND, MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE
 local NULL_TRAILER, SEQNO, SENDER = mach.MACH_RCV_TRAILER_NULL, mach.MACH_RCV_TRAILER_SEQNO,
     mach.MACH_RCV_TRAILER_SENDER
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function new_port()
-    local kr, name = mach.mach_port_allocate(self, RECEIVE)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs({...}) do must(mach.mach_port_destroy(self, name), "destroy") end
-end
 
 local function post(port, body, id)
     must(mach.send{remote = port, disp = MAKE_SEND, body = body or "", id = id or 0}, "send")
@@ -38,7 +26,7 @@ local function queue_of(port)
 end
 
 test("Without being asked the kernel appends an empty trailer of 8 bytes.", function(t)
-    local port = new_port()
+    local port = allocate()
     post(port, "12345678")
     local kr, bytes = receive(port, NULL_TRAILER)
     t.eq({kr, #bytes}, {0, 40}, "result and bytes")
@@ -47,7 +35,7 @@ test("Without being asked the kernel appends an empty trailer of 8 bytes.", func
 end)
 
 test("MACH_RCV_TRAILER_SEQNO adds the sequence number: 12 bytes.", function(t)
-    local port = new_port()
+    local port = allocate()
     for seqno = 0, 2 do
         post(port, "1234")
         local kr, bytes = receive(port, SEQNO)
@@ -59,7 +47,7 @@ test("MACH_RCV_TRAILER_SEQNO adds the sequence number: 12 bytes.", function(t)
 end)
 
 test("MACH_RCV_TRAILER_SENDER adds the sender's token: 20 bytes.", function(t)
-    local port = new_port()
+    local port = allocate()
     local kr, token = mach.task_info(self, mach.TASK_SECURITY_TOKEN)
     t.eq(kr, 0, "task_info")
     post(port)
@@ -72,7 +60,7 @@ test("MACH_RCV_TRAILER_SENDER adds the sender's token: 20 bytes.", function(t)
 end)
 
 test("The sender's token is that of the task that sent the message.", function(t)
-    local port = new_port()
+    local port = allocate()
     local _, mine = mach.task_info(self, mach.TASK_SECURITY_TOKEN)
     local job = spawn.task(function()
         mach.send{remote = args.port, body = "hello!!!"}
@@ -90,7 +78,7 @@ test("The sender's token is that of the task that sent the message.", function(t
 end)
 
 test("The kernel's own messages have the token {0, 1}.", function(t)
-    local port = new_port()
+    local port = allocate()
     local kr, once = mach.mach_port_extract_right(self, port, MAKE_ONCE)
     must(kr, "extract_right")
     destroy(once) -- makes the kernel send a notification
@@ -101,7 +89,7 @@ test("The kernel's own messages have the token {0, 1}.", function(t)
 end)
 
 test("Sequence numbers count the messages taken off, whoever asks for them.", function(t)
-    local port = new_port()
+    local port = allocate()
     for id = 1, 4 do post(port, "", id) end
     receive(port, NULL_TRAILER)
     receive(port, SENDER)
@@ -114,7 +102,7 @@ test("Sequence numbers count the messages taken off, whoever asks for them.", fu
 end)
 
 test("mach_port_set_seqno sets the next number, which goes round after 2^32 - 1.", function(t)
-    local port = new_port()
+    local port = allocate()
     t.eq(mach.mach_port_set_seqno(self, port, 0xfffffffe), 0, "set_seqno")
     for _, want in ipairs{0xfffffffe, 0xffffffff, 0, 1} do
         post(port)
@@ -126,7 +114,7 @@ end)
 
 test("MACH_RCV_INVALID_TRAILER: unknown format or more elements than there are; nothing is taken.",
 function(t)
-    local port = new_port()
+    local port = allocate()
     post(port)
     for n = 1, 15 do
         t.eq(mach.receive{port = port, timeout = 0, options = mach.MACH_RCV_TRAILER_TYPE(n)},
@@ -140,7 +128,7 @@ function(t)
 end)
 
 test("The buffer needs room for the trailer that is asked for, and no more.", function(t)
-    local port = new_port()
+    local port = allocate()
     local size = {[NULL_TRAILER] = 8, [SEQNO] = 12, [SENDER] = 20}
     for elements = NULL_TRAILER, SENDER do
         post(port, "datadata")
@@ -155,7 +143,7 @@ test("The buffer needs room for the trailer that is asked for, and no more.", fu
 end)
 
 test("Nothing is written behind the trailer.", function(t)
-    local port = new_port()
+    local port = allocate()
     post(port, "abcd")
     local filler = ("\xee"):rep(100)
     local kr, bytes = mach.mach_msg(filler, mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT |

@@ -4,12 +4,10 @@
 -- are as exact as the time that the calls themselves take. Contracts: clock.defs, mach_traps.h
 -- (clock_sleep), include/mach/clock_types.h, docs/differences.md.
 
+local must = require "must"
+
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local ABSOLUTE, RELATIVE = mach.TIME_ABSOLUTE, mach.TIME_RELATIVE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
 
 local function ms_of(time) return time.tv_sec * 1000 + time.tv_nsec / 1000000 end
 local function time_of(ms)

@@ -2,15 +2,10 @@
 -- The host port: what it tells everybody, and that privileged calls and devices want ports of their
 -- own. Contracts: mach_host.defs, minato.defs, device_io.defs, include/mach/host_info.h.
 
+local must, ports = require "must", require "ports"
+local deallocate = ports.deallocate
+
 local self, host = mach.mach_task_self(), mach.mach_host_self()
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
 
 local function word(n) return string.pack("<I4", n & 0xffffffff) end
 
@@ -94,7 +89,7 @@ test("minato_host_counts moves by what is made and ended.", function(t)
     must(mach.semaphore_destroy(self, sem), "destroy")
     must(mach.mach_port_destroy(self, port), "destroy")
     must(mach.mach_port_destroy(self, set), "destroy")
-    forget(task, thread, sem)
+    deallocate(task, thread, sem)
     local c = counts()
     for _, what in ipairs{"tasks", "threads", "semaphores", "port_sets", "messages_queued", "ports"} do
         t.eq(c[what], a[what], what .. " afterwards")
@@ -129,7 +124,7 @@ test("minato_task_counts tells what a task holds.", function(t)
     t.eq({c.messages_queued, c.urefs_total}, {1, 5}, "messages, references of the dead name")
     t.eq({c.virtual_pages, c.map_entries}, {3, 1}, "memory")
     must(mach.task_terminate(task), "terminate")
-    forget(task)
+    deallocate(task)
 end)
 
 test("Privileged calls on the plain host port are KERN_INVALID_HOST.", function(t)
@@ -156,7 +151,7 @@ test("The privileged port answers the calls of the plain one as well.", function
     t.eq({mach.host_page_size(priv)}, {0, 4096}, "host_page_size")
     t.eq((mach.host_info(priv, mach.HOST_BASIC_INFO)), 0, "host_info")
     t.eq(mach.minato_host_set_seed(priv, 1), 0, "minato_host_set_seed")
-    forget(priv)
+    deallocate(priv)
 end)
 
 test("Host calls on ports of other objects are KERN_INVALID_ARGUMENT.", function(t)
@@ -188,12 +183,12 @@ function(t)
         t.eq(mach.device_interrupt_detach(name, 4), mach.KERN_INVALID_ARGUMENT, "detach " .. what)
     end
     t.eq(select(2, mach.minato_port_info(self, port)).srights, 1, "rights to the port")
-    forget(priv)
+    deallocate(priv)
     must(mach.mach_port_destroy(self, port), "destroy")
 end)
 
 test("A scenario is given the privileged host port and no device port.", function(t)
     local kr, priv, device, wired, paged, security = mach.bootstrap_ports(mach.bootstrap_port)
     t.eq({kr, device, wired, paged, security}, {0, 0, 0, 0, 0})
-    forget(priv)
+    deallocate(priv)
 end)

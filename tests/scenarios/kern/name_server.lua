@@ -2,36 +2,15 @@
 -- The name server, spoken to by messages made by hand as <servers/netname.defs> describes them: the
 -- interface is not part of the mach module. Also the servers' answers to malformed requests.
 
+local must, ports = require "must", require "ports"
+local both, destroy, deallocate = ports.both, ports.destroy, ports.deallocate
+local send_rights = ports.send_rights
+
 local self = mach.mach_task_self()
 local NDR = "\0\0\0\0\1\0\0\0"
 local COPY_SEND = mach.MACH_MSG_TYPE_COPY_SEND
 local NOT_YOURS, NOT_CHECKED_IN, HOST_NOT_FOUND, INVALID_PORT = 1000, 1001, 1003, 1004
 local CHECK_IN, LOOK_UP, CHECK_OUT, VERSION = 1040, 1041, 1042, 1043
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
-
-local function destroy(...)
-    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function new_port()
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
-    return port
-end
-
-local function send_rights(port)
-    local kr, info = mach.minato_port_info(self, port)
-    must(kr, "minato_port_info")
-    return info.srights
-end
 
 -- A string of the interface: 80 bytes.
 local function name80(name) return name .. ("\0"):rep(80 - #name) end
@@ -59,12 +38,12 @@ local function check_out(name, signature)
 end
 
 test("A name that is checked in is looked up as the port, with a right of one's own.", function(t)
-    local port = new_port()
+    local port = both()
     t.eq(check_in("test.one", 0, port), 0, "check_in")
     t.eq(send_rights(port), 2, "the server keeps one right")
     t.eq({look_up("test.one")}, {0, port}, "look_up")
     t.eq({mach.mach_port_get_refs(self, port, mach.MACH_PORT_RIGHT_SEND)}, {0, 2}, "references")
-    forget(port)
+    deallocate(port)
     t.eq(check_out("test.one", 0), 0, "check_out")
     t.eq(send_rights(port), 1, "the server's right is released")
     t.eq({look_up("test.one")}, {NOT_CHECKED_IN}, "afterwards")
@@ -80,21 +59,21 @@ end)
 test("The console is registered.", function(t)
     local code, port = look_up("console")
     t.eq(code, 0)
-    forget(port)
+    deallocate(port)
 end)
 
 test("A signature protects a name: NOT_YOURS without it, for change and removal.", function(t)
-    local mine, yours, a, b = new_port(), new_port(), new_port(), new_port()
+    local mine, yours, a, b = both(), both(), both(), both()
     t.eq(check_in("test.signed", mine, a), 0, "check_in")
     t.eq(check_in("test.signed", yours, b), NOT_YOURS, "change with another signature")
     t.eq(check_in("test.signed", 0, b), NOT_YOURS, "change without one")
     t.eq(check_out("test.signed", yours), NOT_YOURS, "removal with another signature")
     t.eq(check_out("test.signed", 0), NOT_YOURS, "removal without one")
     t.eq({look_up("test.signed")}, {0, a}, "what it means")
-    forget(a)
+    deallocate(a)
     t.eq(check_in("test.signed", mine, b), 0, "change with the signature")
     t.eq({look_up("test.signed")}, {0, b}, "what it means now")
-    forget(b)
+    deallocate(b)
     t.eq(check_out("test.signed", mine), 0, "removal with the signature")
     t.eq({send_rights(mine), send_rights(yours), send_rights(a), send_rights(b)}, {1, 1, 1, 1},
          "the server has kept no right")
@@ -102,11 +81,11 @@ test("A signature protects a name: NOT_YOURS without it, for change and removal.
 end)
 
 test("A name vanishes when its port dies, and may be used again.", function(t)
-    local port, signature = new_port(), new_port()
+    local port, signature = both(), both()
     must(check_in("test.mortal", signature, port), "check_in")
     destroy(port)
     t.eq(look_up("test.mortal"), NOT_CHECKED_IN, "look_up")
-    local other = new_port()
+    local other = both()
     t.eq(check_in("test.mortal", 0, other), 0, "by somebody else")
     t.eq(check_out("test.mortal", 0), 0, "check_out")
     destroy(other, signature)
@@ -116,24 +95,24 @@ test("A null or dead port cannot be checked in: INVALID_PORT; no name: KERN_INVA
 function(t)
     local kr, dead = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_DEAD_NAME)
     must(kr, "allocate")
-    local port = new_port()
+    local port = both()
     t.eq(check_in("test.null", 0, 0), INVALID_PORT, "null")
     t.eq(check_in("test.null", 0, dead), INVALID_PORT, "dead")
     t.eq(check_in("", 0, port), mach.KERN_INVALID_ARGUMENT, "empty name")
     t.eq(look_up("test.null"), NOT_CHECKED_IN, "look_up")
     t.eq(send_rights(port), 1, "rights")
-    forget(dead)
+    deallocate(dead)
     destroy(port)
 end)
 
 test("The longest name has 79 bytes; names differ in every byte.", function(t)
-    local port, other = new_port(), new_port()
+    local port, other = both(), both()
     local long, longer = ("x"):rep(79), ("x"):rep(78) .. "y"
     must(check_in(long, 0, port), "check_in")
     must(check_in(longer, 0, other), "check_in")
     t.eq({look_up(long)}, {0, port}, "the one")
     t.eq({look_up(longer)}, {0, other}, "the other")
-    forget(port, other)
+    deallocate(port, other)
     t.eq(look_up(("x"):rep(78)), NOT_CHECKED_IN, "a shorter one")
     must(check_out(long, 0), "check_out")
     must(check_out(longer, 0), "check_out")
@@ -153,12 +132,12 @@ end)
 test("A hundred names live side by side.", function(t)
     local ports = {}
     for i = 1, 100 do
-        ports[i] = new_port()
+        ports[i] = both()
         must(check_in("test.many." .. i, 0, ports[i]), "check_in")
     end
     for i = 100, 1, -7 do
         t.eq({look_up("test.many." .. i)}, {0, ports[i]}, "name " .. i)
-        forget(ports[i])
+        deallocate(ports[i])
     end
     for i = 1, 100 do
         must(check_out("test.many." .. i, 0), "check_out")

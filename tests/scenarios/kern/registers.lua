@@ -4,22 +4,17 @@
 -- code. Contracts: mach.defs (thread_get_state, thread_set_state, thread_create_running),
 -- include/mach/thread_status.h.
 
+local must, ports = require "must", require "ports"
+local clock = require "clock"
+local deallocate = ports.deallocate
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
 local PAGE, DATA = 8192, 4096 -- code and data in pages of their own: the emulator is slow otherwise
 local GENERAL, FLOAT, TLS, DEBUG = mach.i386_THREAD_STATE, mach.i386_FLOAT_STATE,
     mach.i386_TLS_STATE, mach.i386_DEBUG_STATE
 local USER_CODE, USER_DATA = 0x1b, 0x23
 local BAD = mach.KERN_INVALID_ARGUMENT
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function forget(name) must(mach.mach_port_deallocate(self, name), "deallocate") end
 
 local function word(n) return string.pack("<I4", n & 0xffffffff) end
 
@@ -72,7 +67,7 @@ end
 
 local function finish(thread, page)
     must(mach.thread_terminate(thread), "terminate")
-    forget(thread)
+    deallocate(thread)
     if page then must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate") end
 end
 
@@ -225,7 +220,7 @@ test("Registers are preserved over a trap, but eax, which has the result, ecx an
     t.eq(seen[1], self, "result")
     t.eq({seen[4], seen[5], seen[6], seen[7], seen[8]},
          {VALUES.ebx, page + PAGE, VALUES.ebp, VALUES.esi, VALUES.edi}, "ebx esp ebp esi edi")
-    forget(self) -- the trap's user reference
+    deallocate(self) -- the trap's user reference
     finish(thread, page)
 end)
 
@@ -241,8 +236,8 @@ test("sysenter and int 0x81 are the same call.", function(t)
     must(mach.thread_resume(thread), "resume")
     sleep(5)
     t.eq(words_of(page, 3), {self, VALUES.ebx, self})
-    forget(self)
-    forget(self)
+    deallocate(self)
+    deallocate(self)
     finish(thread, page)
 end)
 

@@ -4,38 +4,19 @@
 -- are exact. Contracts: mach_host.defs (thread_policy, task_policy), include/mach/policy.h,
 -- mach_traps.h (swtch); thread_switch has a file of its own.
 
+local must, ports = require "must", require "ports"
+local threads, clock = require "threads", require "clock"
+local deallocate = ports.deallocate
+local base_of = threads.policy_base
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
-local PAGE = 4096 -- code and data in pages of their own: the emulator is slow otherwise
 local TIMESHARE, RR, FIFO = mach.POLICY_TIMESHARE, mach.POLICY_RR, mach.POLICY_FIFO
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
-
--- The parameters of a policy.
-local function base_of(policy, base, quantum)
-    if policy ~= mach.POLICY_RR then return {base_priority = base} end
-    return {base_priority = base, quantum = quantum or 10}
-end
 
 -- A thread that counts for ever, suspended, with that policy.
 local function counter(policy, base, quantum)
-    local kr, page = mach.vm_allocate(self, 0, 2 * PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, page, "\xff\x05" .. string.pack("<I4", page + PAGE) .. "\xeb\xf8"),
-         "vm_write")
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = page + 2 * PAGE}),
-         "thread_set_state")
+    local page = threads.counter_page(self)
+    local thread = threads.counter_thread(self, page)
     must(mach.thread_policy(thread, policy, base_of(policy, base, quantum), false), "thread_policy")
     return {thread = thread, page = page}
 end
@@ -45,18 +26,13 @@ local function start(...)
 end
 
 local function stop(...)
-    for _, c in ipairs{...} do
-        must(mach.thread_terminate(c.thread), "terminate")
-        forget(c.thread)
-        must(mach.vm_deallocate(self, c.page, 2 * PAGE), "vm_deallocate")
-    end
+    for _, c in ipairs{...} do threads.counter_end(c.thread, c.page) end
 end
 
 -- Processor time of a counter in milliseconds.
 local function used(c)
-    local kr, info = mach.thread_info(c.thread, mach.THREAD_BASIC_INFO)
-    must(kr, "thread_info")
-    return info.user_time.seconds * 1000 + info.user_time.microseconds / 1000
+    local time = threads.basic_info(c.thread).user_time
+    return time.seconds * 1000 + time.microseconds / 1000
 end
 
 -- How much each of them runs in `ms` milliseconds.
@@ -268,7 +244,7 @@ function(t)
              "quantum " .. quantum)
     end
     must(mach.task_terminate(task), "task_terminate")
-    forget(task)
+    deallocate(task)
     stop(c)
 end)
 
@@ -283,7 +259,7 @@ end
 
 local function drop_task(task, ...)
     must(mach.task_terminate(task), "task_terminate")
-    forget(task, ...)
+    deallocate(task, ...)
 end
 
 test("task_policy counts for threads made from now on, with change_threads for all.", function(t)

@@ -3,37 +3,16 @@
 -- started. Threads here are a few bytes of machine code, so that it is known what they do. Contracts:
 -- mach.defs (thread_suspend, thread_resume, task_suspend, task_resume).
 
+local must, ports = require "must", require "ports"
+local tasks, threads = require "tasks", require "threads"
+local clock = require "clock"
+local deallocate = ports.deallocate
+local basic, counter_page = threads.basic_info, threads.counter_page
+local counter_thread = threads.counter_thread
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
 local PAGE = 4096 -- code and data in pages of their own: the emulator is slow otherwise
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function forget(name) must(mach.mach_port_deallocate(self, name), "deallocate") end
-
--- Two pages of `task` with code that counts up a word in the second for ever.
-local function counter_page(task)
-    local kr, page = mach.vm_allocate(task, 0, 2 * PAGE, true)
-    must(kr, "vm_allocate")
-    local code = "\xff\x05" .. string.pack("<I4", page + PAGE) -- 1: inc dword [page + PAGE]
-        .. "\xeb\xf8"                                          --    jmp 1b
-    must(mach.vm_write(task, page, code), "vm_write")
-    return page
-end
-
--- A thread of `task`, suspended once, that will run that code.
-local function counter_thread(task, page)
-    local kr, thread = mach.thread_create(task)
-    must(kr, "thread_create")
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = page + 2 * PAGE}),
-         "thread_set_state")
-    return thread
-end
 
 -- Whether the counter goes up when time passes: 5 ms, or `ms` where several threads take turns.
 local function counts(task, page, ms)
@@ -45,12 +24,6 @@ local function counts(task, page, ms)
     local before = read()
     sleep(ms or 5)
     return read() > before
-end
-
-local function thread_basic(thread)
-    local kr, info = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
-    must(kr, "thread_info")
-    return info
 end
 
 local function task_suspend_count(task)
@@ -65,31 +38,27 @@ local function with_counter(t, resumes, body)
     local thread = counter_thread(self, page)
     for _ = 1, resumes do must(mach.thread_resume(thread), "resume") end
     body(t, thread, page)
-    must(mach.thread_terminate(thread), "terminate")
-    forget(thread)
-    must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
+    threads.counter_end(thread, page)
 end
 
 -- The same with a new task of its own: `body(t, task, thread, page)`.
 local function with_task(t, body)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     local page = counter_page(task)
     local thread = counter_thread(task, page)
     body(t, task, thread, page)
-    must(mach.task_terminate(task), "task_terminate")
-    forget(thread)
-    forget(task)
+    tasks.terminate(task)
+    deallocate(thread)
 end
 
 test("A new thread is suspended once and executes nothing until it is resumed.", function(t)
     with_counter(t, 0, function(t, thread, page)
-        t.eq(thread_basic(thread).suspend_count, 1, "suspend count")
-        t.eq(thread_basic(thread).run_state, mach.TH_STATE_STOPPED, "state")
+        t.eq(basic(thread).suspend_count, 1, "suspend count")
+        t.eq(basic(thread).run_state, mach.TH_STATE_STOPPED, "state")
         t.ok(not counts(self, page), "it does not run")
         t.eq(mach.thread_resume(thread), 0, "resume")
         t.ok(counts(self, page), "it runs")
-        t.eq(thread_basic(thread).run_state, mach.TH_STATE_RUNNING, "state")
+        t.eq(basic(thread).run_state, mach.TH_STATE_RUNNING, "state")
     end)
 end)
 
@@ -99,7 +68,7 @@ test("When thread_suspend returns, a running thread executes nothing more.", fun
             sleep(3)
             t.eq(mach.thread_suspend(thread), 0, "suspend")
             t.ok(not counts(self, page), "stopped, round " .. i)
-            t.eq(thread_basic(thread).run_state, mach.TH_STATE_STOPPED, "state")
+            t.eq(basic(thread).run_state, mach.TH_STATE_STOPPED, "state")
             t.eq(mach.thread_resume(thread), 0, "resume")
             t.ok(counts(self, page), "running, round " .. i)
         end
@@ -110,12 +79,12 @@ test("A thread runs again after as many resumes as suspensions.", function(t)
     with_counter(t, 1, function(t, thread, page)
         for i = 1, 4 do
             t.eq(mach.thread_suspend(thread), 0, "suspend")
-            t.eq(thread_basic(thread).suspend_count, i, "suspend count")
+            t.eq(basic(thread).suspend_count, i, "suspend count")
         end
         for i = 3, 0, -1 do
             t.ok(not counts(self, page), "stopped")
             t.eq(mach.thread_resume(thread), 0, "resume")
-            t.eq(thread_basic(thread).suspend_count, i, "suspend count")
+            t.eq(basic(thread).suspend_count, i, "suspend count")
         end
         t.ok(counts(self, page), "running")
     end)
@@ -125,7 +94,7 @@ test("thread_resume with count 0 is KERN_FAILURE and does not make the count neg
 function(t)
     with_counter(t, 1, function(t, thread, page)
         for _ = 1, 3 do t.eq(mach.thread_resume(thread), mach.KERN_FAILURE, "resume") end
-        t.eq(thread_basic(thread).suspend_count, 0, "suspend count")
+        t.eq(basic(thread).suspend_count, 0, "suspend count")
         t.eq(mach.thread_suspend(thread), 0, "suspend")
         t.ok(not counts(self, page), "one suspension stops it")
     end)
@@ -138,7 +107,7 @@ test("A thread can suspend itself; it goes on when another resumes it.", functio
     end)
     sleep(20)
     t.eq({job:wait(0)}, {nil, "timeout"}, "it has stopped")
-    t.eq(thread_basic(job.thread).suspend_count, 1, "suspend count")
+    t.eq(basic(job.thread).suspend_count, 1, "suspend count")
     t.eq(mach.thread_resume(job.thread), 0, "resume")
     t.eq({job:wait(900)}, {true, {"went on", 0}}, "afterwards")
 end)
@@ -155,7 +124,7 @@ test("While a task is suspended none of its threads runs.", function(t)
         t.ok(not counts(task, other_page), "the second has stopped")
         t.eq(mach.task_resume(task), 0, "task_resume")
         t.ok(counts(task, page, 60) and counts(task, other_page, 60), "both run again")
-        forget(other)
+        deallocate(other)
     end)
 end)
 
@@ -190,7 +159,7 @@ test("A thread runs only if neither it nor its task is suspended.", function(t)
         must(mach.task_suspend(task), "task_suspend")
         must(mach.thread_resume(thread), "resume")
         t.ok(not counts(task, page), "the task is suspended")
-        t.eq(thread_basic(thread).suspend_count, 0, "its own suspend count")
+        t.eq(basic(thread).suspend_count, 0, "its own suspend count")
         must(mach.thread_suspend(thread), "suspend")
         must(mach.task_resume(task), "task_resume")
         t.ok(not counts(task, page), "the thread is suspended")
@@ -208,7 +177,7 @@ test("A thread made in a suspended task runs when the task is resumed.", functio
         t.ok(not counts(task, page), "the task is suspended")
         must(mach.task_resume(task), "task_resume")
         t.ok(counts(task, page), "it runs")
-        forget(late)
+        deallocate(late)
     end)
 end)
 
@@ -265,7 +234,7 @@ function(t)
         local _, after = mach.minato_task_counts(self)
         t.eq(after.threads, before.threads - 1, "threads, one was " .. what)
         t.ok(not counts(self, page), what .. ": it does not run")
-        forget(thread)
+        deallocate(thread)
         must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
     end
 end)
@@ -285,7 +254,7 @@ function(t)
         for _, name in ipairs{task, thread} do
             t.eq({mach.mach_port_type(self, name)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
                  "port, " .. what)
-            forget(name)
+            deallocate(name)
         end
     end
 end)

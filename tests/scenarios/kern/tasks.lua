@@ -3,53 +3,17 @@
 -- how it ends. Memory that is inherited: ../vm/inherit.lua. Contracts: mach.defs (task_*,
 -- mach_ports_*), include/mach/task_info.h, task_special_ports.h, docs/differences.md.
 
+local must, ports = require "must", require "ports"
+local tasks, clock = require "tasks", require "clock"
+local both, destroy, deallocate = ports.both, ports.destroy, ports.deallocate
+local send_rights = ports.send_rights
+local new_task, end_task = tasks.create, tasks.terminate
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
 local PAGE = 4096
 local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local SPECIAL = {mach.TASK_HOST_PORT, mach.TASK_NAME_PORT, mach.TASK_BOOTSTRAP_PORT}
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
-
-local function new_task(parent, inherit)
-    local kr, task = mach.task_create(parent or self, {}, inherit or false)
-    must(kr, "task_create")
-    return task
-end
-
-local function end_task(...)
-    for _, task in ipairs{...} do
-        must(mach.task_terminate(task), "task_terminate")
-        forget(task)
-    end
-end
-
--- A port of ours, with a send right under the same name.
-local function new_port()
-    local kr, port = mach.mach_port_allocate(self, RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
-    return port
-end
-
-local function destroy(...)
-    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function send_rights(port)
-    local kr, info = mach.minato_port_info(self, port)
-    must(kr, "minato_port_info")
-    return info.srights
-end
 
 local function host_counts()
     local kr, counts = mach.minato_host_counts(mach.mach_host_self())
@@ -94,7 +58,7 @@ test("With inherited memory it shows what the parent's showed.", function(t)
 end)
 
 test("Ledgers are refused with KERN_INVALID_LEDGER, and no task is made.", function(t)
-    local port, before = new_port(), host_counts()
+    local port, before = both(), host_counts()
     t.eq((mach.task_create(self, {port}, false)), mach.KERN_INVALID_LEDGER, "one")
     t.eq((mach.task_create(self, {port, port, port}, true)), mach.KERN_INVALID_LEDGER, "three")
     t.eq(host_counts().tasks, before.tasks, "tasks")
@@ -106,16 +70,16 @@ test("A child has its parent's host, name and bootstrap ports, and its own kerne
 function(t)
     local task, ports = new_task(), {}
     for _, which in ipairs(SPECIAL) do
-        ports[which] = new_port()
+        ports[which] = both()
         t.eq(mach.task_set_special_port(task, which, ports[which]), 0, "set " .. which)
     end
     local child = new_task(task)
     for _, which in ipairs(SPECIAL) do
         t.eq(special(child, which), ports[which], "port " .. which)
-        forget(ports[which])
+        deallocate(ports[which])
     end
     t.eq(special(child, mach.TASK_KERNEL_PORT), child, "kernel port")
-    forget(child)
+    deallocate(child)
     end_task(child, task)
     for _, which in ipairs(SPECIAL) do
         t.eq(send_rights(ports[which]), 1, "send rights at the end")
@@ -125,7 +89,7 @@ end)
 
 test("task_set_special_port replaces the port for that task alone; the caller keeps its right.",
 function(t)
-    local task, first, second = new_task(), new_port(), new_port()
+    local task, first, second = new_task(), both(), both()
     local before = special(self, mach.TASK_BOOTSTRAP_PORT)
     must(mach.task_set_special_port(task, mach.TASK_BOOTSTRAP_PORT, first), "set")
     t.eq(send_rights(first), 2, "one right is the task's")
@@ -133,7 +97,7 @@ function(t)
     t.eq({send_rights(first), send_rights(second)}, {1, 2}, "the old one was released")
     local now = special(self, mach.TASK_BOOTSTRAP_PORT)
     t.eq(now, before, "ours")
-    forget(before, now)
+    deallocate(before, now)
     must(mach.task_set_special_port(task, mach.TASK_BOOTSTRAP_PORT, 0), "set to null")
     t.eq(send_rights(second), 1, "null empties the place")
     t.eq(special(task, mach.TASK_BOOTSTRAP_PORT), 0, "and is what one gets")
@@ -142,7 +106,7 @@ function(t)
 end)
 
 test("Special ports end with the task: their rights are released.", function(t)
-    local task, port = new_task(), new_port()
+    local task, port = new_task(), both()
     for _, which in ipairs(SPECIAL) do
         must(mach.task_set_special_port(task, which, port), "set")
     end
@@ -155,7 +119,7 @@ test("Special ports end with the task: their rights are released.", function(t)
 end)
 
 test("A special port that does not exist is KERN_INVALID_ARGUMENT, ledgers too.", function(t)
-    local task, port = new_task(), new_port()
+    local task, port = new_task(), both()
     for _, which in ipairs{0, 5, 6, 7, -1, 0x7fffffff, -0x80000000} do
         t.eq((mach.task_get_special_port(task, which)), mach.KERN_INVALID_ARGUMENT, "get " .. which)
         t.eq(mach.task_set_special_port(task, which, port), mach.KERN_INVALID_ARGUMENT,
@@ -167,7 +131,7 @@ test("A special port that does not exist is KERN_INVALID_ARGUMENT, ledgers too."
 end)
 
 test("mach_task_self gives what was set as the kernel port.", function(t)
-    local port = new_port()
+    local port = both()
     local child = spawn.task(function()
         local me = mach.mach_task_self()
         mach.task_set_special_port(me, mach.TASK_KERNEL_PORT, args.port)
@@ -180,14 +144,14 @@ end)
 
 test("mach_ports_register stashes up to three ports, mach_ports_lookup gives always three.",
 function(t)
-    local task, ports = new_task(), {new_port(), new_port(), new_port()}
+    local task, ports = new_task(), {both(), both(), both()}
     must(mach.mach_ports_register(task, {}), "register") -- none, in place of the inherited ones
     t.eq({mach.mach_ports_lookup(task)}, {0, {0, 0, 0}}, "none")
     for n = 1, 3 do
         t.eq(mach.mach_ports_register(task, table.move(ports, 1, n, 1, {})), 0, "register " .. n)
         local kr, found = mach.mach_ports_lookup(task)
         t.eq({kr, found}, {0, {ports[1], n > 1 and ports[2] or 0, n > 2 and ports[3] or 0}}, "lookup")
-        for i = 1, n do forget(found[i]) end
+        for i = 1, n do deallocate(found[i]) end
     end
     t.eq({send_rights(ports[1]), send_rights(ports[2]), send_rights(ports[3])}, {2, 2, 2}, "rights")
     t.eq(mach.mach_ports_register(task, {}), 0, "register none")
@@ -198,25 +162,25 @@ function(t)
 end)
 
 test("More than three ports to register are KERN_INVALID_ARGUMENT and change nothing.", function(t)
-    local task, port, other = new_task(), new_port(), new_port()
+    local task, port, other = new_task(), both(), both()
     must(mach.mach_ports_register(task, {port}), "register")
     t.eq(mach.mach_ports_register(task, {other, other, other, other}), mach.KERN_INVALID_ARGUMENT)
     t.eq(send_rights(other), 1, "the rights were not taken")
     local _, found = mach.mach_ports_lookup(task)
     t.eq(found, {port, 0, 0}, "what is stashed")
-    forget(port)
+    deallocate(port)
     end_task(task)
     destroy(port, other)
 end)
 
 test("A child inherits the registered ports; what is registered later is not shared.", function(t)
-    local task, a, b = new_task(), new_port(), new_port()
+    local task, a, b = new_task(), both(), both()
     must(mach.mach_ports_register(task, {a, 0, b}), "register")
     local child = new_task(task)
     must(mach.mach_ports_register(task, {}), "register")
     local _, found = mach.mach_ports_lookup(child)
     t.eq(found, {a, 0, b})
-    forget(a, b)
+    deallocate(a, b)
     end_task(child, task)
     t.eq({send_rights(a), send_rights(b)}, {1, 1}, "send rights at the end")
     destroy(a, b)
@@ -235,14 +199,14 @@ test("task_threads gives a send right for each thread.", function(t)
         table.sort(want)
         t.eq({kr, list}, {0, want}, "threads")
         t.eq({mach.mach_port_get_refs(self, thread, mach.MACH_PORT_RIGHT_SEND)}, {0, 2}, "references")
-        forget(table.unpack(list))
+        deallocate(table.unpack(list))
     end
     must(mach.thread_terminate(made[2]), "terminate")
     local _, list = mach.task_threads(task)
     t.eq(#list, 2, "one has ended")
-    forget(table.unpack(list))
+    deallocate(table.unpack(list))
     end_task(task)
-    forget(table.unpack(made))
+    deallocate(table.unpack(made))
 end)
 
 test("TASK_BASIC_INFO counts suspensions and bytes of memory.", function(t)
@@ -270,7 +234,7 @@ test("TASK_EVENTS_INFO counts messages, traps and faults of the task.", function
         must(kr, "task_info")
         return info
     end
-    local port = new_port()
+    local port = both()
     local before = events()
     for i = 1, 10 do
         must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = i, timeout = 0,
@@ -318,7 +282,7 @@ function(t)
     t.eq(living_after, 0, "living afterwards")
     t.ok(math.abs(ended_after - living) <= 1, "ended afterwards: " .. ended_after)
     end_task(task)
-    forget(thread)
+    deallocate(thread)
 end)
 
 test("TASK_SECURITY_TOKEN is what trailers of the task's messages carry, and differs by task.",
@@ -339,7 +303,7 @@ test("task_info of a flavor that does not exist is KERN_INVALID_ARGUMENT.", func
 end)
 
 test("A task that ends destroys its rights: receivers learn that senders are gone.", function(t)
-    local port = new_port()
+    local port = both()
     local child = spawn.task("mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 60})", nil,
                              {port = port})
     t.eq(send_rights(port), 2, "the child has one")
@@ -359,7 +323,7 @@ test("Making and ending tasks leaves nothing behind in the kernel.", function(t)
         local kr, port = mach.mach_port_allocate(task, RECEIVE)
         must(kr, "allocate")
         must(mach.task_terminate(task), "terminate")
-        forget(task, thread, sem)
+        deallocate(task, thread, sem)
     end
     for _ = 1, 3 do round() end
     local before = host_counts()

@@ -3,19 +3,13 @@
 -- registers.lua; stopping: suspension.lua, waits.lua; policies: scheduling.lua. Contracts: mach.defs
 -- (thread_*), include/mach/thread_info.h, thread_special_ports.h.
 
+local must, ports = require "must", require "ports"
+local threads, clock = require "threads", require "clock"
+local both, deallocate, send_rights = ports.both, ports.deallocate, ports.send_rights
+local base_of, basic = threads.policy_base, threads.basic_info
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
 
 local function new_thread()
     local kr, thread = mach.thread_create(self)
@@ -25,32 +19,7 @@ end
 
 local function end_thread(thread)
     must(mach.thread_terminate(thread), "terminate")
-    forget(thread)
-end
-
-local function new_port()
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
-    return port
-end
-
-local function send_rights(port)
-    local kr, info = mach.minato_port_info(self, port)
-    must(kr, "minato_port_info")
-    return info.srights
-end
-
-local function basic(thread)
-    local kr, info = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
-    must(kr, "thread_info")
-    return info
-end
-
--- The parameters of a policy.
-local function base_of(policy, base, quantum)
-    if policy ~= mach.POLICY_RR then return {base_priority = base} end
-    return {base_priority = base, quantum = quantum or 10}
+    deallocate(thread)
 end
 
 local function ms(time) return time.seconds * 1000 + time.microseconds / 1000 end
@@ -150,12 +119,12 @@ end)
 
 test("thread_get_special_port gives the thread's own port, thread_set_special_port replaces it.",
 function(t)
-    local thread, port = new_thread(), new_port()
+    local thread, port = new_thread(), both()
     t.eq({mach.thread_get_special_port(thread, mach.THREAD_KERNEL_PORT)}, {0, thread}, "its own")
-    forget(thread)
+    deallocate(thread)
     t.eq(mach.thread_set_special_port(thread, mach.THREAD_KERNEL_PORT, port), 0, "set")
     t.eq({mach.thread_get_special_port(thread, mach.THREAD_KERNEL_PORT)}, {0, port}, "the new one")
-    forget(port)
+    deallocate(port)
     t.eq(send_rights(port), 2, "send rights: ours and the thread's")
     t.eq(basic(thread).suspend_count, 1, "the old port still denotes the thread")
     t.eq(mach.thread_set_special_port(thread, mach.THREAD_KERNEL_PORT, 0), 0, "set to null")
@@ -167,7 +136,7 @@ function(t)
 end)
 
 test("A special port that does not exist is KERN_INVALID_ARGUMENT.", function(t)
-    local thread, port = new_thread(), new_port()
+    local thread, port = new_thread(), both()
     for _, which in ipairs{0, 2, 3, -1, 0x7fffffff, -0x80000000} do
         t.eq((mach.thread_get_special_port(thread, which)), mach.KERN_INVALID_ARGUMENT,
              "get " .. which)
@@ -191,14 +160,14 @@ test("A thread can end itself; nothing of it stays.", function(t)
 end)
 
 test("Whoever waits for a thread's port learns of its end by a dead-name notification.", function(t)
-    local thread, port = new_thread(), new_port()
+    local thread, port = new_thread(), both()
     local kr = mach.mach_port_request_notification(self, thread, mach.MACH_NOTIFY_DEAD_NAME, 0, port,
                                                    mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
     t.eq(kr, 0, "request")
     must(mach.thread_terminate(thread), "terminate")
     local kr, msg = mach.receive{port = port, timeout = 100}
     t.eq({kr, msg.id}, {0, mach.MACH_NOTIFY_DEAD_NAME}, "notification")
-    forget(thread, thread) -- the name, and the reference that the notification brought
+    deallocate(thread, thread) -- the name, and the reference that the notification brought
     must(mach.mach_port_destroy(self, port), "destroy")
 end)
 
