@@ -6,8 +6,11 @@
 -- the notifications are; every few steps all names, references, counts and queues are. At the end
 -- all is destroyed and not one port is left over in the kernel.
 --
--- The model knows one space, and per port who holds what. It predicts results, not names: those
--- it learns from the kernel, and checks that they are the right ones or new.
+-- The model is user/lib/lua/port_model.lua. Each step here does one call to the kernel and to the
+-- model; what is an error, the step says. Results are predicted, not names: those are learnt from
+-- the kernel and checked to be the right ones or new.
+
+local must, model = require "must", require "port_model"
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE, SET, DEAD_RIGHT = mach.MACH_PORT_RIGHT_SEND,
@@ -19,226 +22,20 @@ local MAKE_ONCE, MOVE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE,
     mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_RECEIVE
 local PORT_SEND, PORT_ONCE, PORT_RECEIVE = mach.MACH_MSG_TYPE_PORT_SEND,
     mach.MACH_MSG_TYPE_PORT_SEND_ONCE, mach.MACH_MSG_TYPE_PORT_RECEIVE
-local PORT_DELETED, PORT_DESTROYED, NO_SENDERS, SEND_ONCE, DEAD_NAME =
-    mach.MACH_NOTIFY_PORT_DELETED, mach.MACH_NOTIFY_PORT_DESTROYED, mach.MACH_NOTIFY_NO_SENDERS,
-    mach.MACH_NOTIFY_SEND_ONCE, mach.MACH_NOTIFY_DEAD_NAME
+local PORT_DESTROYED, NO_SENDERS, SEND_ONCE, DEAD_NAME = mach.MACH_NOTIFY_PORT_DESTROYED,
+    mach.MACH_NOTIFY_NO_SENDERS, mach.MACH_NOTIFY_SEND_ONCE, mach.MACH_NOTIFY_DEAD_NAME
 local INVALID_NAME, INVALID_RIGHT, INVALID_VALUE = mach.KERN_INVALID_NAME, mach.KERN_INVALID_RIGHT,
     mach.KERN_INVALID_VALUE
 local NULL, DEAD = 0, 0xffffffff
 local QUEUE_LIMIT = 8
 
 local names, baseline, notify   -- the space; what was there before; where notifications go
-local expected, sent, chosen    -- notifications to come; messages sent; names chosen so far
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
--- ---- the model: rights -------------------------------------------------------------------------
--- A name is {kind = "right", port =, receive = bool, send = references}, {kind = "once", port =},
--- {kind = "dead", refs =} or {kind = "set", members =}; the first two may have request = true.
--- A port is {name = of its send and receive right here, transit = the port whose queue carries its
--- receive right, queue = messages, …}. A message is {id =, to = the port, by = PORT_SEND or
--- PORT_ONCE, rights = {{type, port}, …}}, the first of them the reply right; port may be NULL or
--- DEAD.
-
-local function expect(id, value) expected[#expected + 1] = ("%d %s"):format(id, value or "") end
-
-local function free(name)
-    if names[name].request then expect(PORT_DELETED, name) end
-    names[name] = nil
-end
-
-local release
-
-local function leave_set(port)
-    if port.set then port.set.members[port] = nil end
-    port.set = nil
-end
-
-local function destroy_message(message)
-    release(message.by, message.to)
-    for _, right in ipairs(message.rights) do release(right[1], right[2]) end
-end
-
-local function name_dies(name, entry)
-    local refs = entry.send and entry.send > 0 and entry.send or 1
-    if entry.request then
-        refs = refs + 1
-        expect(DEAD_NAME, name)
-    end
-    names[name] = {kind = "dead", refs = refs}
-end
-
-local function die(port)
-    port.alive, port.transit = false, nil
-    leave_set(port)
-    if port.no_senders then expect(SEND_ONCE) end
-    local queue = port.queue
-    port.queue = {}
-    for _, message in ipairs(queue) do destroy_message(message) end
-    local dying = {}
-    for name, entry in pairs(names) do
-        if entry.port == port then dying[name] = entry end
-    end
-    for name, entry in pairs(dying) do name_dies(name, entry) end
-end
-
-function release(kind, port)
-    if port == NULL or port == DEAD or not port.alive then return end
-    if kind == PORT_SEND then
-        port.srights = port.srights - 1
-        if port.srights == 0 and port.no_senders then
-            port.no_senders = false
-            expect(NO_SENDERS, port.mscount)
-        end
-    elseif kind == PORT_ONCE then
-        table.insert(port.queue, {id = SEND_ONCE, to = port, by = PORT_ONCE, rights = {{0, NULL}}})
-    elseif port.destroyed then
-        port.destroyed = false
-        expect(PORT_DESTROYED, port.number)
-    else
-        die(port)
-    end
-end
-
--- Takes the receive right off its name.
-local function detach(name)
-    local entry = names[name]
-    local port = entry.port
-    entry.receive = false
-    leave_set(port)
-    port.mscount, port.seqno = 0, 0
-    if port.no_senders then expect(SEND_ONCE) end
-    port.no_senders = false
-    if entry.send == 0 then
-        port.name = nil
-        free(name)
-    end
-    return port
-end
-
--- Takes one reference of the send right, as a right or, with `move`, without dropping it.
-local function take_send(name, count, move)
-    local entry = names[name]
-    local port = entry.port
-    entry.send = entry.send - count
-    if entry.send == 0 then
-        if not entry.receive then
-            port.name = nil
-            free(name)
-        end
-        if not move then release(PORT_SEND, port) end
-    elseif move then
-        port.srights = port.srights + 1
-    end
-    return port
-end
-
--- A right arrives and is called `name` by the kernel. False if that cannot be.
-local function arrive(kind, port, name)
-    if port == NULL then return name == NULL end
-    if port == DEAD or not port.alive then return name == DEAD end
-    if kind == PORT_ONCE or not port.name then
-        if names[name] or baseline[name] then return false end
-        names[name] = {kind = kind == PORT_ONCE and "once" or "right", port = port, send = 0}
-        if kind ~= PORT_ONCE then port.name = name end
-    end
-    local entry = names[name]
-    if kind == PORT_ONCE then return true end
-    if port.name ~= name then return false end
-    if kind == PORT_RECEIVE then
-        entry.receive, port.transit = true, nil
-    else
-        if entry.send > 0 then port.srights = port.srights - 1 end
-        entry.send = entry.send + 1
-    end
-    return true
-end
-
--- ---- the model: sending ------------------------------------------------------------------------
-
-local KEEPS = {[MAKE_SEND] = true, [COPY_SEND] = true, [MAKE_ONCE] = true}
-
--- Whether a right can be taken so, with what is promised already; promises it.
-local function promise(name, how, promised)
-    local entry = names[name]
-    local mine = promised[name] or {n = 0}
-    promised[name] = mine
-    if not entry then return false end
-    if how == MAKE_SEND or how == MAKE_ONCE then return entry.receive or false end
-    if how == MOVE_RECEIVE then
-        if not entry.receive or mine.receive then return false end
-        mine.receive = true
-        return true
-    end
-    local refs = entry.kind == "dead" and entry.refs or
-        how == MOVE_ONCE and (entry.kind == "once" and 1 or 0) or
-        entry.kind == "right" and entry.send or 0
-    if how == COPY_SEND then return refs > 0 end
-    mine.n = mine.n + 1
-    if mine.n > refs then return false end
-    return true
-end
-
--- What a message carries after taking a right: {type, port}.
-local function take(name, how)
-    local entry = names[name]
-    local port = entry.port
-    if entry.kind == "dead" then
-        if not KEEPS[how] then
-            entry.refs = entry.refs - 1
-            if entry.refs == 0 then free(name) end
-        end
-        return {how == MOVE_ONCE and PORT_ONCE or PORT_SEND, DEAD}
-    elseif how == MAKE_SEND then
-        port.mscount, port.srights = port.mscount + 1, port.srights + 1
-        return {PORT_SEND, port}
-    elseif how == COPY_SEND then
-        port.srights = port.srights + 1
-        return {PORT_SEND, port}
-    elseif how == MOVE_SEND then
-        return {PORT_SEND, take_send(name, 1, true)}
-    elseif how == MAKE_ONCE then
-        port.sorights = port.sorights + 1
-        return {PORT_ONCE, port}
-    elseif how == MOVE_ONCE then
-        free(name)
-        return {PORT_ONCE, port}
-    end
-    return {PORT_RECEIVE, detach(name)}
-end
-
--- Puts a message into its queue, or destroys it if it closes a circle of receive rights.
-local function queue(message)
-    local circle = false
-    for _, right in ipairs(message.rights) do
-        if right[1] == PORT_RECEIVE then
-            local at, found = message.to, false
-            while at do
-                found = found or at == right[2]
-                at = at.transit
-            end
-            if not found then right[2].transit = message.to end
-            circle = circle or found
-        end
-    end
-    if circle then destroy_message(message) else table.insert(message.to.queue, message) end
-end
+local sent, chosen              -- messages sent; names chosen so far
 
 -- ---- checking ----------------------------------------------------------------------------------
 
-local function type_bits(entry)
-    local bits = entry.request and mach.MACH_PORT_TYPE_DNREQUEST or 0
-    if entry.kind == "set" then return bits | mach.MACH_PORT_TYPE_PORT_SET end
-    if entry.kind == "dead" then return bits | mach.MACH_PORT_TYPE_DEAD_NAME end
-    if entry.kind == "once" then return bits | mach.MACH_PORT_TYPE_SEND_ONCE end
-    return bits | (entry.receive and mach.MACH_PORT_TYPE_RECEIVE or 0) |
-        (entry.send > 0 and mach.MACH_PORT_TYPE_SEND or 0)
-end
-
 local function wanted(entry)
-    local want = {type_bits(entry), entry.refs or entry.send or 0}
+    local want = {model.type_bits(entry), entry.refs or entry.send or 0}
     if entry.kind == "once" then want[2] = 1 end
     if entry.port then
         local port = entry.port
@@ -294,7 +91,9 @@ local function drain(t, what)
             for number, port in pairs(ports) do
                 if port.id == info.port_id then
                     value = number
-                    if not arrive(PORT_RECEIVE, port, name) then value = "under a wrong name" end
+                    if not model.arrive(PORT_RECEIVE, port, name) then
+                        value = "under a wrong name"
+                    end
                 end
             end
         elseif msg.id ~= SEND_ONCE then
@@ -303,10 +102,7 @@ local function drain(t, what)
         got[#got + 1] = ("%d %s"):format(msg.id, value)
     end
     table.sort(got)
-    table.sort(expected)
-    local good = t.eq(got, expected, what .. ": notifications")
-    expected = {}
-    return good
+    return t.eq(got, model.take_expected(), what .. ": notifications")
 end
 
 -- ---- choosing ----------------------------------------------------------------------------------
@@ -390,9 +186,11 @@ local function insert_right()
     local how = pick{MAKE_SEND, COPY_SEND}
     local kr = mach.mach_port_insert_right(self, name, name, how)
     local entry = names[name]
-    if not promise(name, how, {}) then return "insert_right", kr, mach.MACH_SEND_INVALID_RIGHT end
+    if not model.promise(name, how, {}) then
+        return "insert_right", kr, mach.MACH_SEND_INVALID_RIGHT
+    end
     if entry.kind == "dead" then return "insert_right", kr, mach.KERN_INVALID_CAPABILITY end
-    arrive(PORT_SEND, take(name, how)[2], name)
+    model.arrive(PORT_SEND, model.take(name, how)[2], name)
     return "insert_right", kr, 0
 end
 
@@ -401,25 +199,12 @@ local function extract_right()
     local how = any_how(name)
     local kr, got = mach.mach_port_extract_right(self, name, how)
     if not names[name] then return "extract_right", kr, INVALID_NAME end
-    if not promise(name, how, {}) then return "extract_right", kr, INVALID_RIGHT end
-    local right = take(name, how)
-    if kr == 0 and not arrive(right[1], right[2], got) then
+    if not model.promise(name, how, {}) then return "extract_right", kr, INVALID_RIGHT end
+    local right = model.take(name, how)
+    if kr == 0 and not model.arrive(right[1], right[2], got) then
         return ("extract_right as %d: wrong name %#x"):format(how, got), 1, 0
     end
     return "extract_right", kr, 0
-end
-
-local function drop_receive(name) release(PORT_RECEIVE, detach(name)) end
-
-local function drop_once(name)
-    local port = names[name].port
-    free(name)
-    release(PORT_ONCE, port)
-end
-
-local function drop_set(name)
-    for port in pairs(names[name].members) do port.set = nil end
-    free(name)
 end
 
 local function mod_refs()
@@ -434,23 +219,26 @@ local function mod_refs()
     local what = ("mod_refs %d by %d"):format(right, delta)
     local kr = mach.mach_port_mod_refs(self, name, right, delta)
     if not entry then return what, kr, INVALID_NAME end
-    if type_bits(entry) & mach.MACH_PORT_TYPE(right) == 0 then return what, kr, INVALID_RIGHT end
+    if model.type_bits(entry) & mach.MACH_PORT_TYPE(right) == 0 then
+        return what, kr, INVALID_RIGHT
+    end
     if right == SEND or right == DEAD_RIGHT then
         local refs = right == SEND and entry.send or entry.refs
         if refs + delta < 0 then return what, kr, INVALID_VALUE end
         if right == SEND and delta < 0 then
-            take_send(name, -delta, false)
+            model.take_send(name, -delta, false)
         elseif right == SEND then
             entry.send = entry.send + delta
         else
             entry.refs = refs + delta
-            if entry.refs == 0 then free(name) end
+            if entry.refs == 0 then model.free(name) end
         end
         return what, kr, 0
     end
     if delta ~= 0 and delta ~= -1 then return what, kr, INVALID_VALUE end
     if delta == -1 then
-        (right == RECEIVE and drop_receive or right == ONCE and drop_once or drop_set)(name)
+        (right == RECEIVE and model.drop_receive or right == ONCE and model.drop_once or
+            model.drop_set)(name)
     end
     return what, kr, 0
 end
@@ -462,34 +250,15 @@ local function deallocate()
     if not entry then return "deallocate", kr, 0 end
     if entry.kind == "dead" then
         entry.refs = entry.refs - 1
-        if entry.refs == 0 then free(name) end
+        if entry.refs == 0 then model.free(name) end
     elseif entry.kind == "once" then
-        drop_once(name)
+        model.drop_once(name)
     elseif entry.kind == "right" and entry.send > 0 then
-        take_send(name, 1, false)
+        model.take_send(name, 1, false)
     else
         return "deallocate", kr, INVALID_RIGHT
     end
     return "deallocate", kr, 0
-end
-
-local function destroy_name(name)
-    local entry = names[name]
-    if entry.kind == "set" then
-        drop_set(name)
-    elseif entry.kind == "dead" then
-        free(name)
-    elseif entry.kind == "once" then
-        drop_once(name)
-    elseif entry.receive then
-        if entry.send > 0 then -- the port is about to die: that it has no senders is not told
-            entry.port.srights = entry.port.srights - 1
-            entry.send = 0
-        end
-        drop_receive(name)
-    else
-        take_send(name, entry.send, false)
-    end
 end
 
 local function destroy()
@@ -497,7 +266,7 @@ local function destroy()
     local known = names[name]
     local kr = mach.mach_port_destroy(self, name)
     if not known then return "destroy", kr, INVALID_NAME end
-    destroy_name(name)
+    model.destroy(name)
     return "destroy", kr, 0
 end
 
@@ -527,7 +296,7 @@ local function change_set()
     if call == "insert_member" and a.port.set then return call, kr, mach.KERN_ALREADY_IN_SET end
     if call == "extract_member" and a.port.set ~= b then return call, kr, mach.KERN_NOT_IN_SET end
     if set == NULL and not a.port.set then return call, kr, mach.KERN_NOT_IN_SET end
-    leave_set(a.port)
+    model.leave_set(a.port)
     if call ~= "extract_member" and b then
         a.port.set = b
         b.members[a.port] = true
@@ -556,31 +325,21 @@ local function send()
                          id = sent, ports = rights, timeout = 0}
     local promised = {}
     local dead_destination = entry and entry.kind == "dead"
-    if dead_destination or not promise(dest, how, promised) then
+    if dead_destination or not model.promise(dest, how, promised) then
         return "send", kr, mach.MACH_SEND_INVALID_DEST
     end
-    if reply ~= NULL and not promise(reply, reply_how, promised) then
+    if reply ~= NULL and not model.promise(reply, reply_how, promised) then
         return "send", kr, mach.MACH_SEND_INVALID_REPLY
     end
     for _, right in ipairs(rights) do
-        if right[1] ~= NULL and right[1] ~= DEAD and not promise(right[1], right[2], promised) then
+        local name = right[1]
+        if name ~= NULL and name ~= DEAD and not model.promise(name, right[2], promised) then
             return "send", kr, mach.MACH_SEND_INVALID_RIGHT
         end
     end
-    -- Those that leave their source as it was are taken first.
-    local all = {{dest, how}, {reply, reply_how}, table.unpack(rights)}
-    local carried = {}
-    for _, keeping in ipairs{true, false} do
-        for i, right in ipairs(all) do
-            if right[1] == NULL or right[1] == DEAD then
-                carried[i] = {0, right[1]}
-            elseif (KEEPS[right[2]] or false) == keeping then
-                carried[i] = take(right[1], right[2])
-            end
-        end
-    end
+    local carried = model.take_all{{dest, how}, {reply, reply_how}, table.unpack(rights)}
     local to = table.remove(carried, 1)
-    queue{id = sent, to = to[2], by = to[1], rights = carried}
+    model.enqueue{id = sent, to = to[2], by = to[1], rights = carried}
     return "send", kr, 0
 end
 
@@ -596,14 +355,14 @@ local function compare_message(port, msg)
     for i, right in ipairs(msg.ports) do got[i + 1] = right[1] end
     if #got ~= #message.rights then return "another number of rights" end
     for i, right in ipairs(message.rights) do
-        if not arrive(right[1], right[2], got[i]) then
+        if not model.arrive(right[1], right[2], got[i]) then
             return ("right %d has the wrong name %#x"):format(i - 1, got[i])
         end
         if i == 1 then -- the destination's right is consumed behind the reply right
             if message.by == PORT_ONCE then
                 port.sorights = port.sorights - 1
             else
-                release(PORT_SEND, port)
+                model.release(PORT_SEND, port)
             end
         end
     end
@@ -642,7 +401,7 @@ local function request()
     end
     local entry = names[name]
     local function refuse(code)
-        if not cancel then expect(SEND_ONCE) end
+        if not cancel then model.expect(SEND_ONCE) end
         return what, kr, code
     end
     if not entry then return refuse(INVALID_NAME) end
@@ -653,7 +412,7 @@ local function request()
             if cancel then return what, kr, 0 end
             if sync == 0 then return refuse(mach.KERN_INVALID_ARGUMENT) end
             entry.refs = entry.refs + 1
-            expect(DEAD_NAME, name)
+            model.expect(DEAD_NAME, name)
             return what, kr, 0
         end
         holder, field = entry, "request"
@@ -661,13 +420,13 @@ local function request()
         if not entry.receive then return refuse(INVALID_RIGHT) end
         holder, field = entry.port, id == NO_SENDERS and "no_senders" or "destroyed"
     end
-    if holder[field] then expect(SEND_ONCE) end -- the previous right, dropped above
+    if holder[field] then model.expect(SEND_ONCE) end -- the previous right, dropped above
     if (holder[field] or false) ~= (previous ~= 0) then return what .. ": previous", 1, 0 end
     holder[field] = not cancel
     local port = entry.port
     if id == NO_SENDERS and not cancel and port.srights == 0 and port.mscount >= sync then
         port.no_senders = false
-        expect(NO_SENDERS, port.mscount)
+        model.expect(NO_SENDERS, port.mscount)
     end
     return what, kr, 0
 end
@@ -680,7 +439,8 @@ local STEPS = {allocate, allocate, insert_right, extract_right, mod_refs, deallo
 
 local function start(seed)
     math.randomseed(seed)
-    names, ports, baseline, expected, sent, chosen = {}, {}, {}, {}, 0, 0
+    ports, baseline, sent, chosen = {}, {}, 0, 0
+    names = model.start(baseline)
     local kr
     kr, notify = mach.mach_port_allocate(self, RECEIVE)
     must(kr, "mach_port_allocate")
@@ -693,7 +453,7 @@ local function finish(t)
         local name = next(names)
         if not name then break end
         must(mach.mach_port_destroy(self, name), "destroy")
-        destroy_name(name)
+        model.destroy(name)
         drain(t, "destroying everything") -- may bring receive rights back
     end
     check_all(t, 0)
