@@ -191,7 +191,7 @@ kern_return_t minato_task_counts(task_t task, minato_task_counts_t *counts)
     counts->semaphores = task->semaphore_count;
     counts->map_entries = task->map->entry_count;
     counts->virtual_pages = task->map->size / PAGE_SIZE;
-    counts->resident_pages = vm_map_resident(task->map);
+    counts->resident_pages = task->map->pmap.resident;
     counts->kernel_objects = task->semaphore_count;
     return KERN_SUCCESS;
 }

@@ -106,7 +106,7 @@ static void basic_info(const struct task *task, task_info_t words)
 
     info->suspend_count = (integer_t)task->suspend_count;
     info->virtual_size = task->map->size;
-    info->resident_size = vm_map_resident(task->map) * PAGE_SIZE;
+    info->resident_size = task->map->pmap.resident * PAGE_SIZE;
     info->user_time = time_of_cycles(task->dead_cycles - task->dead_system_cycles);
     info->system_time = time_of_cycles(task->dead_system_cycles);
     info->policy = task->policy;

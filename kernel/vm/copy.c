@@ -274,8 +274,8 @@ kern_return_t vm_map_copy_read(struct vm_map_copy *copy, vm_offset_t offset, voi
     return KERN_SUCCESS;
 }
 
-// Puts `page` at `offset` of the copy's first object; takes over the caller's hold. False when there
-// is none, or memory is short.
+// Puts `page` at `offset` of the copy's first object; takes over the caller's hold. False when
+// there is none, or memory is short.
 static bool put_page(struct vm_map_copy *copy, vm_offset_t offset, struct page *page)
 {
     struct page_tree *pages = &copy->first.object->pages;

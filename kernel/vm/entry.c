@@ -209,11 +209,11 @@ kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t siz
 {
     struct space_request want = {.size = size, .mask = mask};
     vm_offset_t lowest = larger(from, VM_MIN_ADDRESS);
+    vm_offset_t low = larger(from, ANYWHERE_START);
 
-    for (vm_offset_t low = larger(from, ANYWHERE_START); !find_space(map, low, &want); low = lowest) {
+    for (; !find_space(map, low, &want); low = lowest)
         if (low == lowest)
             return KERN_NO_SPACE;
-    }
     *address = want.found;
     return KERN_SUCCESS;
 }

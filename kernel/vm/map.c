@@ -60,11 +60,6 @@ void vm_map_deallocate(struct vm_map *map)
     slab_free(&vm_map_cache, map);
 }
 
-unsigned vm_map_resident(struct vm_map *map)
-{
-    return map->pmap.resident;
-}
-
 // ---- allocate and enter --------------------------------------------------------------------
 
 // Whether `size` bytes can be entered at `address`.
@@ -150,8 +145,9 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
                                 .start = trunc_page(*address)};
     kern_return_t kr;
 
-    if (map == NULL || !map->alive || size == 0 || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID ||
-        ((protection | max_protection) & ~VM_PROT_ALL) != 0 || !page_aligned(offset))
+    if (map == NULL || !map->alive || size == 0 || !page_aligned(offset) ||
+        inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID ||
+        ((protection | max_protection) & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
     if ((protection & ~max_protection) != 0)
         return KERN_PROTECTION_FAILURE;

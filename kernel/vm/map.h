@@ -95,7 +95,6 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
                            vm_offset_t mask, bool anywhere, struct vm_object *object,
                            vm_offset_t offset, bool copy, vm_prot_t protection,
                            vm_prot_t max_protection, vm_inherit_t inheritance);
-unsigned vm_map_resident(struct vm_map *map); // pages mapped now
 
 // ---- copies (vm/copy.c) ----
 // Takes a copy of [address, address + size), any alignment. Every page must be readable; with

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include "lib/assert.h"
 #include "lib/slab.h"
+#include "lib/string.h"
 #include "vm/page.h"
 
 struct slab_cache vm_object_cache =
@@ -240,7 +241,7 @@ static kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset,
     }
     if (own == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    page_copy(own, *page);
+    memcpy(page_address(own), page_address(*page), PAGE_SIZE);
     vm_object_pages_copied++;
     if (object->shared)
         page_unmap_everywhere(*page);

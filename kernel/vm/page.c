@@ -150,9 +150,8 @@ static struct page *page_take(void)
     stock_count--;
     free_count--;
     page->holders = 1;
-    page->wired = 0;
     page->order = 0;
-    page->busy = page->absent = page->error = page->precious = page->dirty = false;
+    page->busy = page->absent = page->error = page->dirty = false;
     return page;
 }
 
@@ -209,11 +208,6 @@ void page_release(struct page *page)
         return;
     kassert(page->mapping.pmap == NULL);
     page_give(page);
-}
-
-void page_copy(struct page *to, const struct page *from)
-{
-    memcpy(page_address(to), page_address(from), PAGE_SIZE);
 }
 
 bool page_adopt(struct page *page)

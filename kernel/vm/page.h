@@ -27,13 +27,11 @@ struct page {
     struct page_mapping mapping; // the first place it is mapped in; pmap NULL: nowhere
     uint32_t holders;            // tree leaves (or the kernel) that hold it
     struct list link;            // free list, or vm_object.pending
-    uint16_t wired;              // reasons why it may not be paged out
     uint8_t order;               // of the free block or kernel block that starts here
     bool free : 1;               // on a free list
     bool busy : 1;               // its contents are on their way in: wait, then look again
     bool absent : 1;             // busy, and the pager has not answered yet: there are no contents
     bool error : 1;              // the pager answered with an error
-    bool precious : 1;           // the pager wants it back even when it is clean
     bool dirty : 1;              // modified through a mapping that is gone, or by the kernel
     uint32_t index;              // on vm_object.pending: which page of the object it will be
 } __attribute__((aligned(8)));
@@ -48,7 +46,6 @@ void page_release(struct page *page); // the last holder frees it; it is mapped 
 uintptr_t page_physical(const struct page *page);
 struct page *page_at(uintptr_t physical); // NULL when that is not memory that pages describe
 void *page_address(const struct page *page); // in the kernel's direct map
-void page_copy(struct page *to, const struct page *from);
 unsigned pages_free(void);
 unsigned pages_total(void);
 // A page of memory that is not usable (the boot module) becomes an ordinary page with one holder.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The vm_* calls that are more than an operation on a map (map.c), as the generated server makes
-// them; what each does and answers stands in <mach/mach.defs>. A dead or wrong port arrives as a NULL map. On KERN_SUCCESS a call has
-// consumed the copy it was given, otherwise not.
+// them; what each does and answers stands in <mach/mach.defs>. A dead or wrong port arrives as a
+// NULL map. On KERN_SUCCESS a call has consumed the copy it was given, otherwise not.
 #include "mach_server.h"
 
 #include <stddef.h>

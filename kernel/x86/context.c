@@ -56,10 +56,7 @@ void machine_thread_destroy(struct machine_thread *m)
     machine_stack_check(m);
     fpu_forget(m);
     kfree(m->fpu);
-    m->fpu = NULL;
     slab_page_free(m->stack, KERNEL_STACK_ORDER);
-    m->stack = NULL;
-    m->frame = NULL;
 }
 
 void machine_stack_check(const struct machine_thread *m)

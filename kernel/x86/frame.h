@@ -27,7 +27,7 @@ struct trap_frame {
     uint32_t esp, ss; // only when the frame comes from user mode
 };
 
-// es to eax lie in the same order in struct i386_thread_state: copied at once, kernel_esp with them.
+// es to eax lie in the same order in struct i386_thread_state: copied at once, with kernel_esp.
 #define FRAME_GENERAL_SIZE (offsetof(struct trap_frame, vector) - offsetof(struct trap_frame, es))
 
 #define EFLAGS_FIXED 0x2u // always 1

@@ -20,16 +20,12 @@ AT(trap_frame, edi, 12);
 AT(trap_frame, esi, 16);
 AT(trap_frame, ebp, 20);
 AT(trap_frame, ebx, 28);
-AT(trap_frame, edx, 32);
-AT(trap_frame, ecx, 36);
 AT(trap_frame, eax, 40);
 AT(trap_frame, vector, 44);
-AT(trap_frame, error, 48);
 AT(trap_frame, eip, 52);
 AT(trap_frame, cs, 56);
 AT(trap_frame, eflags, 60);
 AT(trap_frame, esp, 64);
-AT(trap_frame, ss, 68);
 _Static_assert(sizeof(struct trap_frame) == 72, "layout.inc: FRAME_SIZE");
 _Static_assert(HOW_SYSENTER == 0 && HOW_FULL == 1 && HOW_SET == 2, "layout.inc: HOW_*");
 AT(machine_thread, kernel_sp, 4);
@@ -43,8 +39,8 @@ AT(cpu_entry, tss.esp0, 4096 + 4);
 AT(trap_entry, function, 0);
 AT(trap_entry, words, 4);
 _Static_assert(sizeof(struct trap_entry) == 8, "entry.asm: trap_table");
-_Static_assert(sizeof(struct fixup) == 16 && FIXUP_COPY == 0 && FIXUP_SEGMENT == 1 && FIXUP_RESIDENT == 2,
-               "layout.inc");
+_Static_assert(sizeof(struct fixup) == 16 && FIXUP_COPY == 0 && FIXUP_SEGMENT == 1
+                   && FIXUP_RESIDENT == 2, "layout.inc: fixup");
 _Static_assert(SELECTOR_KCODE == 0x08 && SELECTOR_KDATA == 0x10 && SELECTOR_UCODE == 0x1B
                    && SELECTOR_UDATA == 0x23 && SELECTOR_TSS == 0x28,
                "layout.inc: SELECTOR_*");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the files of kernel/x86 share among themselves: who runs, the parts of a switch, and how each
-// part of the machine is set up.
+// What the files of kernel/x86 share among themselves: who runs, the parts of a switch, and how
+// each part of the machine is set up.
 #ifndef X86_MACHINE_H
 #define X86_MACHINE_H
 

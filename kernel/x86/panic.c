@@ -121,10 +121,13 @@ static void panic_begin(const char *format, va_list args)
     printf("\nrunning: %s\n", who);
 }
 
-static void control_registers_print(void)
+// And the last ones: from where, and how it got there.
+static __attribute__((noreturn)) void panic_end(uintptr_t eip, const struct call_frame *frame)
 {
     printf("cr0 %08x  cr2 %08x  cr3 %08x\n", (unsigned)read_cr0(), (unsigned)read_cr2(),
            (unsigned)read_cr3());
+    back_trace(eip, frame);
+    machine_power_off(MACHINE_STATUS_PANIC);
 }
 
 void panic_frame(const struct trap_frame *frame, const char *format, ...)
@@ -135,9 +138,7 @@ void panic_frame(const struct trap_frame *frame, const char *format, ...)
     panic_begin(format, args);
     va_end(args);
     registers_print(frame);
-    control_registers_print();
-    back_trace(frame->eip, frame_from_user(frame) ? NULL : (const struct call_frame *)frame->ebp);
-    machine_power_off(MACHINE_STATUS_PANIC);
+    panic_end(frame->eip, frame_from_user(frame) ? NULL : (const struct call_frame *)frame->ebp);
 }
 
 // The registers of a caller are what its C code made of them, so only those of control are printed.
@@ -151,7 +152,5 @@ void panic(const char *format, ...)
     va_end(args);
     printf("ebp %08x  esp %08x\n", (unsigned)(uintptr_t)frame->caller,
            (unsigned)(uintptr_t)(frame + 1));
-    control_registers_print();
-    back_trace(frame->return_address - 1, frame->caller);
-    machine_power_off(MACHINE_STATUS_PANIC);
+    panic_end(frame->return_address - 1, frame->caller);
 }

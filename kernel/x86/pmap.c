@@ -208,10 +208,7 @@ void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
 
     if (!entry || !(*entry & PTE_PRESENT))
         return;
-    if (protection == VM_PROT_NONE) {
-        pmap_remove(pmap, address);
-        return;
-    }
+    debug_assert(protection != VM_PROT_NONE);
     *entry = (*entry & ~PTE_WRITE) | (protection & VM_PROT_WRITE ? PTE_WRITE : 0);
     translation_changed(pmap, address);
 }

@@ -51,8 +51,8 @@ bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_pro
 struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address);
 // Takes write permission away from one page.
 void pmap_write_protect(struct pmap *pmap, uintptr_t address);
-// Sets the protection of one page that is mapped; does nothing otherwise. Never raises above what
-// the caller knows to be right.
+// Sets the protection, not VM_PROT_NONE, of one page that is mapped; does nothing otherwise. Never
+// raises above what the caller knows to be right.
 void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection);
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address);
 // The first mapped page at or after `address` and below `end`; `end` if there is none. Skips absent

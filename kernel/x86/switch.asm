@@ -52,15 +52,8 @@ context_start:
         mov     esp, [edx + MACHINE_SP]
         mov     ecx, [edx + MACHINE_TOP]
         mov     [cpu_entry + ENTRY_ESP0], ecx
-        push    edx
-        push    0
-        call    switch_extra
-        add     esp, 8
-        pop     edi
-        pop     esi
-        pop     ebx
-        pop     ebp
-        ret
+        xor     eax, eax                ; from nobody
+        jmp     context_switch.extra
 
 ; Where a new thread's first switch returns to: ebx = function, esi = its argument.
 thread_first_entry:

@@ -59,7 +59,7 @@ static void rule(const char *text)
     if (map->entry_count > 0)
         CHECK_EQ(vm_deallocate(map, 0, VM_MAX_ADDRESS), KERN_SUCCESS);
     CHECK_EQ(map->entry_count, 0);
-    CHECK_EQ(vm_map_resident(map), 0);
+    CHECK_EQ(map->pmap.resident, 0);
     tap_rule(text);
 }
 

@@ -171,12 +171,12 @@ static void test_changes(void)
     set_up();
     meanwhile = unmap_meanwhile;
     CHECK_EQ(peek(base), -KERN_INVALID_ADDRESS);
-    CHECK_EQ(vm_map_resident(map), 0);
+    CHECK_EQ(map->pmap.resident, 0);
     tear_down("memory unmapped while its page was fetched stays unmapped");
     set_up();
     meanwhile = protect_meanwhile;
     CHECK_EQ(peek(base), -KERN_PROTECTION_FAILURE);
-    CHECK_EQ(vm_map_resident(map), 0);
+    CHECK_EQ(map->pmap.resident, 0);
     tear_down("protection changed meanwhile is obeyed");
 }
 
