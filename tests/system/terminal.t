@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 
+PROMPT = rb"(^|[\r\n]|\x1b\[[0-9;]*[A-Za-z])> "
 PATIENCE = 20       # seconds of wall-clock time for any one answer
 points = 0
 failed = 0
@@ -56,6 +57,11 @@ class Terminal:
     def type(self, keys):
         os.write(self.fd, keys)
 
+    def answer(self, keys):
+        """Types at the next prompt: keys that edit mean nothing before the editor reads them."""
+        self.expect(PROMPT)
+        self.type(keys)
+
     def end(self):
         """Waits for the program's end; its status, or None when it does not end."""
         end = time.monotonic() + PATIENCE
@@ -78,9 +84,6 @@ def line(text):
     return rb"\n" + text + rb"\r*\n"
 
 
-PROMPT = rb"(^|[\r\n]|\x1b\[[0-9;]*[A-Za-z])> "
-
-
 def main():
     try:
         terminal = Terminal("tools/run")
@@ -91,18 +94,18 @@ def main():
     point(terminal.expect(PROMPT), "a prompt appears", terminal.seen)
     terminal.type(b"print(6 * 7)\r")
     point(terminal.expect(line(b"42")), "a line is run", terminal.seen)
-    terminal.type(b"\x1b[A\x1b[D + 1\r")
+    terminal.answer(b"\x1b[A\x1b[D + 1\r")
     point(terminal.expect(line(b"43")),
           "the line before comes back, and can be edited in the middle", terminal.seen)
-    terminal.type(b"prinx(1)\x1b[D\x1b[D\x1b[D\x7ft\r")
+    terminal.answer(b"prinx(1)\x1b[D\x1b[D\x1b[D\x7ft\r")
     point(terminal.expect(line(b"1")), "backspace works in the middle", terminal.seen)
-    terminal.type(b"string.rep('ab',\r")
+    terminal.answer(b"string.rep('ab',\r")
     terminal.expect(rb">> ")
     terminal.type(b"3)\r")
     point(terminal.expect(line(b"ababab")), "an expression of two lines is printed", terminal.seen)
-    terminal.type(b"error('my' .. ' mistake')\r")
+    terminal.answer(b"error('my' .. ' mistake')\r")
     point(terminal.expect(rb"my mistake"), "an error is told", terminal.seen)
-    terminal.type(b"help()\r")
+    terminal.answer(b"help()\r")
     point(terminal.expect(rb"mach_port_allocate"), "help() lists the calls", terminal.seen)
     terminal.expect(PROMPT)
     terminal.type(b"\x01x")
