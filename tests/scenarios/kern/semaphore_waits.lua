@@ -246,18 +246,24 @@ test("Tasks that hold a semaphore's send right share its count.", function(t)
     destroy(back)
 end)
 
-test("A semaphore belongs to the task it was created in, and ends with it.", function(t)
+test("Semaphores belong to the task they were created in, and end with it.", function(t)
     local kr, task = mach.task_create(self, {}, false)
     must(kr, "task_create")
-    local kr, sem = mach.semaphore_create(task, FIFO, 0)
-    t.eq(kr, 0, "semaphore_create in another task")
+    local sems, jobs = {}, {}
+    for i = 1, 3 do
+        local kr, sem = mach.semaphore_create(task, FIFO, 0)
+        t.eq(kr, 0, "semaphore_create in another task")
+        sems[i], jobs[i] = sem, waiter(sem)
+    end
     local _, counts = mach.minato_task_counts(task)
-    t.eq(counts.semaphores, 1, "its semaphores")
-    local job = waiter(sem)
+    t.eq(counts.semaphores, 3, "its semaphores")
     must(mach.task_terminate(task), "task_terminate")
-    ends_with(t, job, mach.KERN_TERMINATED, "the waiter in this task")
-    t.eq({mach.mach_port_type(self, sem)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "its name")
-    forget(sem, task)
+    for i = 1, 3 do
+        ends_with(t, jobs[i], mach.KERN_TERMINATED, "waiter " .. i .. " in this task")
+        t.eq({mach.mach_port_type(self, sems[i])}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "name " .. i)
+        forget(sems[i])
+    end
+    forget(task)
 end)
 
 test("Only a semaphore's own task port can destroy it: KERN_INVALID_RIGHT with another.",

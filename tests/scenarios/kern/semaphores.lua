@@ -239,8 +239,10 @@ test("SYNC_POLICY_RANDOM serves in an order that differs by seed.", function(t)
     t.ok(kinds >= 5, "different orders of 6 seeds: " .. kinds)
 end)
 
-test("Drawing is fair: each of 4 waiters comes first about equally often.", function(t)
+test("Drawing is fair: each of 4 waiters is served about equally often, also twice in a row.",
+function(t)
     local sem, log, first = semaphore(RANDOM, 0), log_new(), {0, 0, 0, 0}
+    local last, again = 0, 0
     must(mach.seed(7), "seed")
     local jobs = {}
     for i = 1, 4 do
@@ -256,7 +258,10 @@ test("Drawing is fair: each of 4 waiters comes first about equally often.", func
         local served = signal_and_look(sem, log)
         t.eq(#served, 1, "waiters served by one signal")
         first[served[1]] = first[served[1]] + 1
+        if served[1] == last then again = again + 1 end
+        last = served[1]
     end
+    t.ok(again >= 10 and again <= 45, "served twice in a row: " .. again)
     for i = 1, 4 do
         t.ok(first[i] >= 12 and first[i] <= 40, ("waiter %d: %d"):format(i, first[i]))
     end

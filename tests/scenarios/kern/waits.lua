@@ -279,6 +279,84 @@ test("thread_abort of a thread that waits for nothing does not spoil its next wa
     destroy_semaphore(go)
 end)
 
+-- Runs `body` so that no other thread gets the processor before it gives it away.
+local function undisturbed(body)
+    local me = mach.mach_thread_self()
+    must(mach.thread_policy(me, mach.POLICY_FIFO, {base_priority = 30}, false), "thread_policy")
+    body()
+    must(mach.thread_policy(me, mach.POLICY_TIMESHARE, {base_priority = 64}, false), "thread_policy")
+end
+
+-- A thread that takes `sem`, then with one trap waits for room in `full` and for an answer in `reply`;
+-- both results.
+local function sender_and_receiver(sem, full, reply)
+    return spawn.thread(function()
+        local first = mach.semaphore_wait(args.sem)
+        local message = string.pack("<I4I4I4I4I4i4", mach.MACH_MSG_TYPE_MAKE_SEND
+                                    | mach.MACH_MSG_TYPE_MAKE_SEND_ONCE << 8, 24, args.full, args.reply, 0, 2)
+        local second = mach.mach_msg(message .. ("\0"):rep(100), mach.MACH_SEND_MSG | mach.MACH_RCV_MSG
+                                     | mach.MACH_SEND_INTERRUPT | mach.MACH_RCV_INTERRUPT, 24, 100,
+                                     args.reply, 0, 0)
+        return {first, second}
+    end, {sem = sem, full = full, reply = reply})
+end
+
+-- A port with a limit of one message, which is there.
+local function full_port()
+    local full = allocate(RECEIVE)
+    must(mach.mach_port_set_attributes(self, full, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1}),
+         "set_attributes")
+    post(full, 1)
+    return full
+end
+
+local function answer(full)
+    local kr, msg = mach.receive{port = full, timeout = 0}
+    must(kr, "receive")
+    must(mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, timeout = 0}, "send")
+end
+
+test("thread_abort of a thread that has been served already does not spoil its next waits.",
+function(t)
+    local sem, full, reply = semaphore(), full_port(), allocate(RECEIVE)
+    local job = sender_and_receiver(sem, full, reply)
+    sleep(30)
+    undisturbed(function()
+        must(mach.semaphore_signal(sem), "signal")
+        t.eq(mach.thread_abort(job.thread), 0, "abort")
+    end)
+    sleep(10)
+    t.eq(info(full).senders, 1, "it waits for room")
+    must((mach.thread_get_state(job.thread, mach.i386_THREAD_STATE)), "thread_get_state")
+    must((mach.receive{port = full, timeout = 0}), "receive")
+    sleep(10)
+    t.eq(info(reply).waiters, 1, "it waits for the answer")
+    answer(full)
+    ends_with(t, job, {0, 0}, "its results")
+    destroy(full, reply)
+    destroy_semaphore(sem)
+end)
+
+test("thread_get_state of a thread that goes from one wait to the next does not wait for ever.",
+function(t)
+    local sem, full, reply = semaphore(), full_port(), allocate(RECEIVE)
+    must(mach.semaphore_signal(sem), "signal")
+    local job = sender_and_receiver(sem, full, reply)
+    sleep(30)
+    t.eq(info(full).senders, 1, "it waits for room")
+    undisturbed(function()
+        local kr, msg = mach.receive{port = full, timeout = 0}
+        t.eq({kr, msg.id}, {0, 1}, "room")
+        local kr, state = mach.thread_get_state(job.thread, mach.i386_THREAD_STATE)
+        t.eq({kr, state and state.eip > 0}, {0, true}, "thread_get_state")
+    end)
+    t.eq(info(reply).waiters, 1, "it waits for the answer")
+    answer(full)
+    ends_with(t, job, {0, 0}, "its results")
+    destroy(full, reply)
+    destroy_semaphore(sem)
+end)
+
 test("thread_abort of a thread that has not started has no effect on it.", function(t)
     local kr, thread = mach.thread_create(self)
     must(kr, "thread_create")

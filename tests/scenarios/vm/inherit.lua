@@ -126,6 +126,82 @@ test("Threads of two tasks count in one shared word.", function(t)
     for _, thread in ipairs(threads) do must(mach.mach_port_deallocate(self, thread), "deallocate") end
 end)
 
+-- Makes a thread of the task count in the word at `at`, for ever; `page` takes its code.
+local function start_counting(task, page, at)
+    must((mach.vm_allocate(task, page, PAGE, false)), "vm_allocate")
+    must(mach.vm_write(task, page, "\xff\x05" .. string.pack("<I4", at) .. "\xeb\xf8"), "vm_write")
+    local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
+                                                  {eip = page, uesp = page + PAGE})
+    must(kr, "thread_create_running")
+    return thread
+end
+
+local function count(task, at)
+    local kr, bytes = mach.vm_read(task, at, 4)
+    must(kr, "vm_read")
+    return (string.unpack("<I4", bytes))
+end
+
+test("A thread that goes on writing changes its own memory, not the copies that were taken.",
+function(t)
+    for _, pages in ipairs{1, 40} do -- a copy of a whole small object, and of part of a larger one
+        local parent = task_with_pages(pages)
+        local word, there = BASE + (pages - 1) * PAGE, 0x800000
+        must((mach.vm_allocate(parent, there, PAGE, false)), "vm_allocate")
+        local thread = start_counting(parent, 0x900000, word)
+        sleep(5)
+        local child = new_task(parent, true)
+        must(mach.vm_copy(parent, word, PAGE, there), "vm_copy")
+        local theirs, copied, ours = count(child, word), count(parent, there), count(parent, word)
+        sleep(10)
+        t.ok(count(parent, word) > ours, "the thread goes on")
+        t.eq({count(child, word), count(parent, there)}, {theirs, copied}, "child and copy")
+        must(mach.vm_copy(parent, word, PAGE, there), "vm_copy")
+        copied = count(parent, there)
+        sleep(5)
+        t.eq(count(parent, there), copied, "the second copy")
+        end_task(child, parent)
+        must(mach.mach_port_deallocate(self, thread), "deallocate")
+    end
+end)
+
+test("Threads of sharers see a page replaced under them: by a write after a copy, by vm_write.",
+function(t)
+    local parent = task_with_pages(1)
+    must(inherit(parent, 0, 1, SHARE), "vm_inherit")
+    local child = new_task(parent, true)
+    -- The child copies for ever one word of the shared page to memory of its own.
+    for _, at in ipairs{0x800000, 0x900000} do
+        must((mach.vm_allocate(child, at, PAGE, false)), "vm_allocate")
+    end
+    must(mach.vm_write(child, 0x900000, "\xa1" .. string.pack("<I4", BASE) .. "\xa3"
+                       .. string.pack("<I4", 0x800000) .. "\xeb\xf4"), "vm_write")
+    local kr, thread = mach.thread_create_running(child, mach.i386_THREAD_STATE,
+                                                  {eip = 0x900000, uesp = 0x901000})
+    must(kr, "thread_create_running")
+    local function seen()
+        sleep(3)
+        return count(child, 0x800000)
+    end
+    local copies, source = {}, 0x700000
+    must((mach.vm_allocate(parent, source, PAGE, false)), "vm_allocate")
+    for i = 1, 4 do
+        must(mach.vm_write(parent, BASE, string.pack("<I4", i)), "vm_write")
+        t.eq(seen(), i, "a word written by vm_write")
+        must(inherit(parent, 0, 1, COPY), "vm_inherit")
+        copies[i] = new_task(parent, true) -- now the page is also somebody's copy
+        must(inherit(parent, 0, 1, SHARE), "vm_inherit")
+        must(mach.vm_write(parent, BASE, string.pack("<I4", i + 100)), "vm_write")
+        t.eq(seen(), i + 100, "a word written after a copy was taken")
+        must(mach.vm_write(parent, source, string.pack("<I4", i + 200)), "vm_write")
+        must(mach.vm_copy(parent, source, PAGE, BASE), "vm_copy") -- the page itself changes hands
+        t.eq(seen(), i + 200, "a whole page written")
+        t.eq(count(copies[i], BASE), i, "the copy")
+    end
+    end_task(child, parent, table.unpack(copies))
+    must(mach.mach_port_deallocate(self, thread), "deallocate")
+end)
+
 test("VM_INHERIT_NONE: the child has nothing there.", function(t)
     local parent = task_with_pages(3)
     t.eq(inherit(parent, 1, 1, NONE), 0, "vm_inherit")
