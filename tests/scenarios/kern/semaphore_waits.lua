@@ -3,58 +3,21 @@
 -- tasks; wrong arguments. Contracts: include/mach/sync.defs, docs/differences.md; manual:
 -- semaphore_wait, semaphore_destroy.
 
+local must, ports = require "must", require "ports"
+local semaphores, threads = require "semaphores", require "threads"
+local clock = require "clock"
+local deallocate = ports.deallocate
+local semaphore, destroy, drain = semaphores.create, semaphores.destroy, semaphores.drain
+local wait_until_waiting = threads.wait_until_waiting
+local sleep, now = clock.sleep, clock.now
+
 local self = mach.mach_task_self()
 local FIFO, PRIORITY, RANDOM = mach.SYNC_POLICY_FIFO, mach.SYNC_POLICY_FIXED_PRIORITY,
     mach.SYNC_POLICY_RANDOM
 local AT_ONCE = {tv_sec = 0, tv_nsec = 0}
 local TIMED_OUT = mach.KERN_OPERATION_TIMED_OUT
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
--- The real-time clock in milliseconds.
-local function now()
-    local _, time = mach.clock_sleep(0, mach.TIME_RELATIVE, AT_ONCE)
-    return time.tv_sec * 1000 + time.tv_nsec / 1000000
-end
-
 local function time_of(ms) return {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000} end
-
-local function semaphore(policy, value)
-    local kr, sem = mach.semaphore_create(self, policy, value)
-    must(kr, "semaphore_create")
-    return sem
-end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
-
-local function destroy(sem)
-    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-    forget(sem)
-end
-
-local function drain(sem)
-    local n = 0
-    while n < 100 and mach.semaphore_timedwait(sem, AT_ONCE) == 0 do n = n + 1 end
-    return n
-end
-
-local function until_it_waits(job)
-    for _ = 1, 300 do
-        local kr, info = mach.thread_info(job.thread, mach.THREAD_BASIC_INFO)
-        must(kr, "thread_info")
-        if info.run_state == mach.TH_STATE_WAITING then return end
-        sleep(1)
-    end
-    error("the thread does not wait")
-end
 
 -- A thread that waits for `sem`, for a time if one is given, and answers with the code and the
 -- time it came back at.
@@ -66,7 +29,7 @@ local function waiter(sem, ms)
         local _, time = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 0})
         return {kr, time.tv_sec * 1000 + time.tv_nsec / 1000000}
     end, {sem = sem, time = ms and time_of(ms)})
-    until_it_waits(job)
+    wait_until_waiting(job.thread)
     return job
 end
 
@@ -124,7 +87,7 @@ test("The longest time does not overflow: the wait goes on until the signal.", f
     local job = spawn.thread(function()
         return {mach.semaphore_timedwait(args.sem, {tv_sec = 0xffffffff, tv_nsec = 999999999})}
     end, {sem = sem})
-    until_it_waits(job)
+    wait_until_waiting(job.thread)
     sleep(500)
     t.eq({job:wait(0)}, {nil, "timeout"}, "it still waits")
     must(mach.semaphore_signal(sem), "signal")
@@ -166,7 +129,7 @@ test("semaphore_destroy ends all waits with KERN_TERMINATED and leaves a dead na
         t.eq(mach.semaphore_destroy(self, sem), 0, "semaphore_destroy")
         for i, job in ipairs(jobs) do ends_with(t, job, mach.KERN_TERMINATED, "waiter " .. i) end
         t.eq({mach.mach_port_type(self, sem)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "the name")
-        forget(sem)
+        deallocate(sem)
     end
 end)
 
@@ -177,14 +140,14 @@ test("Calls on the dead name of a destroyed semaphore are MACH_SEND_INVALID_DEST
     t.eq(mach.semaphore_signal_all(sem), mach.MACH_SEND_INVALID_DEST, "signal_all")
     t.eq(mach.semaphore_wait(sem), mach.MACH_SEND_INVALID_DEST, "wait")
     t.eq(mach.semaphore_timedwait(sem, AT_ONCE), mach.MACH_SEND_INVALID_DEST, "timedwait")
-    forget(sem)
+    deallocate(sem)
 end)
 
 test("Destroying a semaphore twice is KERN_TERMINATED.", function(t)
     local sem = semaphore(FIFO, 1)
     t.eq(mach.semaphore_destroy(self, sem), 0, "the first time")
     t.eq(mach.semaphore_destroy(self, sem), mach.KERN_TERMINATED, "the second time")
-    forget(sem)
+    deallocate(sem)
 end)
 
 test("thread_abort ends a wait with KERN_ABORTED, which takes nothing.", function(t)
@@ -261,9 +224,9 @@ test("Semaphores belong to the task they were created in, and end with it.", fun
     for i = 1, 3 do
         ends_with(t, jobs[i], mach.KERN_TERMINATED, "waiter " .. i .. " in this task")
         t.eq({mach.mach_port_type(self, sems[i])}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "name " .. i)
-        forget(sems[i])
+        deallocate(sems[i])
     end
-    forget(task)
+    deallocate(task)
 end)
 
 test("Only a semaphore's own task port can destroy it: KERN_INVALID_RIGHT with another.",
@@ -275,7 +238,7 @@ function(t)
     t.eq(drain(sem), 1, "it is alive")
     destroy(sem)
     must(mach.task_terminate(task), "task_terminate")
-    forget(task)
+    deallocate(task)
 end)
 
 test("semaphore_create: a bad policy, value or task is KERN_INVALID_ARGUMENT.", function(t)

@@ -3,38 +3,17 @@
 -- Contracts: include/mach/sync.defs; manual: semaphore_create, semaphore_signal,
 -- semaphore_signal_all. How waits end otherwise: semaphore_waits.lua.
 
+local must, ports = require "must", require "ports"
+local semaphores, threads = require "semaphores", require "threads"
+local clock = require "clock"
+local semaphore, destroy, drain = semaphores.create, semaphores.destroy, semaphores.drain
+local wait_until_waiting = threads.wait_until_waiting
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
 local FIFO, PRIORITY, RANDOM = mach.SYNC_POLICY_FIFO, mach.SYNC_POLICY_FIXED_PRIORITY,
     mach.SYNC_POLICY_RANDOM
 local POLICIES = {{"FIFO", FIFO}, {"priority", PRIORITY}, {"random", RANDOM}}
-local AT_ONCE = {tv_sec = 0, tv_nsec = 0}
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function semaphore(policy, value)
-    local kr, sem = mach.semaphore_create(self, policy, value)
-    must(kr, "semaphore_create")
-    return sem
-end
-
--- Ends a semaphore and gives up the name, which the destruction makes a dead one.
-local function destroy(sem)
-    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-    must(mach.mach_port_deallocate(self, sem), "deallocate")
-end
-
--- How many can be taken without waiting, up to `most`. Takes them.
-local function drain(sem, most)
-    local n = 0
-    while n < (most or 100) and mach.semaphore_timedwait(sem, AT_ONCE) == 0 do n = n + 1 end
-    return n
-end
 
 -- A port that collects ids, and what has come to it so far.
 local function log_new()
@@ -54,19 +33,6 @@ local function read_log(log)
     end
 end
 
-local function drop_log(log) must(mach.mach_port_destroy(self, log), "destroy") end
-
--- Waits until the thread waits for something in the kernel.
-local function until_it_waits(job)
-    for _ = 1, 300 do
-        local kr, info = mach.thread_info(job.thread, mach.THREAD_BASIC_INFO)
-        must(kr, "thread_info")
-        if info.run_state == mach.TH_STATE_WAITING then return end
-        sleep(1)
-    end
-    error("the thread does not wait")
-end
-
 -- A thread that waits for `sem` and then logs its id; returns when it waits. `base`: its priority.
 local function waiter(sem, log, id, base)
     local job = spawn.thread(function()
@@ -78,7 +44,7 @@ local function waiter(sem, log, id, base)
         mach.send{remote = args.log, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = args.id}
         return kr
     end, {sem = sem, log = log, id = id, base = base})
-    until_it_waits(job)
+    wait_until_waiting(job.thread)
     return job
 end
 
@@ -122,7 +88,7 @@ test("A signal lets exactly one waiter go and is not counted besides.", function
         t.eq(drain(sem), 0, policy[1] .. ": value afterwards")
         all_end(t, jobs)
         destroy(sem)
-        drop_log(log)
+        ports.destroy(log)
     end
 end)
 
@@ -138,7 +104,7 @@ test("SYNC_POLICY_FIFO serves in the order of arrival, whatever the priorities."
     t.eq(order, {1, 2, 3, 4, 5})
     all_end(t, jobs)
     destroy(sem)
-    drop_log(log)
+    ports.destroy(log)
 end)
 
 test("A FIFO semaphore is strong: threads that signal and wait again take turns.", function(t)
@@ -155,14 +121,14 @@ test("A FIFO semaphore is strong: threads that signal and wait again take turns.
             end
             return 0
         end, {sem = sem, log = log, id = i})
-        until_it_waits(jobs[i])
+        wait_until_waiting(jobs[i].thread)
     end
     must(mach.semaphore_signal(sem), "signal")
     all_end(t, jobs)
     t.eq(read_log(log), {1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3})
     t.eq(drain(sem), 1, "value at the end")
     destroy(sem)
-    drop_log(log)
+    ports.destroy(log)
 end)
 
 test("SYNC_POLICY_FIXED_PRIORITY serves the most urgent waiter, equals in order of arrival.",
@@ -174,7 +140,7 @@ function(t)
     t.eq(order, {5, 2, 4, 1, 6, 3})
     all_end(t, jobs)
     destroy(sem)
-    drop_log(log)
+    ports.destroy(log)
 end)
 
 test("A waiter whose priority changes moves to its new place in a FIXED_PRIORITY semaphore.",
@@ -192,7 +158,7 @@ function(t)
     t.eq(order, {4, 2, 3, 1})
     all_end(t, jobs)
     destroy(sem)
-    drop_log(log)
+    ports.destroy(log)
 end)
 
 test("A waiter of a FIFO semaphore whose priority changes keeps its place.", function(t)
@@ -205,7 +171,7 @@ test("A waiter of a FIFO semaphore whose priority changes keeps its place.", fun
     t.eq(order, {1, 2, 3})
     all_end(t, jobs)
     destroy(sem)
-    drop_log(log)
+    ports.destroy(log)
 end)
 
 -- The order in which a weak semaphore with that seed serves `n` waiters.
@@ -216,7 +182,7 @@ local function random_order(t, seed, n)
     for i = 1, n do order[i] = signal_and_look(sem, log)[1] end
     all_end(t, jobs)
     destroy(sem)
-    drop_log(log)
+    ports.destroy(log)
     local sorted = table.move(order, 1, n, 1, {})
     table.sort(sorted)
     for i = 1, n do t.eq(sorted[i], i, "each waiter is served once, seed " .. seed) end
@@ -252,7 +218,7 @@ function(t)
             end
             return 0
         end, {sem = sem, log = log, id = i})
-        until_it_waits(jobs[i])
+        wait_until_waiting(jobs[i].thread)
     end
     for _ = 1, 100 do
         local served = signal_and_look(sem, log)
@@ -267,7 +233,7 @@ function(t)
     end
     destroy(sem)
     all_end(t, jobs)
-    drop_log(log)
+    ports.destroy(log)
 end)
 
 test("semaphore_signal_all lets all waiters go and leaves nothing to take.", function(t)
@@ -279,7 +245,7 @@ test("semaphore_signal_all lets all waiters go and leaves nothing to take.", fun
         t.eq(#read_log(log), 5, policy[1] .. ": waiters gone")
         t.eq(drain(sem), 0, policy[1] .. ": value afterwards")
         destroy(sem)
-        drop_log(log)
+        ports.destroy(log)
     end
 end)
 
@@ -299,7 +265,7 @@ test("semaphore_signal_all serves in the policy's order.", function(t)
     all_end(t, jobs)
     t.eq(read_log(log), {2, 1, 3})
     destroy(sem)
-    drop_log(log)
+    ports.destroy(log)
 end)
 
 test("The largest value is 2^31 - 1 and a signal does not make it negative.", function(t)

@@ -3,53 +3,21 @@
 -- receives from a port or a set, sends to a full port, takes a semaphore, sleeps. Contracts: mach.defs
 -- (thread_abort, thread_suspend, thread_terminate); manual: thread_abort, mach_msg.
 
+local must, ports = require "must", require "ports"
+local semaphores, threads = require "semaphores", require "threads"
+local clock = require "clock"
+local allocate, destroy, info = ports.allocate, ports.destroy, ports.info
+local semaphore = semaphores.create
+local sleep = clock.sleep
+
 local self = mach.mach_task_self()
 local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function destroy(...)
-    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
-    return found
-end
 
 local function post(port, id)
     must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = id, timeout = 0}, "send")
 end
 
-local function semaphore()
-    local kr, sem = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    must(kr, "semaphore_create")
-    return sem
-end
-
-local function destroy_semaphore(sem)
-    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-    must(mach.mach_port_deallocate(self, sem), "deallocate")
-end
-
-local function run_state(job)
-    local kr, found = mach.thread_info(job.thread, mach.THREAD_BASIC_INFO)
-    must(kr, "thread_info")
-    return found.run_state
-end
+local function run_state(job) return threads.basic_info(job.thread).run_state end
 
 -- Each kind of wait: `setup` makes what the thread needs, `code` runs in the thread and answers with
 -- the return code of its wait, `happen` is what it waits for, `left` gives a number that tells
@@ -130,7 +98,7 @@ local KINDS = {
             must(mach.semaphore_signal(e.sem), "signal")
             return 1
         end,
-        finish = function(e) destroy_semaphore(e.sem) end,
+        finish = function(e) semaphores.destroy(e.sem) end,
     },
     {
         name = "semaphore_timedwait",
@@ -145,7 +113,7 @@ local KINDS = {
             must(mach.semaphore_signal(e.sem), "signal")
             return 1
         end,
-        finish = function(e) destroy_semaphore(e.sem) end,
+        finish = function(e) semaphores.destroy(e.sem) end,
     },
     {
         name = "clock_sleep",
@@ -276,7 +244,7 @@ test("thread_abort of a thread that waits for nothing does not spoil its next wa
     must(mach.semaphore_signal(go), "signal")
     ends_with(t, job, mach.MACH_RCV_TIMED_OUT, "its receive")
     destroy(port)
-    destroy_semaphore(go)
+    semaphores.destroy(go)
 end)
 
 -- Runs `body` so that no other thread gets the processor before it gives it away.
@@ -334,7 +302,7 @@ function(t)
     answer(full)
     ends_with(t, job, {0, 0}, "its results")
     destroy(full, reply)
-    destroy_semaphore(sem)
+    semaphores.destroy(sem)
 end)
 
 test("thread_get_state of a thread that goes from one wait to the next does not wait for ever.",
@@ -354,7 +322,7 @@ function(t)
     answer(full)
     ends_with(t, job, {0, 0}, "its results")
     destroy(full, reply)
-    destroy_semaphore(sem)
+    semaphores.destroy(sem)
 end)
 
 test("thread_abort of a thread that has not started has no effect on it.", function(t)
