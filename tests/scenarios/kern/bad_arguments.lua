@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 120
 -- Every call of the kernel's interfaces with boundary values in each argument: the answer is one of
--- the codes that its .defs document, a call that fails changes nothing, and the kernel lives on. The
--- calls are done to a task made for it. A call of the module that is not in the table is a failure,
--- so that new ones are not forgotten. Contracts: include/mach/*.defs.
+-- the codes that its .defs document, a call that fails changes nothing, and the kernel lives on.
+-- The calls are done to a task made for it. A call of the module that is not in the table is a
+-- failure, so that new ones are not forgotten. Contracts: include/mach/*.defs.
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000
@@ -22,8 +22,8 @@ local function random(n)
 end
 
 -- ---- the world that the calls are done to ----
--- w.task, w.thread, w.semaphore: the objects; w.port, w.set, w.dead, w.once, w.receive: names of ours;
--- w.their: names in the task.
+-- w.task, w.thread, w.semaphore: the objects; w.port, w.set, w.dead, w.once, w.receive: names of
+-- ours; w.their: names in the task.
 
 local function allocate(task, right)
     local kr, name = mach.mach_port_allocate(task, right)
@@ -115,7 +115,8 @@ local NUMBERS = {0, 1, 2, 3, 7, 0x7fffffff, 0x80000000, 0xffffffff}
 local SIGNED = {0, 1, -1, 2, 3, 7, 8, 255, 256, 0x7fffffff, -0x80000000}
 
 local function kernel_ports(w) -- what any call may be sent to without an answer being owed by us
-    return {w.task, w.thread, host, w.semaphore, w.clock, mach.name_server_port, w.dead, w.set, 0, 1,
+    return {w.task, w.thread, host, w.semaphore, w.clock, mach.name_server_port, w.dead, w.set, 0,
+            1,
             0x80000000, 0xffffffff, 0x7777701, w.receive}
 end
 
@@ -125,7 +126,8 @@ local function port_arguments(w)
 end
 
 local function their_names(w)
-    return {0, 1, 0x80000000, 0xffffffff, 0xfffffffe, 0x7777701, 0x100, w.their.receive, w.their.set,
+    return {0, 1, 0x80000000, 0xffffffff, 0xfffffffe, 0x7777701, 0x100, w.their.receive,
+            w.their.set,
             w.their.dead, w.their.send, w.their.receive + 1, w.their.receive ~ 0x80}
 end
 
@@ -151,11 +153,13 @@ local KINDS = {
     flavor = function() return SIGNED end,
     words = function() return {{}, {1}, {64, 10}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}} end,
     time = function()
-        return {{tv_sec = 0, tv_nsec = 0}, {tv_sec = 0, tv_nsec = -1}, {tv_sec = 0, tv_nsec = 1000000000},
+        return {{tv_sec = 0, tv_nsec = 0}, {tv_sec = 0, tv_nsec = -1},
+                {tv_sec = 0, tv_nsec = 1000000000},
                 {tv_sec = 0, tv_nsec = 0x7fffffff}}
     end,
     name_text = function() return {"", "a", ("n"):rep(31), ("n"):rep(200)} end,
-    module_name = function() return {"", "nothing of that name", ("n"):rep(127), ("n"):rep(300)} end,
+    module_name = function() return {"", "nothing of that name", ("n"):rep(127),
+                                     ("n"):rep(300)} end,
 }
 
 -- ---- the calls ----
@@ -173,7 +177,9 @@ local MEMORY = {K.KERN_INVALID_ADDRESS, K.KERN_PROTECTION_FAILURE, K.KERN_NO_SPA
 local function all(...)
     local list = {}
     for _, part in ipairs{...} do
-        for _, code in ipairs(type(part) == "table" and part or {part}) do list[#list + 1] = code end
+        for _, code in ipairs(type(part) == "table" and part or {part}) do
+            list[#list + 1] = code
+        end
     end
     return list
 end
@@ -256,7 +262,8 @@ local CALLS = {
     semaphore_signal = call("semaphore", "", {K.KERN_FAILURE}),
     semaphore_signal_all = call("", ""),
     semaphore_wait = call("semaphore", ""),
-    semaphore_timedwait = call("semaphore", "time", {K.KERN_INVALID_VALUE, K.KERN_OPERATION_TIMED_OUT}),
+    semaphore_timedwait = call("semaphore", "time", {K.KERN_INVALID_VALUE,
+                                                     K.KERN_OPERATION_TIMED_OUT}),
     -- clock.defs
     host_get_clock_service = call("host", "int"),
     clock_get_time = call("clock", ""),
@@ -279,10 +286,12 @@ local CALLS = {
     bootstrap_get_module = call("host", "module_name"),
 }
 
--- Not calls on a port, or with a file of their own (clock.lua, thread_switch.lua, bad_messages.lua).
+-- Not calls on a port, or with a file of their own (clock.lua, thread_switch.lua,
+-- bad_messages.lua).
 local OTHERS = {}
 for name in ([[MACH_MSGH_BITS MACH_PORT_TYPE MACH_RCV_TRAILER_ELEMENTS MACH_RCV_TRAILER_TYPE
-    bootstrap_completed clock_sleep error_string mach_host_self mach_msg mach_reply_port mach_task_self
+    bootstrap_completed clock_sleep error_string mach_host_self mach_msg mach_reply_port
+    mach_task_self
     mach_thread_self receive rpc seed send swtch swtch_pri thread_switch]]):gmatch("%S+") do
     OTHERS[name] = true
 end
@@ -317,7 +326,9 @@ end
 local function moves_rights(entry, arguments)
     for i, kind in ipairs(entry.kinds) do
         local value = arguments[i + 1]
-        if kind == "disposition" and (value == 16 or value == 17 or value == 18) then return true end
+        if kind == "disposition" and (value == 16 or value == 17 or value == 18) then
+            return true
+        end
     end
     return false
 end
@@ -417,7 +428,8 @@ for _, name in ipairs(order) do
         clean_up(before)
         collectgarbage()
         local after = select(2, mach.minato_host_counts(host))
-        for _, what in ipairs{"tasks", "threads", "ports", "port_sets", "semaphores", "messages_queued"} do
+        for _, what in ipairs{"tasks", "threads", "ports", "port_sets", "semaphores",
+                              "messages_queued"} do
             t.eq(after[what], counts[what], what .. " afterwards")
         end
     end)

@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
 -- Malformed requests to every kind of kernel object, to bootstrap, the name server and the console:
--- each is answered with MIG_BAD_ID, MIG_BAD_ARGUMENTS or MIG_TYPE_ERROR, what it carried is released,
--- and whoever got it goes on. Contracts: mach_types.defs, docs/servers.md.
+-- each is answered with MIG_BAD_ID, MIG_BAD_ARGUMENTS or MIG_TYPE_ERROR, what it carried is
+-- released, and whoever got it goes on. Contracts: mach_types.defs, docs/servers.md.
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local COPY_SEND, MAKE_SEND = mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MAKE_SEND
 local NDR = "\0\0\0\0\1\0\0\0"
-local BAD_ID, BAD_ARGUMENTS, TYPE_ERROR = mach.MIG_BAD_ID, mach.MIG_BAD_ARGUMENTS, mach.MIG_TYPE_ERROR
+local BAD_ID, BAD_ARGUMENTS, TYPE_ERROR = mach.MIG_BAD_ID, mach.MIG_BAD_ARGUMENTS,
+    mach.MIG_TYPE_ERROR
 
 local function must(kr, what)
     if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
@@ -82,7 +83,9 @@ local function each_object(body)
     must(kr, "console_open")
     local session = opened.ports[1][1]
     body("task", task, function() return (mach.task_info(task, mach.TASK_BASIC_INFO)) == 0 end)
-    body("thread", thread, function() return (mach.thread_info(thread, mach.THREAD_BASIC_INFO)) == 0 end)
+    body("thread", thread, function()
+        return (mach.thread_info(thread, mach.THREAD_BASIC_INFO)) == 0
+    end)
     body("semaphore", sem, function()
         return mach.semaphore_timedwait(sem, {tv_sec = 0, tv_nsec = 0}) == 0
             and mach.semaphore_signal(sem) == 0
@@ -95,7 +98,9 @@ local function each_object(body)
         if kr == 0 then forget(again) end
         return kr == 0
     end)
-    body("name server", mach.name_server_port, function() return ask(mach.name_server_port, 1043) == 0 end)
+    body("name server", mach.name_server_port, function()
+        return ask(mach.name_server_port, 1043) == 0
+    end)
     body("console", console, function() return ask(console, 4500) == 0 end)
     body("console session", session, function() return ask(session, 4504) == 0 end)
     must(mach.task_terminate(task), "task_terminate")
@@ -105,7 +110,8 @@ end
 
 test("An id that no interface has is answered with MIG_BAD_ID.", function(t)
     each_object(function(what, port, lives)
-        for _, id in ipairs{0, 1, -1, 1000, 1999, 2000, 2005, 2101, 3199, 3217, 3999, 4205, 5000, 617005,
+        for _, id in ipairs{0, 1, -1, 1000, 1999, 2000, 2005, 2101, 3199, 3217, 3999, 4205, 5000,
+                            617005,
                             3125001, 0x7fffffff, -0x80000000} do
             t.eq(ask(port, id), BAD_ID, ("%s, id %d"):format(what, id))
         end
@@ -116,7 +122,8 @@ end)
 test("A notification sent to a kernel object or server changes nothing.", function(t)
     each_object(function(what, port, lives)
         for id = mach.MACH_NOTIFY_FIRST or 64, 72 do
-            mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR .. word(self), timeout = 100}
+            mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR .. word(self),
+                      timeout = 100}
             mach.send{remote = port, disp = COPY_SEND, id = id, timeout = 100}
         end
         t.ok(lives(), what .. " goes on")
@@ -142,7 +149,8 @@ test("A request that is too short or too long is answered with MIG_BAD_ARGUMENTS
         for _, size in ipairs{0, 4, 8, #good[2] - 4, #good[2] + 4, #good[2] + 40} do
             if size >= 0 and size ~= #good[2] then
                 local body = (good[2] .. ("\0"):rep(40)):sub(1, size)
-                t.eq(ask(port, good[1], {body = body}), BAD_ARGUMENTS, ("%s, %d bytes"):format(what, size))
+                t.eq(ask(port, good[1], {body = body}), BAD_ARGUMENTS,
+                     ("%s, %d bytes"):format(what, size))
             end
         end
         t.ok(lives(), what .. " goes on")
@@ -163,7 +171,8 @@ test("A simple request that comes complex is refused, and what it carries is rel
     each_object(function(what, port, lives)
         local good = GOOD[what]
         if not good then return end
-        for _, fields in ipairs{{ports = {{cargo, COPY_SEND}}}, {ports = {{cargo, MAKE_SEND}, {0, COPY_SEND}}},
+        for _, fields in ipairs{{ports = {{cargo, COPY_SEND}}},
+                                {ports = {{cargo, MAKE_SEND}, {0, COPY_SEND}}},
                                 {ool = {{data = ("x"):rep(10000)}}},
                                 {ool_ports = {{{cargo, cargo, 0}, COPY_SEND}}}} do
             fields.body = good[2]
@@ -183,8 +192,10 @@ test("A request that wants descriptors and gets none, or others, is refused.", f
     must(kr, "task_create")
     -- id; what the call wants; each with the rest of its body.
     local calls = {
-        {"task_set_special_port", 2059, NDR .. word(4)}, {"vm_write", 2027, NDR .. word(0x1000) .. word(4)},
-        {"mach_ports_register", 2033, NDR .. word(1)}, {"task_create", 2001, NDR .. word(1) .. word(0)},
+        {"task_set_special_port", 2059, NDR .. word(4)},
+        {"vm_write", 2027, NDR .. word(0x1000) .. word(4)},
+        {"mach_ports_register", 2033, NDR .. word(1)}, {"task_create", 2001,
+                                                        NDR .. word(1) .. word(0)},
         {"semaphore_destroy", 617001, ""}, {"mach_port_insert_right", 3215, NDR .. word(0x5500)},
     }
     for _, call in ipairs(calls) do
@@ -192,18 +203,21 @@ test("A request that wants descriptors and gets none, or others, is refused.", f
             ["no descriptor"] = {}, ["a body alone"] = {ports = {}},
             ["two ports"] = {ports = {{cargo, COPY_SEND}, {cargo, COPY_SEND}}},
             ["memory and a port"] = {ports = {{cargo, COPY_SEND}}, ool = {{data = "data"}}},
-            ["three arrays"] = {ool_ports = {{{cargo}, COPY_SEND}, {{cargo}, COPY_SEND}, {{}, COPY_SEND}}},
+            ["three arrays"] = {ool_ports = {{{cargo}, COPY_SEND}, {{cargo}, COPY_SEND},
+                                             {{}, COPY_SEND}}},
         } do
             fields.body = call[3]
             local code = ask(task, call[2], fields)
             t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
                  ("%s with %s answers %s"):format(call[1], how, code))
         end
-        for how, fields in pairs{memory = {ool = {{data = "data"}}}, port = {ports = {{cargo, COPY_SEND}}},
+        for how, fields in pairs{memory = {ool = {{data = "data"}}},
+                                 port = {ports = {{cargo, COPY_SEND}}},
                                  array = {ool_ports = {{{cargo}, COPY_SEND}}}} do
             fields.body = call[3]
             local code = ask(task, call[2], fields)
-            local wanted = ({task_set_special_port = "port", vm_write = "memory", semaphore_destroy = "port",
+            local wanted = ({task_set_special_port = "port", vm_write = "memory",
+                             semaphore_destroy = "port",
                              mach_port_insert_right = "port"})[call[1]] or "array"
             if how ~= wanted then
                 t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
@@ -224,10 +238,12 @@ test("Counts in a request that do not agree with it are refused.", function(t)
     local kr, thread = mach.thread_create(task)
     must(kr, "thread_create")
     for _, count in ipairs{0, 2, 5, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff} do
-        local code = ask(task, 2033, {ool_ports = {{{cargo}, COPY_SEND}}, body = NDR .. word(count)})
+        local code = ask(task, 2033, {ool_ports = {{{cargo}, COPY_SEND}},
+                                      body = NDR .. word(count)})
         t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
              ("mach_ports_register of 1, told %d, answers %s"):format(count, code))
-        local code = ask(task, 2027, {ool = {{data = "x"}}, body = NDR .. word(0x200000) .. word(count)})
+        local code = ask(task, 2027, {ool = {{data = "x"}},
+                                      body = NDR .. word(0x200000) .. word(count)})
         t.ok(code == BAD_ARGUMENTS or code == TYPE_ERROR,
              ("vm_write of 1, told %d, answers %s"):format(count, code))
         t.eq(ask(thread, 2018, {body = NDR .. word(1) .. word(count + 20) .. ("\0"):rep(68)}),
@@ -246,7 +262,8 @@ function(t)
     local cargo = new_port()
     each_object(function(what, port, lives)
         for _, id in ipairs{0, 2098, 2027, 617002, 1040, 4501, 999999} do
-            local kr = mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR, timeout = 500,
+            local kr = mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR,
+                                 timeout = 500,
                                  ports = {{cargo, COPY_SEND}}}
             t.eq(kr, 0, ("%s, id %d"):format(what, id))
         end
@@ -274,7 +291,8 @@ test("Requests for another kind of object are answered, none is served.", functi
             local related = what:find("host") and other:find("host")
             if other ~= what and not related then
                 local code = ask(port, good[1], {body = good[2]})
-                local same_server = KERNEL[what] and KERNEL[other] or what:find("console") and other:find("console")
+                local same_server = KERNEL[what] and KERNEL[other] or what:find("console")
+                    and other:find("console")
                 local want = same_server and mach.KERN_INVALID_ARGUMENT or BAD_ID
                 t.eq(code, want, ("%s asked what is for a %s"):format(what, other))
             end
@@ -298,14 +316,19 @@ function(t)
         local before = host_counts()
         for _ = 1, 60 do
             local words = {}
-            for i = 1, random(12) do words[i] = word(random(3) == 0 and random(1 << 31) or random(20)) end
+            for i = 1, random(12) do
+                words[i] = word(random(3) == 0 and random(1 << 31) or random(20))
+            end
             local fields = {body = (random(2) == 0 and NDR or "") .. table.concat(words)}
             if random(3) == 0 then fields.ports = {{cargo, COPY_SEND}} end
             if random(5) == 0 then fields.ool = {{data = ("r"):rep(random(5000))}} end
             -- Not what ends, stops or changes things for good.
-            local ids = {2004, 2011, 2017, 2021, 2023, 2024, 2026, 2027, 2028, 2098, 2100, 2057, 2063,
-                         2619, 2638, 2691, 2693, 3200, 3201, 3203, 3206, 3212, 3219, 617000, 617002, 617014,
-                         3125000, 3125002, 3125003, 4200, 4201, 4203, 1040, 1041, 1043, 4503, 4504, 4506,
+            local ids = {2004, 2011, 2017, 2021, 2023, 2024, 2026, 2027, 2028, 2098, 2100, 2057,
+                         2063,
+                         2619, 2638, 2691, 2693, 3200, 3201, 3203, 3206, 3212, 3219, 617000, 617002,
+                         617014,
+                         3125000, 3125002, 3125003, 4200, 4201, 4203, 1040, 1041, 1043, 4503, 4504,
+                         4506,
                          4701, 1000002, 1000006, random(1 << 31)}
             local code = ask(port, ids[random(#ids) + 1], fields)
             t.ok(math.type(code) == "integer", ("%s: %s"):format(what, code))
@@ -313,7 +336,8 @@ function(t)
         t.ok(lives(), what .. " goes on")
         local after = host_counts()
         t.eq({after.tasks, after.threads, after.messages_queued},
-             {before.tasks, before.threads, before.messages_queued}, what .. ": tasks, threads, messages")
+             {before.tasks, before.threads, before.messages_queued},
+             what .. ": tasks, threads, messages")
     end)
     destroy(cargo)
     t.leaks_ok("random requests may make ports and semaphores")

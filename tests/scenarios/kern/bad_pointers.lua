@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
--- Traps with pointers to nowhere, into the kernel, to read-only memory, across the end of the address
--- space; trap numbers that do not exist; a stack that is not there. The traps are executed by threads
--- of machine code in a task of their own, which must outlive them: a bad pointer is a return code,
--- never a fault. Contracts: mach_traps.h; entry: kernel/x86/entry.asm.
+-- Traps with pointers to nowhere, into the kernel, to read-only memory, across the end of the
+-- address space; trap numbers that do not exist; a stack that is not there. The traps are executed
+-- by threads of machine code in a task of their own, which must outlive them: a bad pointer is a
+-- return code, never a fault. Contracts: mach_traps.h; entry: kernel/x86/entry.asm.
 
 local self = mach.mach_task_self()
 local PAGE, CODE, DATA, STACK, READ_ONLY = 4096, 0x100000, 0x200000, 0x300000, 0x400000
 local PUSHED = STACK + PAGE - 64 -- where the arguments of a trap lie
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
-local BAD = {{"null", 0}, {"page 0", 8}, {"nothing mapped", 0x500000}, {"end of the user's", 0xbffffffe},
+local BAD = {{"null", 0}, {"page 0", 8}, {"nothing mapped", 0x500000}, {"end of the user's",
+                                                                        0xbffffffe},
              {"the kernel", 0xc0000000}, {"kernel text", 0xc0100000}, {"the last word", 0xfffffffc},
              {"the last byte", 0xffffffff}, {"read-only", READ_ONLY}}
 
@@ -28,7 +29,8 @@ local function new_task()
         must((mach.vm_allocate(task, at, PAGE, false)), "vm_allocate")
     end
     must(mach.vm_protect(task, READ_ONLY, PAGE, false, mach.VM_PROT_READ), "vm_protect")
-    must(mach.mach_port_insert_right(task, 0x77700, task, mach.MACH_MSG_TYPE_COPY_SEND), "insert_right")
+    must(mach.mach_port_insert_right(task, 0x77700, task, mach.MACH_MSG_TYPE_COPY_SEND),
+         "insert_right")
     return task
 end
 local THEIR_TASK = 0x77700
@@ -39,7 +41,8 @@ local function end_task(task)
 end
 
 -- Executes a trap with these arguments in a new thread of the task, by sysenter or by int 0x81;
--- returns what is in eax then, or nil if the task has not survived. `stack`: the user stack pointer.
+-- returns what is in eax then, or nil if the task has not survived. `stack`: the user stack
+-- pointer.
 local function trap(task, number, arguments, entry, stack)
     local words = {word(0)} -- the return address that the arguments lie above
     for i, argument in ipairs(arguments) do words[i + 1] = word(argument) end
@@ -49,7 +52,8 @@ local function trap(task, number, arguments, entry, stack)
     if entry == "int" then
         code = code .. "\xcd\x81"
     else
-        code = code .. "\x89\xe1\xba" .. word(CODE + 14) .. "\x0f\x34"        -- mov ecx, esp; edx; sysenter
+        -- mov ecx, esp; edx; sysenter
+        code = code .. "\x89\xe1\xba" .. word(CODE + 14) .. "\x0f\x34"
         assert(#code == 14)
     end
     code = code .. "\xa3" .. word(DATA) .. "\xc7\x05" .. word(DATA + 4) .. word(1) .. "\xeb\xfe"
@@ -96,8 +100,10 @@ function(t)
             -- A message that waits is destroyed when it cannot be given.
             local kr, right = mach.mach_port_extract_right(task, port, mach.MACH_MSG_TYPE_MAKE_SEND)
             must(kr, "extract_right")
-            must(mach.send{remote = right, disp = mach.MACH_MSG_TYPE_MOVE_SEND, timeout = 0}, "send")
-            t.eq(trap(task, 25, {bad[2], mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT, 0, 64, port, 0, 0}, entry),
+            must(mach.send{remote = right, disp = mach.MACH_MSG_TYPE_MOVE_SEND, timeout = 0},
+                 "send")
+            t.eq(trap(task, 25, {bad[2], mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT, 0, 64, port, 0,
+                                 0}, entry),
                  mach.MACH_RCV_INVALID_DATA, "receive: " .. what)
             local _, info = mach.minato_port_info(task, port)
             t.eq(info.queue_length, 0, "queue: " .. what)
@@ -105,7 +111,8 @@ function(t)
     end)
 end)
 
-test("A message whose memory, or array of ports, is nowhere is MACH_SEND_INVALID_MEMORY.", function(t)
+test("A message whose memory, or array of ports, is nowhere is MACH_SEND_INVALID_MEMORY.",
+function(t)
     local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     must(kr, "allocate")
     must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
@@ -115,10 +122,12 @@ test("A message whose memory, or array of ports, is nowhere is MACH_SEND_INVALID
                             ool = {{addr = bad[2], size = 100}}}), mach.MACH_SEND_INVALID_MEMORY,
                  "memory: " .. bad[1])
             local message = string.pack("<I4I4I4I4I4I4I4I4I4BBBB",
-                                        mach.MACH_MSGH_BITS_COMPLEX | mach.MACH_MSG_TYPE_COPY_SEND, 40, port,
+                                        mach.MACH_MSGH_BITS_COMPLEX | mach.MACH_MSG_TYPE_COPY_SEND,
+                                        40, port,
                                         0, 0, 0, 1, bad[2], 3, 0, 1, mach.MACH_MSG_TYPE_COPY_SEND,
                                         mach.MACH_MSG_OOL_PORTS_DESCRIPTOR)
-            t.eq((mach.mach_msg(message, mach.MACH_SEND_MSG | mach.MACH_SEND_TIMEOUT, #message, 0, 0, 0, 0)),
+            t.eq((mach.mach_msg(message, mach.MACH_SEND_MSG | mach.MACH_SEND_TIMEOUT, #message, 0,
+                                0, 0, 0)),
                  mach.MACH_SEND_INVALID_MEMORY, "array: " .. bad[1])
         end
     end
@@ -133,8 +142,10 @@ test("vm_allocate and vm_map with a bad place for the address are KERN_INVALID_A
         local _, before = mach.minato_task_counts(task)
         for _, bad in ipairs(BAD) do
             local what = entry .. ", " .. bad[1]
-            t.eq(trap(task, 65, {THEIR_TASK, bad[2], PAGE, 1}, entry), INVALID_ADDRESS, "vm_allocate " .. what)
-            t.eq(trap(task, 64, {THEIR_TASK, bad[2], PAGE, 0, 1, 0, 0, 0, 3, 7, 1}, entry), INVALID_ADDRESS,
+            t.eq(trap(task, 65, {THEIR_TASK, bad[2], PAGE, 1}, entry), INVALID_ADDRESS,
+                 "vm_allocate " .. what)
+            t.eq(trap(task, 64, {THEIR_TASK, bad[2], PAGE, 0, 1, 0, 0, 0, 3, 7, 1}, entry),
+                 INVALID_ADDRESS,
                  "vm_map " .. what)
         end
         local _, after = mach.minato_task_counts(task)
@@ -159,19 +170,23 @@ function(t)
     end)
 end)
 
-test("clock_sleep with a bad place for the wake-up time is KERN_INVALID_ADDRESS at once.", function(t)
+test("clock_sleep with a bad place for the wake-up time is KERN_INVALID_ADDRESS at once.",
+function(t)
     each_entry(function(entry, task)
         for _, bad in ipairs(BAD) do
             if bad[2] ~= 0 then -- null: the time is not wanted
-                t.eq(trap(task, 62, {0, 1, 1000, 0, bad[2]}, entry), INVALID_ADDRESS, entry .. ", " .. bad[1])
+                t.eq(trap(task, 62, {0, 1, 1000, 0, bad[2]}, entry), INVALID_ADDRESS,
+                     entry .. ", " .. bad[1])
             end
         end
     end)
 end)
 
-test("A trap number that does not exist is KERN_INVALID_ARGUMENT, and the task goes on.", function(t)
+test("A trap number that does not exist is KERN_INVALID_ARGUMENT, and the task goes on.",
+function(t)
     each_entry(function(entry, task)
-        for _, number in ipairs{0, 1, 24, 30, 35, 37, 63, 67, 75, 76, 100, 1000, 0x7fffffff, 0x80000000,
+        for _, number in ipairs{0, 1, 24, 30, 35, 37, 63, 67, 75, 76, 100, 1000, 0x7fffffff,
+                                0x80000000,
                                 0xffffffff, 0xffffffe3} do
             t.eq(trap(task, number, {0, 0, 0, 0, 0, 0, 0}, entry), mach.KERN_INVALID_ARGUMENT,
                  ("%s, number 0x%x"):format(entry, number))
@@ -182,7 +197,8 @@ end)
 test("A stack pointer to nowhere: arguments cannot be fetched, which is KERN_INVALID_ADDRESS.",
 function(t)
     each_entry(function(entry, task)
-        for _, stack in ipairs{0, 4, 0x500000, 0xbfffffe0, 0xbffffffc, 0xc0000000, 0xc0100000, 0xfffffff0,
+        for _, stack in ipairs{0, 4, 0x500000, 0xbfffffe0, 0xbffffffc, 0xc0000000, 0xc0100000,
+                               0xfffffff0,
                                0xffffffff} do
             for _, number in ipairs{25, 64, 65, 72, 38} do
                 t.eq(trap(task, number, {}, entry, stack), INVALID_ADDRESS,
@@ -196,7 +212,8 @@ function(t)
     end)
 end)
 
-test("Traps whose first name is no local object of the kind are MACH_SEND_INVALID_DEST.", function(t)
+test("Traps whose first name is no local object of the kind are MACH_SEND_INVALID_DEST.",
+function(t)
     each_entry(function(entry, task)
         local kr, port = mach.mach_port_allocate(task, mach.MACH_PORT_RIGHT_RECEIVE)
         must(kr, "allocate")
@@ -205,7 +222,8 @@ test("Traps whose first name is no local object of the kind are MACH_SEND_INVALI
         for _, name in ipairs{0, 1, 0xffffffff, 0x80000000, 0x123400, port, dead} do
             for number, arguments in pairs{
                 [33] = {name}, [34] = {name}, [36] = {name}, [38] = {name, 0, 0},
-                [65] = {name, DATA + 8, PAGE, 1}, [66] = {name, CODE, PAGE}, [72] = {name, 1, DATA + 8},
+                [65] = {name, DATA + 8, PAGE, 1}, [66] = {name, CODE, PAGE},
+                [72] = {name, 1, DATA + 8},
                 [73] = {name, THEIR_TASK}, [74] = {name, 0x5500, THEIR_TASK, 19},
                 [64] = {name, DATA + 8, PAGE, 0, 1, 0, 0, 0, 3, 7, 1},
             } do
@@ -215,7 +233,8 @@ test("Traps whose first name is no local object of the kind are MACH_SEND_INVALI
         end
         -- A task is no semaphore, a task's port names no thread.
         for _, number in ipairs{33, 34, 36} do
-            t.eq(trap(task, number, {THEIR_TASK}, entry), mach.MACH_SEND_INVALID_DEST, "trap " .. number)
+            t.eq(trap(task, number, {THEIR_TASK}, entry), mach.MACH_SEND_INVALID_DEST,
+                 "trap " .. number)
         end
     end)
 end)
@@ -225,7 +244,8 @@ test("The same traps with good pointers do what they are for.", function(t)
         t.eq(trap(task, 65, {THEIR_TASK, DATA + 8, PAGE, 1}, entry), 0, "vm_allocate")
         t.eq(trap(task, 72, {THEIR_TASK, 1, DATA + 8}, entry), 0, "mach_port_allocate")
         local _, bytes = mach.vm_read(task, DATA + 8, 4)
-        t.eq({mach.mach_port_type(task, (string.unpack("<I4", bytes)))}, {0, mach.MACH_PORT_TYPE_RECEIVE},
+        t.eq({mach.mach_port_type(task, (string.unpack("<I4", bytes)))},
+             {0, mach.MACH_PORT_TYPE_RECEIVE},
              "the right")
         t.eq(trap(task, 62, {0, 1, 0, 1000, DATA + 8}, entry), 0, "clock_sleep")
         t.eq(trap(task, 25, {0, 0, 0, 0, 0, 0, 0}, entry), 0, "mach_msg that does nothing")

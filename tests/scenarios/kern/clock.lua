@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
--- Clocks: the two that exist, their times and attributes, clock_sleep. Time is virtual here, so sleeps
--- are as exact as the time that the calls themselves take. Contracts: clock.defs, mach_traps.h
--- (clock_sleep), include/mach/clock_types.h, docs/differences.md.
+-- Clocks: the two that exist, their times and attributes, clock_sleep. Time is virtual here, so
+-- sleeps are as exact as the time that the calls themselves take. Contracts: clock.defs,
+-- mach_traps.h (clock_sleep), include/mach/clock_types.h, docs/differences.md.
 
 local must = require "must"
 
@@ -163,7 +163,8 @@ function(t)
     local job = spawn.thread(function()
         local _, before = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 0})
         local kr, wake = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 60, tv_nsec = 0})
-        return {kr, (wake.tv_sec - before.tv_sec) * 1000 + (wake.tv_nsec - before.tv_nsec) / 1000000}
+        return {kr, (wake.tv_sec - before.tv_sec) * 1000
+                    + (wake.tv_nsec - before.tv_nsec) / 1000000}
     end)
     mach.clock_sleep(0, RELATIVE, time_of(200))
     must(mach.thread_abort(job.thread), "abort")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Faults that nobody handles: the task ends, the kernel says why on the console (lines "Minato: task …
--- ended by …" below are expected), whoever waits for the task is notified, everybody else goes on. The
--- faulting threads are a few bytes of machine code. Codes: include/mach/exception.h.
+-- Faults that nobody handles: the task ends, the kernel says why on the console (lines "Minato:
+-- task … ended by …" below are expected), whoever waits for the task is notified, everybody else
+-- goes on. The faulting threads are a few bytes of machine code. Codes: include/mach/exception.h.
 
 local self = mach.mach_task_self()
 local PAGE, CODE, DATA = 4096, 0x100000, 0x200000
@@ -27,7 +27,9 @@ local function victim(name, code, registers)
     kr, v.task = mach.task_create(self, {}, false)
     must(kr, "task_create")
     must(mach.minato_task_set_name(v.task, name), "set_name")
-    for _, at in ipairs{CODE, DATA} do must((mach.vm_allocate(v.task, at, PAGE, false)), "vm_allocate") end
+    for _, at in ipairs{CODE, DATA} do
+        must((mach.vm_allocate(v.task, at, PAGE, false)), "vm_allocate")
+    end
     must(mach.vm_write(v.task, CODE, code .. "\xeb\xfe"), "vm_write")
     kr, v.thread = mach.thread_create(v.task)
     must(kr, "thread_create")
@@ -60,10 +62,12 @@ local function dies(rule, name, code, registers)
         local _, before = mach.minato_host_counts(mach.mach_host_self())
         local v = victim(name, code, registers)
         t.ok(ends(v), "the task has ended")
-        t.eq({mach.mach_port_type(self, v.thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "its thread")
+        t.eq({mach.mach_port_type(self, v.thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
+             "its thread")
         bury(v)
         local _, after = mach.minato_host_counts(mach.mach_host_self())
-        t.eq({after.tasks, after.threads, after.ports}, {before.tasks, before.threads, before.ports},
+        t.eq({after.tasks, after.threads, after.ports}, {before.tasks, before.threads,
+                                                         before.ports},
              "tasks, threads, ports")
     end)
 end
@@ -132,7 +136,8 @@ lives("popf cannot set privileged flags, it just does not.", "popf",
 
 test("A breakpoint register stops the thread where it says, and ends the task.", function(t)
     local v = victim("watched", "\x90\x90\x90")
-    must(mach.thread_set_state(v.thread, mach.i386_DEBUG_STATE, {dr = {CODE + 2, 0, 0, 0, 0, 0, 0, 1}}),
+    must(mach.thread_set_state(v.thread, mach.i386_DEBUG_STATE,
+                               {dr = {CODE + 2, 0, 0, 0, 0, 0, 0, 1}}),
          "set debug state")
     t.ok(ends(v), "it has ended")
     bury(v)
@@ -155,7 +160,8 @@ test("A task that ends by a fault ends with all its threads, whatever they do.",
     sleep(5)
     t.ok(ends(v), "the task has ended")
     for i, thread in ipairs(others) do
-        t.eq({mach.mach_port_type(self, thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "thread " .. i)
+        t.eq({mach.mach_port_type(self, thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
+             "thread " .. i)
         forget(thread)
     end
     bury(v)

@@ -91,7 +91,8 @@ test("minato_host_counts moves by what is made and ended.", function(t)
     must(mach.mach_port_destroy(self, set), "destroy")
     deallocate(task, thread, sem)
     local c = counts()
-    for _, what in ipairs{"tasks", "threads", "semaphores", "port_sets", "messages_queued", "ports"} do
+    for _, what in ipairs{"tasks", "threads", "semaphores", "port_sets", "messages_queued",
+                          "ports"} do
         t.eq(c[what], a[what], what .. " afterwards")
     end
 end)
@@ -174,7 +175,8 @@ function(t)
     must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
     for what, name in pairs{task = self, host = host, ["privileged host"] = priv,
                             thread = mach.mach_thread_self()} do
-        t.eq((mach.device_io_subset(name, 0x3f8, 8, 0)), mach.KERN_INVALID_ARGUMENT, "subset " .. what)
+        t.eq((mach.device_io_subset(name, 0x3f8, 8, 0)), mach.KERN_INVALID_ARGUMENT,
+             "subset " .. what)
         t.eq(mach.device_io_port_grant(name, self, 0x3f8, 8), mach.KERN_INVALID_ARGUMENT,
              "grant " .. what)
         t.eq(mach.device_interrupt_attach(name, 4, port, mach.MACH_MSG_TYPE_COPY_SEND),

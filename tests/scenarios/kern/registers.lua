@@ -129,7 +129,8 @@ test("A new thread's registers are zero, whatever a thread before it had in them
         local kr, float = mach.thread_get_state(fresh, FLOAT)
         must(kr, "thread_get_state")
         for i = 1, 8 do
-            t.eq({float.st[i], float.xmm[i]}, {("\0"):rep(16), ("\0"):rep(16)}, "st and xmm " .. i - 1)
+            t.eq({float.st[i], float.xmm[i]}, {("\0"):rep(16), ("\0"):rep(16)},
+                 "st and xmm " .. i - 1)
         end
         t.eq({float.fcw, float.fsw, float.ftw, float.mxcsr}, {0x37f, 0, 0, 0x1f80}, "control words")
         local kr, tls = mach.thread_get_state(fresh, TLS)
@@ -142,7 +143,9 @@ end)
 test("Selectors that are not the user's are replaced by safe ones.", function(t)
     local page = page_with(function(page)
         local code = ""
-        for seg = ES, GS do code = code .. from_segment(seg) .. store(EAX, page + DATA + 4 * seg) end
+        for seg = ES, GS do
+            code = code .. from_segment(seg) .. store(EAX, page + DATA + 4 * seg)
+        end
         return code .. STAY
     end)
     -- Kernel code and data, the task state, null, an LDT entry, beyond the GDT, an empty TLS entry.
@@ -309,7 +312,9 @@ test("THREAD_STATE_FLAVOR_LIST lists the flavors that can be read.", function(t)
     t.eq(kr, 0)
     table.sort(list)
     t.eq(list, {GENERAL, FLOAT, DEBUG, TLS})
-    for _, flavor in ipairs(list) do t.eq((mach.thread_get_state(thread, flavor)), 0, "get " .. flavor) end
+    for _, flavor in ipairs(list) do
+        t.eq((mach.thread_get_state(thread, flavor)), 0, "get " .. flavor)
+    end
     finish(thread)
 end)
 
@@ -334,7 +339,8 @@ test("Each thread keeps its own FPU and SSE registers while others run.", functi
         sleep(40)
         for i, one in ipairs(threads) do
             local bytes = data_of(one[2], 52)
-            t.eq((string.unpack("<d", bytes, 17)), 1.5 * i, ("st0 of %d, round %d"):format(i, round))
+            t.eq((string.unpack("<d", bytes, 17)), 1.5 * i, ("st0 of %d, round %d"):format(i,
+                                                                                           round))
             t.eq(bytes:sub(33, 48), values[i], ("xmm7 of %d, round %d"):format(i, round))
             t.ok(string.unpack("<I4", bytes, 49) > 0, "it ran")
         end
@@ -388,7 +394,8 @@ test("Each thread has its own segments in the three TLS descriptors.", function(
     for i = 1, 3 do
         -- for ever: mov eax, gs:[0]; store; count
         local page = page_with(function(page)
-            local body = "\x65\xa1\0\0\0\0" .. store(EAX, page + DATA + 4) .. increment(page + DATA + 8)
+            local body = "\x65\xa1\0\0\0\0" .. store(EAX,
+                                                     page + DATA + 4) .. increment(page + DATA + 8)
             return body .. loop_back(body)
         end, word(0x1000 + i))
         local kr, thread = mach.thread_create(self)
@@ -425,14 +432,17 @@ function(t)
     for what, high in pairs{
         ["privilege 0"] = good.high_word & ~0x6000, ["privilege 1"] = good.high_word & ~0x4000,
         ["privilege 2"] = good.high_word & ~0x2000, ["code"] = good.high_word | 0x800,
-        ["conforming code"] = good.high_word | 0xc00, ["a system segment"] = good.high_word & ~0x1000,
-        ["a call gate"] = 0xec00, ["a task gate"] = 0xe500, ["not present"] = good.high_word & ~0x8000,
+        ["conforming code"] = good.high_word | 0xc00,
+        ["a system segment"] = good.high_word & ~0x1000,
+        ["a call gate"] = 0xec00, ["a task gate"] = 0xe500,
+        ["not present"] = good.high_word & ~0x8000,
         ["64-bit"] = good.high_word | 0x200000,
     } do
         for place = 1, 3 do
             local desc = {EMPTY, EMPTY, EMPTY}
             desc[place] = {low_word = good.low_word, high_word = high & 0xffffffff}
-            t.eq(mach.thread_set_state(thread, TLS, {desc = desc}), BAD, what .. " in place " .. place)
+            t.eq(mach.thread_set_state(thread, TLS, {desc = desc}), BAD,
+                 what .. " in place " .. place)
         end
     end
     t.eq({mach.thread_get_state(thread, TLS)}, {0, before}, "descriptors afterwards")

@@ -101,12 +101,14 @@ function(t)
     start(c)
     sleep(300)
     local job = spawn.thread(function()
-        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_TIMESHARE, {base_priority = 64}, false)
+        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_TIMESHARE, {base_priority = 64},
+                           false)
         local late = 0
         mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 500000000})
         for _ = 1, 10 do
             local _, before = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 0})
-            local _, after = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 10000000})
+            local _, after = mach.clock_sleep(0, mach.TIME_RELATIVE,
+                                              {tv_sec = 0, tv_nsec = 10000000})
             local took = (after.tv_sec - before.tv_sec) * 1000
                 + (after.tv_nsec - before.tv_nsec) / 1000000 - 10
             if took > late then late = took end
@@ -158,7 +160,8 @@ test("A FIFO thread keeps the processor from others of its priority.", function(
 end)
 
 test("A fixed-priority thread does not sink however long it computes.", function(t)
-    for policy, flavor in pairs{[RR] = mach.THREAD_SCHED_RR_INFO, [FIFO] = mach.THREAD_SCHED_FIFO_INFO} do
+    for policy, flavor in pairs{[RR] = mach.THREAD_SCHED_RR_INFO,
+                                [FIFO] = mach.THREAD_SCHED_FIFO_INFO} do
         local fixed, aging = counter(policy, 70), counter(TIMESHARE, 71)
         start(fixed)
         sleep(400)
@@ -207,7 +210,8 @@ function(t)
              mach.KERN_POLICY_LIMIT, "policy " .. policy)
     end
     t.eq(sched(c.thread, mach.THREAD_SCHED_TIMESHARE_INFO).base_priority, 70, "base")
-    t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = 70}, false), 0, "the limit itself")
+    t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = 70}, false), 0,
+         "the limit itself")
     t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = 71}, false), 0, "less urgent")
     t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = 70}, false), 0, "and back")
     stop(c)
@@ -237,7 +241,8 @@ function(t)
              mach.KERN_INVALID_ARGUMENT, "quantum " .. quantum)
     end
     for _, base in ipairs{0, 127} do
-        t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = base}, false), 0, "base " .. base)
+        t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = base}, false), 0,
+             "base " .. base)
     end
     for _, quantum in ipairs{1, 1000} do
         t.eq(mach.thread_policy(c.thread, RR, {base_priority = 64, quantum = quantum}, false), 0,
@@ -264,7 +269,8 @@ end
 
 test("task_policy counts for threads made from now on, with change_threads for all.", function(t)
     local task, old = task_with_thread()
-    t.eq(mach.task_policy(task, RR, {base_priority = 90, quantum = 7}, false, false), 0, "task_policy")
+    t.eq(mach.task_policy(task, RR, {base_priority = 90, quantum = 7}, false, false), 0,
+         "task_policy")
     local kr, new = mach.thread_create(task)
     must(kr, "thread_create")
     local info = sched(new, mach.THREAD_SCHED_RR_INFO)
@@ -326,5 +332,6 @@ function(t)
     t.ok(used(c) > 5, ("and ran %.2f ms"):format(used(c)))
     stopper:wait(900)
     stop(c)
-    must(mach.thread_policy(mach.mach_thread_self(), TIMESHARE, {base_priority = 30}, false), "policy")
+    must(mach.thread_policy(mach.mach_thread_self(), TIMESHARE, {base_priority = 30}, false),
+         "policy")
 end)

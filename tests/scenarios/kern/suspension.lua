@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Suspend counts of threads and tasks: nesting, both at once, threads that run, threads that have not
--- started. Threads here are a few bytes of machine code, so that it is known what they do. Contracts:
--- mach.defs (thread_suspend, thread_resume, task_suspend, task_resume).
+-- Suspend counts of threads and tasks: nesting, both at once, threads that run, threads that have
+-- not started. Threads here are a few bytes of machine code, so that it is known what they do.
+-- Contracts: mach.defs (thread_suspend, thread_resume, task_suspend, task_resume).
 
 local must, ports = require "must", require "ports"
 local tasks, threads = require "tasks", require "threads"

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
--- The classic exercises with semaphores: mutual exclusion, bounded buffer, readers and writers, dining
--- philosophers, sleeping barber, rendezvous, barrier, ordered turns. Their threads share a page of
--- memory, which they read and write through vm_read and vm_write, with a pause in the middle of each
--- step, so that a lock that does not lock is found out. With messages: synchronisation_messages.lua.
+-- The classic exercises with semaphores: mutual exclusion, bounded buffer, readers and writers,
+-- dining philosophers, sleeping barber, rendezvous, barrier, ordered turns. Their threads share a
+-- page of memory, which they read and write through vm_read and vm_write, with a pause in the
+-- middle of each step, so that a lock that does not lock is found out. With messages:
+-- synchronisation_messages.lua.
 
 local self = mach.mach_task_self()
 
@@ -38,12 +39,16 @@ local function get(page, i)
     return (string.unpack("<i4", bytes))
 end
 
-local function set(page, i, n) must(mach.vm_write(self, page + 4 * i, string.pack("<i4", n)), "vm_write") end
+local function set(page, i, n)
+    must(mach.vm_write(self, page + 4 * i, string.pack("<i4", n)), "vm_write")
+end
 
 -- What every thread of an exercise begins with: functions on the shared page, semaphores, pauses.
 local PRELUDE = [[
     local me = mach.mach_task_self()
-    local function get(i) return (string.unpack("<i4", select(2, mach.vm_read(me, args.page + 4 * i, 4)))) end
+    local function get(i)
+        return (string.unpack("<i4", select(2, mach.vm_read(me, args.page + 4 * i, 4))))
+    end
     local function set(i, n) mach.vm_write(me, args.page + 4 * i, string.pack("<i4", n)) end
     local function P(sem) assert(mach.semaphore_wait(sem) == 0) end
     local function V(sem) assert(mach.semaphore_signal(sem) == 0) end
@@ -78,9 +83,11 @@ local function finish(t, jobs, what)
     return results
 end
 
-for _, policy in ipairs{{"FIFO", mach.SYNC_POLICY_FIFO}, {"priority", mach.SYNC_POLICY_FIXED_PRIORITY},
+for _, policy in ipairs{{"FIFO", mach.SYNC_POLICY_FIFO},
+                        {"priority", mach.SYNC_POLICY_FIXED_PRIORITY},
                         {"random", mach.SYNC_POLICY_RANDOM}} do
-    test(("A binary semaphore excludes: no increment is lost, nobody is inside twice (%s)."):format(policy[1]),
+    test(("A binary semaphore excludes: no increment is lost, none is inside twice (%s)."):format(
+             policy[1]),
          function(t)
         local page, mutex = shared_page(), semaphore(1, policy[2])
         local jobs = start(5, page, {mutex = mutex}, [[
@@ -118,7 +125,8 @@ end)
 test("Bounded buffer: every item arrives once, never more than fit, none before it was put.",
 function(t)
     for _, slots in ipairs{1, 3} do
-        -- words: 0 items inside, 1 most ever, 2 next to put, 3 next to get, 16… slots, 32… times got
+        -- words: 0 items inside, 1 most ever, 2 next to put, 3 next to get, 16… slots, 32… times
+        -- got
         local page = shared_page()
         local free, full, mutex = semaphore(slots), semaphore(0), semaphore(1)
         local values = {free = free, full = full, mutex = mutex, slots = slots}
@@ -157,7 +165,8 @@ function(t)
         t.eq({get(page, 0), get(page, 1)}, {0, slots}, "items left, most inside at once")
         for producer = 1, 3 do
             for i = 1, 10 do
-                t.eq(get(page, 32 + producer * 100 + i), 1, ("item %d of producer %d"):format(i, producer))
+                t.eq(get(page, 32 + producer * 100 + i), 1,
+                     ("item %d of producer %d"):format(i, producer))
             end
         end
         destroy(free, full, mutex)
@@ -166,7 +175,8 @@ function(t)
 end)
 
 test("Readers and writers: writers are alone, readers together.", function(t)
-    -- words: 0 readers inside, 1 writers inside, 2 violations, 3 most readers at once, 4 readers count
+    -- words: 0 readers inside, 1 writers inside, 2 violations, 3 most readers at once, 4 readers
+    -- count
     local page, mutex, room = shared_page(), semaphore(1), semaphore(1)
     local values = {mutex = mutex, room = room}
     local readers = start(4, page, values, [[
@@ -259,7 +269,9 @@ test("Philosophers who all take the left fork and wait do deadlock: each holds o
             return mach.semaphore_wait(args.right)
         end, {left = forks[i], right = forks[(i + 1) % 5], ready = ready})
     end
-    for _ = 1, 5 do t.eq(mach.semaphore_timedwait(ready, {tv_sec = 1, tv_nsec = 0}), 0, "a left fork") end
+    for _ = 1, 5 do
+        t.eq(mach.semaphore_timedwait(ready, {tv_sec = 1, tv_nsec = 0}), 0, "a left fork")
+    end
     mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 1, tv_nsec = 0})
     for i, job in ipairs(jobs) do
         t.eq({job:wait(0)}, {nil, "timeout"}, "philosopher " .. i .. " waits")
@@ -281,7 +293,8 @@ function(t)
     -- words: 0 waiting, 1 most waiting, 2 cut by the barber, 3 in the barber's chair, 4 violations
     local page, chairs = shared_page(), 2
     local customers, barber, mutex, done = semaphore(0), semaphore(0), semaphore(1), semaphore(0)
-    local values = {customers = customers, barber = barber, mutex = mutex, done = done, chairs = chairs}
+    local values = {customers = customers, barber = barber, mutex = mutex, done = done,
+                    chairs = chairs}
     local shop = start(1, page, values, [[
         while true do
             P(args.customers)
@@ -319,7 +332,9 @@ function(t)
         return {cut, left}
     ]])
     local cut, left = 0, 0
-    for _, result in ipairs(finish(t, guests, "guest")) do cut, left = cut + result[1], left + result[2] end
+    for _, result in ipairs(finish(t, guests, "guest")) do
+        cut, left = cut + result[1], left + result[2]
+    end
     set(page, 5, 1)
     must(mach.semaphore_signal(customers), "signal")
     finish(t, shop, "barber")
@@ -414,7 +429,8 @@ test("Cigarette smokers: the smoker with the third thing smokes, as the agent de
         t.eq(mach.semaphore_timedwait(agent, {tv_sec = 1, tv_nsec = 0}), 0, "round " .. round)
     end
     finish(t, jobs, "smoker")
-    t.eq({get(page, 4), get(page, 5), get(page, 6), get(page, 7)}, {5, 5, 5, 0}, "smoked, violations")
+    t.eq({get(page, 4), get(page, 5), get(page, 6), get(page, 7)}, {5, 5, 5, 0},
+         "smoked, violations")
     destroy(mutex, agent, table.unpack(wants))
     free_page(page)
 end)

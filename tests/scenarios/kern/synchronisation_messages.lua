@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
--- The classic exercises with ports between tasks: the queue limit as a bounded buffer, a server as a
--- monitor for readers and writers, forks as messages, a barber's waiting room as a queue. With
+-- The classic exercises with ports between tasks: the queue limit as a bounded buffer, a server as
+-- a monitor for readers and writers, forks as messages, a barber's waiting room as a queue. With
 -- semaphores: synchronisation.lua.
 
 local self = mach.mach_task_self()
@@ -16,7 +16,8 @@ local function new_port(limit)
     local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     must(kr, "allocate")
     must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert")
-    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = limit}),
+    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO,
+                                       {mpl_qlimit = limit}),
          "set_attributes")
     return port
 end
@@ -112,7 +113,8 @@ function(t)
             if args.id > 4 then begin, stop = 3, 4 end
             for i = 1, 8 do
                 mach.rpc{remote = args.port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = begin}
-                mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = (i * args.id % 3) * 400000})
+                mach.clock_sleep(0, mach.TIME_RELATIVE,
+                                 {tv_sec = 0, tv_nsec = (i * args.id % 3) * 400000})
                 mach.rpc{remote = args.port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = stop}
             end
             return 0
@@ -139,7 +141,8 @@ test("Forks as messages in ports: who takes the lower fork first eats, and so do
             local meals = 0
             for round = 1, 8 do
                 local _, first = mach.receive{port = args.a}
-                mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = round * args.id % 4 * 200000})
+                mach.clock_sleep(0, mach.TIME_RELATIVE,
+                                 {tv_sec = 0, tv_nsec = round * args.id % 4 * 200000})
                 local _, second = mach.receive{port = args.b}
                 if first.id == args.a_id and second.id == args.b_id then meals = meals + 1 end
                 mach.send{remote = args.b, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = second.id}
@@ -181,13 +184,16 @@ test("Sleeping barber: the waiting room is a queue, who finds it full leaves.", 
                     left = left + 1
                     mach.mach_port_deallocate(me, msg.remote) -- came back with the message
                 end
-                mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = i * args.id % 5 * 1000000})
+                mach.clock_sleep(0, mach.TIME_RELATIVE,
+                                 {tv_sec = 0, tv_nsec = i * args.id % 5 * 1000000})
             end
             return {cut, left}
         end, {room = room, id = id})
     end
     local cut, left = 0, 0
-    for _, result in ipairs(finish(t, jobs, "guest")) do cut, left = cut + result[1], left + result[2] end
+    for _, result in ipairs(finish(t, jobs, "guest")) do
+        cut, left = cut + result[1], left + result[2]
+    end
     must((mach.rpc{remote = room, disp = COPY_SEND, id = 0, reply_timeout = 900}), "rpc")
     t.eq({barber:wait(900)}, {true, cut}, "haircuts as the barber counts them")
     t.eq(cut + left, 36, "visits")

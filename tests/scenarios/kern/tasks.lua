@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Tasks: what a new one inherits, its special and registered ports, its threads, what task_info says,
--- how it ends. Memory that is inherited: ../vm/inherit.lua. Contracts: mach.defs (task_*,
+-- Tasks: what a new one inherits, its special and registered ports, its threads, what task_info
+-- says, how it ends. Memory that is inherited: ../vm/inherit.lua. Contracts: mach.defs (task_*,
 -- mach_ports_*), include/mach/task_info.h, task_special_ports.h, docs/differences.md.
 
 local must, ports = require "must", require "ports"
@@ -150,7 +150,8 @@ function(t)
     for n = 1, 3 do
         t.eq(mach.mach_ports_register(task, table.move(ports, 1, n, 1, {})), 0, "register " .. n)
         local kr, found = mach.mach_ports_lookup(task)
-        t.eq({kr, found}, {0, {ports[1], n > 1 and ports[2] or 0, n > 2 and ports[3] or 0}}, "lookup")
+        t.eq({kr, found}, {0, {ports[1], n > 1 and ports[2] or 0, n > 2 and ports[3] or 0}},
+             "lookup")
         for i = 1, n do deallocate(found[i]) end
     end
     t.eq({send_rights(ports[1]), send_rights(ports[2]), send_rights(ports[3])}, {2, 2, 2}, "rights")
@@ -198,7 +199,8 @@ test("task_threads gives a send right for each thread.", function(t)
         local want = table.move(made, 1, n, 1, {})
         table.sort(want)
         t.eq({kr, list}, {0, want}, "threads")
-        t.eq({mach.mach_port_get_refs(self, thread, mach.MACH_PORT_RIGHT_SEND)}, {0, 2}, "references")
+        t.eq({mach.mach_port_get_refs(self, thread, mach.MACH_PORT_RIGHT_SEND)}, {0, 2},
+             "references")
         deallocate(table.unpack(list))
     end
     must(mach.thread_terminate(made[2]), "terminate")

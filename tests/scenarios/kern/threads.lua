@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- Threads: what thread_info says of them, their special port, wrong arguments. Registers:
--- registers.lua; stopping: suspension.lua, waits.lua; policies: scheduling.lua. Contracts: mach.defs
--- (thread_*), include/mach/thread_info.h, thread_special_ports.h.
+-- registers.lua; stopping: suspension.lua, waits.lua; policies: scheduling.lua. Contracts:
+-- mach.defs (thread_*), include/mach/thread_info.h, thread_special_ports.h.
 
 local must, ports = require "must", require "ports"
 local threads, clock = require "threads", require "clock"
@@ -161,7 +161,8 @@ end)
 
 test("Whoever waits for a thread's port learns of its end by a dead-name notification.", function(t)
     local thread, port = new_thread(), both()
-    local kr = mach.mach_port_request_notification(self, thread, mach.MACH_NOTIFY_DEAD_NAME, 0, port,
+    local kr = mach.mach_port_request_notification(self, thread, mach.MACH_NOTIFY_DEAD_NAME, 0,
+                                                   port,
                                                    mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
     t.eq(kr, 0, "request")
     must(mach.thread_terminate(thread), "terminate")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- What stops a thread, met in each kind of wait: abort, safe abort, suspension, termination while it
--- receives from a port or a set, sends to a full port, takes a semaphore, sleeps. Contracts: mach.defs
--- (thread_abort, thread_suspend, thread_terminate); manual: thread_abort, mach_msg.
+-- What stops a thread, met in each kind of wait: abort, safe abort, suspension, termination while
+-- it receives from a port or a set, sends to a full port, takes a semaphore, sleeps. Contracts:
+-- mach.defs (thread_abort, thread_suspend, thread_terminate); manual: thread_abort, mach_msg.
 
 local must, ports = require "must", require "ports"
 local semaphores, threads = require "semaphores", require "threads"
@@ -14,13 +14,14 @@ local self = mach.mach_task_self()
 local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
 
 local function post(port, id)
-    must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = id, timeout = 0}, "send")
+    must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = id, timeout = 0},
+         "send")
 end
 
 local function run_state(job) return threads.basic_info(job.thread).run_state end
 
--- Each kind of wait: `setup` makes what the thread needs, `code` runs in the thread and answers with
--- the return code of its wait, `happen` is what it waits for, `left` gives a number that tells
+-- Each kind of wait: `setup` makes what the thread needs, `code` runs in the thread and answers
+-- with the return code of its wait, `happen` is what it waits for, `left` gives a number that tells
 -- whether something that happened is still there to be had, `finish` undoes the setup.
 local KINDS = {
     {
@@ -252,17 +253,20 @@ local function undisturbed(body)
     local me = mach.mach_thread_self()
     must(mach.thread_policy(me, mach.POLICY_FIFO, {base_priority = 30}, false), "thread_policy")
     body()
-    must(mach.thread_policy(me, mach.POLICY_TIMESHARE, {base_priority = 64}, false), "thread_policy")
+    must(mach.thread_policy(me, mach.POLICY_TIMESHARE, {base_priority = 64}, false),
+         "thread_policy")
 end
 
--- A thread that takes `sem`, then with one trap waits for room in `full` and for an answer in `reply`;
--- both results.
+-- A thread that takes `sem`, then with one trap waits for room in `full` and for an answer in
+-- `reply`; both results.
 local function sender_and_receiver(sem, full, reply)
     return spawn.thread(function()
         local first = mach.semaphore_wait(args.sem)
         local message = string.pack("<I4I4I4I4I4i4", mach.MACH_MSG_TYPE_MAKE_SEND
-                                    | mach.MACH_MSG_TYPE_MAKE_SEND_ONCE << 8, 24, args.full, args.reply, 0, 2)
-        local second = mach.mach_msg(message .. ("\0"):rep(100), mach.MACH_SEND_MSG | mach.MACH_RCV_MSG
+                                    | mach.MACH_MSG_TYPE_MAKE_SEND_ONCE << 8, 24, args.full,
+                                    args.reply, 0, 2)
+        local second = mach.mach_msg(message .. ("\0"):rep(100),
+                                     mach.MACH_SEND_MSG | mach.MACH_RCV_MSG
                                      | mach.MACH_SEND_INTERRUPT | mach.MACH_RCV_INTERRUPT, 24, 100,
                                      args.reply, 0, 0)
         return {first, second}
@@ -281,7 +285,8 @@ end
 local function answer(full)
     local kr, msg = mach.receive{port = full, timeout = 0}
     must(kr, "receive")
-    must(mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, timeout = 0}, "send")
+    must(mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, timeout = 0},
+         "send")
 end
 
 test("thread_abort of a thread that has been served already does not spoil its next waits.",
@@ -378,7 +383,8 @@ function(t)
         sleep(1)
     end
     must(mach.thread_abort(job.thread), "abort")
-    t.eq({job:wait(900)}, {true, {mach.MACH_SEND_INTERRUPTED, 8, "body", true, 1}}, "what came back")
+    t.eq({job:wait(900)}, {true, {mach.MACH_SEND_INTERRUPTED, 8, "body", true, 1}},
+         "what came back")
     t.eq({info(port).senders, info(port).queue_length}, {0, 1}, "the port")
     destroy(port)
 end)

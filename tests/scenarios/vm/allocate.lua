@@ -56,7 +56,8 @@ test("vm_allocate anywhere gives zero-filled whole pages that can be read and wr
 end)
 
 test("Sizes are rounded up to whole pages.", function(t)
-    for size, want in pairs{[1] = 1, [PAGE - 1] = 1, [PAGE] = 1, [PAGE + 1] = 2, [5 * PAGE - 1] = 5} do
+    for size, want in pairs{[1] = 1, [PAGE - 1] = 1, [PAGE] = 1, [PAGE + 1] = 2,
+                            [5 * PAGE - 1] = 5} do
         with_task(function(task)
             local kr, at = mach.vm_allocate(task, 0, size, true)
             t.eq({kr, regions(task)}, {0, {{at, want * PAGE}}}, "size " .. size)
@@ -68,7 +69,8 @@ test("A fixed address is rounded down to a page, which is given back.", function
     with_task(function(task)
         for i, offset in ipairs{0, 1, 5, PAGE - 1} do
             local place = 0x100000 + i * 2 * PAGE
-            t.eq({mach.vm_allocate(task, place + offset, 1, false)}, {0, place}, "offset " .. offset)
+            t.eq({mach.vm_allocate(task, place + offset, 1, false)}, {0, place},
+                 "offset " .. offset)
             t.eq({mach.vm_read(task, place, PAGE)}, {0, zeros(PAGE)}, "the page")
         end
         t.eq(pages(task), 4, "pages")
@@ -89,7 +91,8 @@ function(t)
         local base = 0x200000
         must((mach.vm_allocate(task, base, 4 * PAGE, false)), "vm_allocate")
         must(mach.vm_write(task, base, "here"), "vm_write")
-        for _, place in ipairs{{0, 1}, {0, 4}, {-1, 2}, {-1, 6}, {3, 1}, {3, 5}, {1, 2}, {-9, 100}} do
+        for _, place in ipairs{{0, 1}, {0, 4}, {-1, 2}, {-1, 6}, {3, 1}, {3, 5}, {1, 2},
+                               {-9, 100}} do
             t.eq((mach.vm_allocate(task, base + place[1] * PAGE, place[2] * PAGE, false)), NO_SPACE,
                  ("page %d, %d pages"):format(place[1], place[2]))
         end
@@ -116,7 +119,8 @@ test("A range outside the address space is KERN_INVALID_ADDRESS.", function(t)
                                {MAX, PAGE}, {MAX - PAGE, PAGE + 1}, {MAX - PAGE, 2 * PAGE},
                                {0xfffff000, 1}, {0xfffff000, PAGE}, {0xffffffff, 1},
                                {0xffffffff, 0xffffffff}, {MIN, 0xffffffff}, {MIN, MAX},
-                               {MIN, 0xfffff000}, {0x80000000, 0x80000000}, {MAX - PAGE, 0xffffffff}} do
+                               {MIN, 0xfffff000}, {0x80000000, 0x80000000},
+                               {MAX - PAGE, 0xffffffff}} do
             t.eq((mach.vm_allocate(task, range[1], range[2], false)), INVALID_ADDRESS,
                  ("0x%x, 0x%x bytes"):format(range[1], range[2]))
         end
@@ -167,7 +171,8 @@ test("vm_deallocate frees all pages that the range touches, and no others.", fun
         must(mach.vm_write(task, base, ("x"):rep(8 * PAGE)), "vm_write")
         t.eq(mach.vm_deallocate(task, base + 2 * PAGE + 5, 1), 0, "one byte")
         t.eq(mach.vm_deallocate(task, base + 5 * PAGE - 1, 2), 0, "two bytes in two pages")
-        t.eq(regions(task), {{base, 2 * PAGE}, {base + 3 * PAGE, PAGE}, {base + 6 * PAGE, 2 * PAGE}},
+        t.eq(regions(task), {{base, 2 * PAGE}, {base + 3 * PAGE, PAGE},
+                             {base + 6 * PAGE, 2 * PAGE}},
              "regions")
         t.eq({mach.vm_read(task, base + 3 * PAGE, PAGE)}, {0, ("x"):rep(PAGE)}, "a page that stays")
         t.eq((mach.vm_read(task, base + 2 * PAGE, 1)), INVALID_ADDRESS, "a page that is gone")
@@ -258,7 +263,8 @@ test("Allocating and freeing for long leaves map and memory as they were.", func
                 places[i] = at
             end
             for i = 1, n do
-                must(mach.vm_deallocate(task, places[i * 7 % n + 1], (i * 7 % n + 1) % 5 * PAGE + PAGE),
+                must(mach.vm_deallocate(task, places[i * 7 % n + 1],
+                                        (i * 7 % n + 1) % 5 * PAGE + PAGE),
                      "vm_deallocate")
             end
         end

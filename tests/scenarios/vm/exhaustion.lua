@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 60
--- Memory runs out: a task that takes all of it is refused or ends, everybody else goes on, and all of
--- it comes back. The witness is a task that answers calls all the while. Who needs a fresh page when
--- there is none ends as well; so the witness and this script first do all they will do once, and
--- this script keeps some memory of its own to be let go when there is none elsewhere.
+-- Memory runs out: a task that takes all of it is refused or ends, everybody else goes on, and all
+-- of it comes back. The witness is a task that answers calls all the while. Who needs a fresh page
+-- when there is none ends as well; so the witness and this script first do all they will do once,
+-- and this script keeps some memory of its own to be let go when there is none elsewhere.
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000
@@ -35,7 +35,8 @@ local function witness()
         local served = 0
         while true do
             local _, msg = mach.receive{port = args.port, max = 64}
-            mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = msg.id + 1}
+            mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE,
+                      id = msg.id + 1}
             if msg.id == 0 then return served end
             served = served + 1
         end
@@ -109,7 +110,8 @@ function(t)
         sleep(2)
     end
     t.ok(is_dead(task), "the hog has ended")
-    t.ok(most > before.pages_total * 0.9, ("pages used at most: %d of %d"):format(most, before.pages_total))
+    t.ok(most > before.pages_total * 0.9,
+         ("pages used at most: %d of %d"):format(most, before.pages_total))
     t.ok(loop(w, 100), "afterwards")
     local after = host_counts()
     t.ok(after.pages_used - before.pages_used < 40,
@@ -174,7 +176,9 @@ end
 local function end_things(made)
     for _, name in ipairs(made) do
         local _, info = mach.minato_port_info(self, name)
-        if info.object == mach.MINATO_OBJECT_TASK then must(mach.task_terminate(name), "terminate") end
+        if info.object == mach.MINATO_OBJECT_TASK then
+            must(mach.task_terminate(name), "terminate")
+        end
     end
 end
 
@@ -184,7 +188,8 @@ function(t)
     local function filled(n)
         local kr, task = mach.task_create(self, {}, false)
         must(kr, "task_create")
-        must((mach.vm_allocate(task, BASE, (host_counts().pages_total + 1000) * PAGE, false)), "vm_allocate")
+        must((mach.vm_allocate(task, BASE, (host_counts().pages_total + 1000) * PAGE, false)),
+             "vm_allocate")
         local at = BASE + 1
         while n > 0 and mach.vm_write(task, at, bytes) == 0 do at, n = at + #bytes, n - 1 end
         return task, at

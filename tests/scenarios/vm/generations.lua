@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
--- Copy-on-write that goes on for long: generations of tasks, copies of copies, in any order. What they
--- cost in memory and in time must not grow. Design: docs/vm.md.
+-- Copy-on-write that goes on for long: generations of tasks, copies of copies, in any order. What
+-- they cost in memory and in time must not grow. Design: docs/vm.md.
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000

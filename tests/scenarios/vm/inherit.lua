@@ -51,7 +51,8 @@ local function write(task, page, text)
 end
 
 local function attributes(task, page)
-    local kr, start, size, info = mach.vm_region(task, BASE + page * PAGE, mach.VM_REGION_BASIC_INFO)
+    local kr, start, size, info = mach.vm_region(task, BASE + page * PAGE,
+                                                 mach.VM_REGION_BASIC_INFO)
     must(kr, "vm_region")
     return start <= BASE + page * PAGE and info or nil
 end
@@ -61,7 +62,8 @@ test("VM_INHERIT_COPY: the child has a copy; neither sees what the other writes.
     local child = new_task(parent, true)
     write(parent, 0, "PARENT")
     write(child, 1, "CHILD!")
-    t.eq({read(parent, 0), read(parent, 1), read(parent, 2)}, {"PARENT", "page 1", "page 2"}, "parent")
+    t.eq({read(parent, 0), read(parent, 1), read(parent, 2)}, {"PARENT", "page 1", "page 2"},
+         "parent")
     t.eq({read(child, 0), read(child, 1), read(child, 2)}, {"page 0", "CHILD!", "page 2"}, "child")
     end_task(parent)
     t.eq({read(child, 0), read(child, 1), read(child, 2)}, {"page 0", "CHILD!", "page 2"},
@@ -96,7 +98,8 @@ test("VM_INHERIT_SHARE: both see each other's writes, on pages touched before or
         must(mach.vm_write(child, BASE + page * PAGE, whole), "vm_write")
         t.eq(read(parent, page), "whole ", "page " .. page)
     end
-    t.eq({attributes(parent, 0).shared, attributes(child, 0).shared}, {true, true}, "vm_region says so")
+    t.eq({attributes(parent, 0).shared, attributes(child, 0).shared}, {true, true},
+         "vm_region says so")
     end_task(parent)
     t.eq(read(child, 3), "whole ", "when the parent has ended")
     t.eq(attributes(child, 0).shared, false, "it is not shared any more")
@@ -123,7 +126,9 @@ test("Threads of two tasks count in one shared word.", function(t)
         t.eq({kr, (string.unpack("<I4", bytes))}, {0, 300000}, "the word")
     end
     end_task(parent, child)
-    for _, thread in ipairs(threads) do must(mach.mach_port_deallocate(self, thread), "deallocate") end
+    for _, thread in ipairs(threads) do
+        must(mach.mach_port_deallocate(self, thread), "deallocate")
+    end
 end)
 
 -- Makes a thread of the task count in the word at `at`, for ever; `page` takes its code.
@@ -212,7 +217,8 @@ test("VM_INHERIT_NONE: the child has nothing there.", function(t)
     local parent = task_with_pages(3)
     t.eq(inherit(parent, 1, 1, NONE), 0, "vm_inherit")
     local child = new_task(parent, true)
-    t.eq({read(child, 0), read(child, 1), read(child, 2)}, {"page 0", INVALID_ADDRESS, "page 2"}, "child")
+    t.eq({read(child, 0), read(child, 1), read(child, 2)}, {"page 0", INVALID_ADDRESS, "page 2"},
+         "child")
     t.eq(read(parent, 1), "page 1", "parent")
     t.eq((mach.vm_allocate(child, BASE + PAGE, PAGE, false)), 0, "the place is free")
     t.eq(read(child, 1), ("\0"):rep(6), "and what comes there is fresh")
@@ -228,7 +234,8 @@ test("vm_inherit counts page by page: all that the range touches, no others.", f
     t.eq(found, {COPY, NONE, COPY, SHARE, SHARE, COPY}, "inheritance of the pages")
     local child = new_task(parent, true)
     for page = 0, 5 do write(parent, page, "later ") end
-    t.eq({read(child, 0), read(child, 1), read(child, 2), read(child, 3), read(child, 4), read(child, 5)},
+    t.eq({read(child, 0), read(child, 1), read(child, 2), read(child, 3), read(child, 4),
+          read(child, 5)},
          {"page 0", INVALID_ADDRESS, "page 2", "later ", "later ", "page 5"}, "child")
     end_task(child, parent)
 end)
@@ -239,7 +246,8 @@ function(t)
     must(inherit(parent, 1, 1, SHARE), "vm_inherit")
     must(mach.vm_protect(parent, BASE + 2 * PAGE, PAGE, true, mach.VM_PROT_READ), "vm_protect")
     local child = new_task(parent, true)
-    t.eq({attributes(child, 0).inheritance, attributes(child, 1).inheritance}, {COPY, SHARE}, "child")
+    t.eq({attributes(child, 0).inheritance, attributes(child, 1).inheritance}, {COPY, SHARE},
+         "child")
     t.eq({attributes(child, 2).protection, attributes(child, 2).max_protection},
          {mach.VM_PROT_READ, mach.VM_PROT_READ}, "protections")
     local grandchild = new_task(child, true)
@@ -264,7 +272,8 @@ test("Protection of shared memory is each task's own.", function(t)
     end_task(child, parent)
 end)
 
-test("Freeing shared memory frees it for one task only; new memory there is not shared.", function(t)
+test("Freeing shared memory frees it for one task only; new memory there is not shared.",
+function(t)
     local parent = task_with_pages(2)
     must(inherit(parent, 0, 2, SHARE), "vm_inherit")
     local child = new_task(parent, true)
@@ -285,8 +294,10 @@ test("A copy of shared memory is the child's alone, the sharers see nothing of i
     local copier = new_task(parent, true)
     write(sharer, 0, "SHARED")
     write(copier, 1, "COPIED")
-    t.eq({read(parent, 0), read(sharer, 0), read(copier, 0)}, {"SHARED", "SHARED", "page 0"}, "page 0")
-    t.eq({read(parent, 1), read(sharer, 1), read(copier, 1)}, {"page 1", "page 1", "COPIED"}, "page 1")
+    t.eq({read(parent, 0), read(sharer, 0), read(copier, 0)}, {"SHARED", "SHARED", "page 0"},
+         "page 0")
+    t.eq({read(parent, 1), read(sharer, 1), read(copier, 1)}, {"page 1", "page 1", "COPIED"},
+         "page 1")
     end_task(copier, sharer, parent)
 end)
 
@@ -310,7 +321,9 @@ function(t)
     end
     t.eq(mach.vm_inherit(task, BASE, 0xffffffff, NONE), INVALID_ADDRESS, "over the end")
     t.eq(mach.vm_inherit(task, 0xc0000000, PAGE, NONE), INVALID_ADDRESS, "above")
-    for _, page in ipairs{0, 1, 3} do t.eq(attributes(task, page).inheritance, COPY, "page " .. page) end
+    for _, page in ipairs{0, 1, 3} do
+        t.eq(attributes(task, page).inheritance, COPY, "page " .. page)
+    end
     end_task(task)
 end)
 

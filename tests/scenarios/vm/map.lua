@@ -35,7 +35,8 @@ end
 
 test("Without an object vm_map gives zero-filled memory with the attributes asked for.", function(t)
     with_task(function(task)
-        for i, case in ipairs{{RW, ALL, COPY}, {1, 3, mach.VM_INHERIT_SHARE}, {0, 7, mach.VM_INHERIT_NONE},
+        for i, case in ipairs{{RW, ALL, COPY}, {1, 3, mach.VM_INHERIT_SHARE},
+                              {0, 7, mach.VM_INHERIT_NONE},
                               {7, 7, COPY}, {5, 5, COPY}, {0, 0, COPY}} do
             local at = BASE + i * 16 * PAGE
             t.eq({map(task, {at = at, size = 2 * PAGE, protection = case[1], max = case[2],
@@ -44,7 +45,8 @@ test("Without an object vm_map gives zero-filled memory with the attributes aske
             t.eq({start, size, info.protection, info.max_protection, info.inheritance},
                  {at, 2 * PAGE, case[1], case[2], case[3]}, "region " .. i)
             if case[1] & 1 ~= 0 then
-                t.eq({mach.vm_read(task, at, 2 * PAGE)}, {0, ("\0"):rep(2 * PAGE)}, "contents " .. i)
+                t.eq({mach.vm_read(task, at, 2 * PAGE)}, {0, ("\0"):rep(2 * PAGE)},
+                     "contents " .. i)
             end
         end
     end)
@@ -64,15 +66,19 @@ test("Anywhere starts looking at the address given.", function(t)
         must((map(task, {at = 0x40003000})), "vm_map")
         t.eq({map(task, {at = 0x40000000, size = 2 * PAGE, anywhere = true})}, {0, 0x40004000},
              "the gap is too small")
-        t.eq({map(task, {at = 0x40000000, size = PAGE, anywhere = true})}, {0, 0x40002000}, "it fits")
-        t.eq({map(task, {at = MAX - PAGE, size = PAGE, anywhere = true})}, {0, MAX - PAGE}, "the last page")
-        t.eq((map(task, {at = MAX - PAGE, size = PAGE, anywhere = true})), NO_SPACE, "no room above")
+        t.eq({map(task, {at = 0x40000000, size = PAGE, anywhere = true})}, {0, 0x40002000},
+             "it fits")
+        t.eq({map(task, {at = MAX - PAGE, size = PAGE, anywhere = true})}, {0, MAX - PAGE},
+             "the last page")
+        t.eq((map(task, {at = MAX - PAGE, size = PAGE, anywhere = true})), NO_SPACE,
+             "no room above")
     end)
 end)
 
 test("Anywhere finds an address without the bits of the mask.", function(t)
     with_task(function(task)
-        for _, mask in ipairs{0xfff, 0x1fff, 0xffff, 0xfffff, 0x3fffff, 0xffffff, 0x5000, 0x3000, 0x100000,
+        for _, mask in ipairs{0xfff, 0x1fff, 0xffff, 0xfffff, 0x3fffff, 0xffffff, 0x5000, 0x3000,
+                              0x100000,
                               0xf0000000, 0x10000, 0x7fff000} do
             local kr, at = map(task, {at = 0, size = 3 * PAGE, mask = mask, anywhere = true})
             t.eq({kr, at & mask}, {0, 0}, ("mask 0x%x: address 0x%x"):format(mask, at or 0))
@@ -84,8 +90,10 @@ end)
 test("Of the places that a mask allows, the lowest at or above the address is taken.", function(t)
     with_task(function(task)
         must((map(task, {at = 0x40000000, size = 0x10000})), "vm_map")
-        t.eq({map(task, {at = 0x40000000, mask = 0xffff, anywhere = true})}, {0, 0x40010000}, "64 KiB")
-        t.eq({map(task, {at = 0x40000000, mask = 0xffff, anywhere = true})}, {0, 0x40020000}, "the next")
+        t.eq({map(task, {at = 0x40000000, mask = 0xffff, anywhere = true})}, {0, 0x40010000},
+             "64 KiB")
+        t.eq({map(task, {at = 0x40000000, mask = 0xffff, anywhere = true})}, {0, 0x40020000},
+             "the next")
         t.eq({map(task, {at = 0x40000000, anywhere = true})}, {0, 0x40011000}, "without a mask")
         t.eq({map(task, {at = 0x40000000, mask = 0x10000, anywhere = true})}, {0, 0x40021000},
              "one bit alone")
@@ -115,7 +123,8 @@ end)
 test("Unknown protections and inheritances are KERN_INVALID_ARGUMENT.", function(t)
     with_task(function(task)
         for _, bits in ipairs{8, 0x10, 0xffffffff, 0x80000001} do
-            t.eq((map(task, {protection = bits})), INVALID_ARGUMENT, ("protection 0x%x"):format(bits))
+            t.eq((map(task, {protection = bits})), INVALID_ARGUMENT,
+                 ("protection 0x%x"):format(bits))
             t.eq((map(task, {max = bits})), INVALID_ARGUMENT, ("maximum 0x%x"):format(bits))
         end
         for _, how in ipairs{3, -1, 0x7fffffff, -0x80000000} do
@@ -171,7 +180,8 @@ function(t)
         for what, object in pairs{port = port, task = self, host = mach.mach_host_self(),
                                   thread = mach.mach_thread_self()} do
             t.eq((map(task, {object = object})), mach.KERN_INVALID_OBJECT, what)
-            t.eq((map(task, {object = object, anywhere = true, copy = true})), mach.KERN_INVALID_OBJECT, what)
+            t.eq((map(task, {object = object, anywhere = true, copy = true})),
+                 mach.KERN_INVALID_OBJECT, what)
         end
         local _, info = mach.minato_port_info(self, port)
         t.eq({info.srights, info.urefs}, {1, 1}, "the right")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- vm_protect: what may be done to memory, by the task itself and by others on its behalf. The task's
--- own accesses are made by threads of machine code; one that is not allowed ends the task, which the
--- kernel says on the console. Contracts: mach.defs; manual: vm_protect.
+-- vm_protect: what may be done to memory, by the task itself and by others on its behalf. The
+-- task's own accesses are made by threads of machine code; one that is not allowed ends the task,
+-- which the kernel says on the console. Contracts: mach.defs; manual: vm_protect.
 
 local self = mach.mach_task_self()
 local PAGE = 4096
@@ -25,7 +25,9 @@ local function with_pages(n, body)
     must(kr, "task_create")
     must(mach.minato_task_set_name(task, "expected to fail"), "set_name")
     must((mach.vm_allocate(task, BASE, n * PAGE, false)), "vm_allocate")
-    for i = 0, n - 1 do must(mach.vm_write(task, BASE + i * PAGE, string.char(i + 48)), "vm_write") end
+    for i = 0, n - 1 do
+        must(mach.vm_write(task, BASE + i * PAGE, string.char(i + 48)), "vm_write")
+    end
     body(task)
     mach.task_terminate(task)
     must(mach.mach_port_deallocate(self, task), "deallocate")
@@ -39,7 +41,8 @@ end
 local function protections(task, n)
     local list = {}
     for i = 0, n - 1 do
-        local kr, start, size, info = mach.vm_region(task, BASE + i * PAGE, mach.VM_REGION_BASIC_INFO)
+        local kr, start, size, info = mach.vm_region(task, BASE + i * PAGE,
+                                                     mach.VM_REGION_BASIC_INFO)
         list[#list + 1] = kr == 0 and start <= BASE + i * PAGE
             and info.protection .. "/" .. info.max_protection or "-"
     end
@@ -71,7 +74,8 @@ local function jump(at) return "\xb8" .. word(at) .. "\xff\xe0" end -- mov eax, 
 test("vm_protect changes all pages that the range touches, and no others.", function(t)
     with_pages(6, function(task)
         t.eq(mach.vm_protect(task, BASE + PAGE + 5, 1, false, READ), 0, "one byte")
-        t.eq(mach.vm_protect(task, BASE + 4 * PAGE - 1, 2, false, NONE), 0, "two bytes in two pages")
+        t.eq(mach.vm_protect(task, BASE + 4 * PAGE - 1, 2, false, NONE), 0,
+             "two bytes in two pages")
         t.eq(protections(task, 6), "3/7 1/7 3/7 0/7 0/7 3/7")
         t.eq(protect(task, 0, 6, RW), 0, "all")
         t.eq(protections(task, 6), "3/7 3/7 3/7 3/7 3/7 3/7")

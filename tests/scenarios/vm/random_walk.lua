@@ -2,7 +2,8 @@
 -- timeout: 60
 -- Seeded random walks over the vm calls, against a model that keeps the bytes of each page in Lua:
 -- several related tasks, shares and copies among them. The calls are allocate, deallocate, protect,
--- inherit, write, read, copy and task_create; each answer and what memory shows must be the model's.
+-- inherit, write, read, copy and task_create; each answer and what memory shows must be the
+-- model's.
 
 local self = mach.mach_task_self()
 local PAGE, BASE, PAGES = 4096, 0x200000, 12
@@ -191,7 +192,8 @@ function steps.fork(model, models)
     return kr, 0
 end
 
-local DECK = {"allocate", "allocate", "allocate", "deallocate", "protect", "inherit", "write", "write",
+local DECK = {"allocate", "allocate", "allocate", "deallocate", "protect", "inherit", "write",
+              "write",
               "write", "write", "read", "read", "copy", "copy", "send", "fork"}
 
 -- What the whole arena of a task shows, compared with the model; nil if all is well.
@@ -220,7 +222,9 @@ local function walk(t, seed, length)
         if step % 25 == 0 then
             for i, model in ipairs(models) do
                 local found = difference(model)
-                if found then t.fail(("seed %d, step %d, task %d: %s"):format(seed, step, i, found)) end
+                if found then
+                    t.fail(("seed %d, step %d, task %d: %s"):format(seed, step, i, found))
+                end
             end
         end
     end

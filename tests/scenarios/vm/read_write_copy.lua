@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- vm_read, vm_write and vm_copy: any alignment, across regions, over holes, all or nothing; copies are
--- made when the call is made. Contracts: mach.defs, docs/differences.md.
+-- vm_read, vm_write and vm_copy: any alignment, across regions, over holes, all or nothing; copies
+-- are made when the call is made. Contracts: mach.defs, docs/differences.md.
 
 local self = mach.mach_task_self()
 local PAGE, BASE, MAX = 4096, 0x200000, 0xc0000000
@@ -13,7 +13,9 @@ end
 -- Bytes that differ at every place of a few pages.
 local function pattern(n, seed)
     local parts = {}
-    for i = 1, (n + 3) // 4 do parts[i] = string.pack("<I4", i * 2654435761 + seed * 40503 & 0xffffffff) end
+    for i = 1, (n + 3) // 4 do
+        parts[i] = string.pack("<I4", i * 2654435761 + seed * 40503 & 0xffffffff)
+    end
     return table.concat(parts):sub(1, n)
 end
 
@@ -34,7 +36,8 @@ local function patched(bytes, offset, new)
     return bytes:sub(1, offset) .. new .. bytes:sub(offset + #new + 1)
 end
 
-local RANGES = {{0, 1}, {0, 4}, {1, 1}, {3, 5}, {PAGE - 1, 1}, {PAGE - 1, 2}, {PAGE - 3, 7}, {0, PAGE},
+local RANGES = {{0, 1}, {0, 4}, {1, 1}, {3, 5}, {PAGE - 1, 1}, {PAGE - 1, 2}, {PAGE - 3, 7},
+                {0, PAGE},
                 {1, PAGE}, {PAGE, PAGE}, {100, 2 * PAGE}, {PAGE - 1, PAGE + 2}, {0, 3 * PAGE},
                 {1, 3 * PAGE - 2}, {2 * PAGE + 17, 1000}, {5, 4 * PAGE - 6}, {0, 4 * PAGE}}
 
@@ -70,7 +73,8 @@ test("Ranges may span regions of different attributes.", function(t)
         must(mach.vm_deallocate(task, BASE + 4 * PAGE, PAGE), "vm_deallocate")
         must((mach.vm_allocate(task, BASE + 4 * PAGE, PAGE, false)), "vm_allocate")
         bytes = patched(bytes, 4 * PAGE, ("\0"):rep(PAGE))
-        t.ok(select(2, mach.vm_read(task, BASE + 5, 6 * PAGE - 10)) == bytes:sub(6, 6 * PAGE - 5), "read")
+        t.ok(select(2, mach.vm_read(task, BASE + 5, 6 * PAGE - 10)) == bytes:sub(6, 6 * PAGE - 5),
+             "read")
         local new = pattern(5 * PAGE, 9)
         t.eq(mach.vm_write(task, BASE + 77, new), 0, "vm_write")
         bytes = patched(bytes, 77, new)
@@ -84,12 +88,15 @@ test("A range with a hole is KERN_INVALID_ADDRESS, and nothing is written.", fun
         for _, range in ipairs{{0, 3}, {1, 3}, {2, 1}, {2, 2}, {0, 5}, {4, 2}, {-1, 2}} do
             local at, size = BASE + range[1] * PAGE, range[2] * PAGE
             t.eq((mach.vm_read(task, at, size)), INVALID_ADDRESS, "read at page " .. range[1])
-            t.eq(mach.vm_write(task, at, ("x"):rep(size)), INVALID_ADDRESS, "write at page " .. range[1])
+            t.eq(mach.vm_write(task, at, ("x"):rep(size)), INVALID_ADDRESS,
+                 "write at page " .. range[1])
             t.eq(mach.vm_copy(task, at, size, BASE), INVALID_ADDRESS, "copy from page " .. range[1])
-            t.eq(mach.vm_copy(task, BASE, 2 * PAGE, BASE + PAGE), INVALID_ADDRESS, "copy into the hole")
+            t.eq(mach.vm_copy(task, BASE, 2 * PAGE, BASE + PAGE), INVALID_ADDRESS,
+                 "copy into the hole")
         end
         t.ok(select(2, mach.vm_read(task, BASE, 2 * PAGE)) == bytes:sub(1, 2 * PAGE), "below")
-        t.ok(select(2, mach.vm_read(task, BASE + 3 * PAGE, 2 * PAGE)) == bytes:sub(3 * PAGE + 1), "above")
+        t.ok(select(2, mach.vm_read(task, BASE + 3 * PAGE, 2 * PAGE)) == bytes:sub(3 * PAGE + 1),
+             "above")
     end)
 end)
 
@@ -153,7 +160,8 @@ end)
 
 test("vm_copy copies any range to any place, as if read first and written then.", function(t)
     with_pages(8, function(task, bytes)
-        for _, move in ipairs{{0, 5 * PAGE, PAGE}, {1, 4 * PAGE, 10}, {PAGE - 1, 6 * PAGE + 3, PAGE + 2},
+        for _, move in ipairs{{0, 5 * PAGE, PAGE}, {1, 4 * PAGE, 10}, {PAGE - 1, 6 * PAGE + 3,
+                                                                       PAGE + 2},
                               {0, 4 * PAGE, 4 * PAGE}, {17, 4 * PAGE + 17, 3 * PAGE},
                               {0, 1, 3 * PAGE}, {1, 0, 3 * PAGE}, {0, PAGE, 3 * PAGE},
                               {PAGE, 0, 3 * PAGE}, {0, 0, 2 * PAGE}, {5, 5, 100}} do
@@ -173,7 +181,8 @@ test("After vm_copy source and destination are apart.", function(t)
         must(mach.vm_copy(task, BASE, 2 * PAGE, BASE + 2 * PAGE), "vm_copy")
         must(mach.vm_write(task, BASE, "source"), "vm_write")
         must(mach.vm_write(task, BASE + 3 * PAGE, "destination"), "vm_write")
-        t.eq({mach.vm_read(task, BASE + 2 * PAGE, 6)}, {0, bytes:sub(1, 6)}, "destination of the first")
+        t.eq({mach.vm_read(task, BASE + 2 * PAGE, 6)}, {0, bytes:sub(1, 6)},
+             "destination of the first")
         t.eq({mach.vm_read(task, BASE + PAGE, 11)}, {0, bytes:sub(PAGE + 1, PAGE + 11)}, "source")
     end)
 end)
@@ -213,7 +222,8 @@ test("A megabyte goes to another task and back unchanged.", function(t)
     end)
 end)
 
-test("A thread of the task sees what vm_write wrote, and vm_read what the thread wrote.", function(t)
+test("A thread of the task sees what vm_write wrote, and vm_read what the thread wrote.",
+function(t)
     with_pages(2, function(task)
         -- for ever: mov eax, [BASE + PAGE]; inc eax; mov [BASE + PAGE + 4], eax
         local code = "\xa1" .. string.pack("<I4", BASE + PAGE) .. "\x40\xa3"

@@ -48,7 +48,8 @@ test("An address in a region gives that region, one in a gap the next above.", f
             local kr, start, size = mach.vm_region(task, BASE + offset, BASIC)
             return kr ~= 0 and kr or {(start - BASE) // PAGE, size // PAGE}
         end
-        for offset, want in pairs{[0] = {0, 2}, [1] = {0, 2}, [PAGE] = {0, 2}, [2 * PAGE - 1] = {0, 2},
+        for offset, want in pairs{[0] = {0, 2}, [1] = {0, 2}, [PAGE] = {0, 2}, [2 * PAGE - 1] = {0,
+                                                                                                 2},
                                   [2 * PAGE] = {5, 1}, [5 * PAGE - 1] = {5, 1}, [5 * PAGE] = {5, 1},
                                   [6 * PAGE - 1] = {5, 1}, [-BASE] = {0, 2}, [-1] = {0, 2}} do
             t.eq(at(offset), want, "offset " .. offset)
@@ -92,7 +93,9 @@ test("A walk finds what a model of pages says, after many random changes.", func
                     first = page
                 end
             end
-            if model[first] then list[#list + 1] = ("%d+%d: %s"):format(first, n - first, model[first]) end
+            if model[first] then
+                list[#list + 1] = ("%d+%d: %s"):format(first, n - first, model[first])
+            end
             return list
         end
         local function attributes(page) return model[page]:match("(%d)/(%d) (%d)") end
@@ -105,18 +108,21 @@ test("A walk finds what a model of pages says, after many random changes.", func
                 if model[page] then some = true else whole = false end
             end
             if what == 0 then
-                t.eq((mach.vm_allocate(task, at, size, false)), some and mach.KERN_NO_SPACE or 0, "allocate")
+                t.eq((mach.vm_allocate(task, at, size, false)), some and mach.KERN_NO_SPACE or 0,
+                     "allocate")
                 if not some then
                     for page = first, first + count - 1 do model[page] = "3/7 1" end
                 end
             elseif what == 1 then
-                t.eq(mach.vm_deallocate(task, at, size), some and 0 or INVALID_ADDRESS, "deallocate")
+                t.eq(mach.vm_deallocate(task, at, size), some and 0 or INVALID_ADDRESS,
+                     "deallocate")
                 for page = first, first + count - 1 do model[page] = nil end
             elseif what == 2 then
                 local protection = ({0, 1, 3, 7, 5})[random(5) + 1]
                 local allowed = true
                 for page = first, first + count - 1 do
-                    if model[page] and protection & ~tonumber((select(2, attributes(page)))) ~= 0 then
+                    if model[page] and protection & ~tonumber((select(2,
+                                                                      attributes(page)))) ~= 0 then
                         allowed = false
                     end
                 end
@@ -128,7 +134,8 @@ test("A walk finds what a model of pages says, after many random changes.", func
                 end
             elseif what == 3 then
                 local how = random(3)
-                t.eq(mach.vm_inherit(task, at, size, how), whole and 0 or INVALID_ADDRESS, "inherit")
+                t.eq(mach.vm_inherit(task, at, size, how), whole and 0 or INVALID_ADDRESS,
+                     "inherit")
                 for page = first, whole and first + count - 1 or -1 do
                     model[page] = model[page]:gsub("%d$", how)
                 end
@@ -163,7 +170,8 @@ test("An unknown flavor is KERN_INVALID_ARGUMENT, too little room as well.", fun
     with_task(function(task)
         must((mach.vm_allocate(task, BASE, PAGE, false)), "vm_allocate")
         for _, flavor in ipairs{0, 1, 9, 11, -1, 0x7fffffff, -0x80000000} do
-            t.eq((mach.vm_region(task, BASE, flavor)), mach.KERN_INVALID_ARGUMENT, "flavor " .. flavor)
+            t.eq((mach.vm_region(task, BASE, flavor)), mach.KERN_INVALID_ARGUMENT,
+                 "flavor " .. flavor)
         end
         local function raw(room)
             local kr, msg = mach.rpc{remote = task, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 2004,
