@@ -224,5 +224,9 @@ kern_return_t minato_host_set_seed(host_priv_t host, natural_t seed)
 kern_return_t minato_task_set_name(task_t task, minato_task_name_t name)
 {
     strlcpy(task->name, name, sizeof(task->name));
+    // On the console a name must not look like a line of the kernel's own.
+    for (char *c = task->name; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
     return KERN_SUCCESS;
 }
