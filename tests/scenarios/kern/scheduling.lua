@@ -186,6 +186,22 @@ test("thread_policy takes effect at once on a thread that is ready or running.",
     stop(a, b)
 end)
 
+test("A thread that is made more urgent than the caller runs before the call returns.", function(t)
+    local c = counter(FIFO, 70)
+    local stopper = spawn.thread(function() -- takes the processor back from the counter
+        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_FIFO, {base_priority = 10}, false)
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 100000000})
+        mach.thread_suspend(args.counter)
+    end, {counter = c.thread})
+    sleep(50) -- until it sleeps
+    start(c)
+    t.eq(used(c), 0, "as long as it is less urgent")
+    must(mach.thread_policy(c.thread, FIFO, {base_priority = 20}, false), "policy")
+    t.ok(used(c) > 5, ("it ran %.2f ms"):format(used(c)))
+    t.eq((stopper:wait(900)), true, "the stopper has ended")
+    stop(c)
+end)
+
 test("thread_info tells the parameters that thread_policy set.", function(t)
     local c = counter(TIMESHARE, 77)
     local info = sched(c.thread, mach.THREAD_SCHED_TIMESHARE_INFO)

@@ -180,6 +180,22 @@ test("vm_deallocate frees all pages that the range touches, and no others.", fun
     end)
 end)
 
+test("Freeing part of a region gives the memory of that part back.", function(t)
+    with_task(function(task)
+        local base, n = 0x300000, 200
+        must((mach.vm_allocate(task, base, n * PAGE, false)), "vm_allocate")
+        must(mach.vm_write(task, base, ("x"):rep(n * PAGE)), "vm_write")
+        for _, part in ipairs{{50, 40}, {120, 80}, {0, 30}} do
+            local _, before = mach.minato_host_counts(mach.mach_host_self())
+            must(mach.vm_deallocate(task, base + part[1] * PAGE, part[2] * PAGE), "vm_deallocate")
+            local _, after = mach.minato_host_counts(mach.mach_host_self())
+            local freed = before.pages_used - after.pages_used
+            t.ok(freed >= part[2] - 3, ("freed %d of %d pages"):format(freed, part[2]))
+        end
+        t.eq({mach.vm_read(task, base + 40 * PAGE, 3)}, {0, "xxx"}, "what stays")
+    end)
+end)
+
 test("Holes in a range to be freed are skipped; nothing at all is KERN_INVALID_ADDRESS.",
 function(t)
     with_task(function(task)

@@ -301,6 +301,25 @@ test("A copy of shared memory is the child's alone, the sharers see nothing of i
     end_task(copier, sharer, parent)
 end)
 
+test("What a child allocates behind or between what it inherited is zero.", function(t)
+    -- Pages of one region of the parent of which the child gets a part: 4, 36 and 3 in the middle.
+    for _, part in ipairs{{8, 0, 4}, {60, 0, 36}, {60, 40, 3}, {60, 31, 2}, {1200, 0, 1100}} do
+        local pages, first, count = part[1], part[2], part[3]
+        local parent = task_with_pages(pages)
+        must(inherit(parent, 0, pages, NONE), "vm_inherit")
+        must(inherit(parent, first, count, COPY), "vm_inherit")
+        local child = new_task(parent, true)
+        local what = ("%d pages from %d on of %d"):format(count, first, pages)
+        for page = first + count, math.min(first + count + 33, pages - 1) do
+            must((mach.vm_allocate(child, BASE + page * PAGE, PAGE, false)), "vm_allocate")
+            t.eq(read(child, page), ("\0"):rep(6), what .. ": page " .. page)
+        end
+        t.eq({read(child, first), read(child, first + count - 1)},
+             {read(parent, first), read(parent, first + count - 1)}, what .. ": what is inherited")
+        end_task(child, parent)
+    end
+end)
+
 test("Inheritance that does not exist is KERN_INVALID_ARGUMENT, size 0 does nothing.", function(t)
     local task = task_with_pages(1)
     for _, how in ipairs{3, 4, -1, 0x7fffffff, -0x80000000} do
