@@ -3,14 +3,12 @@
 -- Most of it happens in tasks without threads, whose address space is empty to begin with.
 -- Contracts: mach.defs, docs/differences.md; manual: vm_allocate, vm_deallocate.
 
+local must = require "must"
+
 local self = mach.mach_task_self()
 local PAGE = 4096
 local MIN, MAX = 0x1000, 0xc0000000 -- the address space: VM_MIN_ADDRESS to VM_MAX_ADDRESS
 local INVALID_ADDRESS, NO_SPACE = mach.KERN_INVALID_ADDRESS, mach.KERN_NO_SPACE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
 
 -- Runs `body(task)` with an empty task.
 local function with_task(body)

@@ -5,16 +5,11 @@
 -- when there is none ends as well; so the witness and this script first do all they will do once,
 -- and this script keeps some memory of its own to be let go when there is none elsewhere.
 
+local must = require "must"
+local sleep = require "clock".sleep
+
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
 
 local function forget(...)
     for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end

@@ -3,12 +3,10 @@
 -- Copy-on-write that goes on for long: generations of tasks, copies of copies, in any order. What
 -- they cost in memory and in time must not grow. Design: docs/vm.md.
 
+local must = require "must"
+
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
 
 local function host_counts()
     local kr, counts = mach.minato_host_counts(host)

@@ -3,18 +3,13 @@
 -- copies then live on. Contracts: mach.defs (vm_inherit, task_create), include/mach/vm_inherit.h;
 -- manual: vm_inherit.
 
+local must = require "must"
+local sleep = require "clock".sleep
+
 local self = mach.mach_task_self()
 local PAGE, BASE = 4096, 0x200000
 local SHARE, COPY, NONE = mach.VM_INHERIT_SHARE, mach.VM_INHERIT_COPY, mach.VM_INHERIT_NONE
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
 
 local function new_task(parent, inherit)
     local kr, task = mach.task_create(parent, {}, inherit)

@@ -2,15 +2,13 @@
 -- vm_map of zero-filled memory: place, mask, protections, inheritance, and what is refused. Memory
 -- objects of users come with the pager protocol. Contracts: mach.defs; manual: vm_map.
 
+local must = require "must"
+
 local self = mach.mach_task_self()
 local PAGE, BASE, MIN, MAX = 4096, 0x200000, 0x1000, 0xc0000000
 local RW, ALL, COPY = mach.VM_PROT_READ | mach.VM_PROT_WRITE, mach.VM_PROT_ALL, mach.VM_INHERIT_COPY
 local INVALID_ARGUMENT, INVALID_ADDRESS, NO_SPACE = mach.KERN_INVALID_ARGUMENT,
     mach.KERN_INVALID_ADDRESS, mach.KERN_NO_SPACE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
 
 local function with_task(body)
     local kr, task = mach.task_create(self, {}, false)

@@ -3,6 +3,9 @@
 -- task's own accesses are made by threads of machine code; one that is not allowed ends the task,
 -- which the kernel says on the console. Contracts: mach.defs; manual: vm_protect.
 
+local must = require "must"
+local sleep = require "clock".sleep
+
 local self = mach.mach_task_self()
 local PAGE = 4096
 local NONE, READ, WRITE, EXECUTE, ALL = mach.VM_PROT_NONE, mach.VM_PROT_READ, mach.VM_PROT_WRITE,
@@ -10,14 +13,6 @@ local NONE, READ, WRITE, EXECUTE, ALL = mach.VM_PROT_NONE, mach.VM_PROT_READ, ma
 local RW = READ | WRITE
 local REFUSED, INVALID_ADDRESS = mach.KERN_PROTECTION_FAILURE, mach.KERN_INVALID_ADDRESS
 local BASE = 0x200000
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
 
 -- Runs `body(task)` with a task that has `n` pages at BASE, each with its number in it.
 local function with_pages(n, body)

@@ -5,15 +5,13 @@
 -- inherit, write, read, copy and task_create; each answer and what memory shows must be the
 -- model's.
 
+local must = require "must"
+
 local self = mach.mach_task_self()
 local PAGE, BASE, PAGES = 4096, 0x200000, 12
 local RW, ALL = mach.VM_PROT_READ | mach.VM_PROT_WRITE, mach.VM_PROT_ALL
 local SHARE, COPY, NONE = mach.VM_INHERIT_SHARE, mach.VM_INHERIT_COPY, mach.VM_INHERIT_NONE
 local INVALID_ADDRESS, REFUSED = mach.KERN_INVALID_ADDRESS, mach.KERN_PROTECTION_FAILURE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
 
 -- ---- numbers drawn from a seed ----
 

@@ -2,13 +2,11 @@
 -- vm_read, vm_write and vm_copy: any alignment, across regions, over holes, all or nothing; copies
 -- are made when the call is made. Contracts: mach.defs, docs/differences.md.
 
+local must = require "must"
+
 local self = mach.mach_task_self()
 local PAGE, BASE, MAX = 4096, 0x200000, 0xc0000000
 local INVALID_ADDRESS, REFUSED = mach.KERN_INVALID_ADDRESS, mach.KERN_PROTECTION_FAILURE
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
 
 -- Bytes that differ at every place of a few pages.
 local function pattern(n, seed)

@@ -2,14 +2,12 @@
 -- vm_region: walking an address space finds what was done to it. Contracts: mach.defs,
 -- include/mach/vm_region.h; manual: vm_region.
 
+local must = require "must"
+
 local self = mach.mach_task_self()
 local PAGE, BASE = 4096, 0x200000
 local BASIC = mach.VM_REGION_BASIC_INFO
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
 
 local function with_task(body)
     local kr, task = mach.task_create(self, {}, false)
