@@ -126,15 +126,20 @@ static inline boolean_t mig_size_is(mach_msg_size_t size, mach_msg_type_number_t
     return size % element == 0 && size / element == count;
 }
 
-/* What a reply says that carries nothing but a code. */
+/* Whether a message carries an error code and nothing else. */
+static inline boolean_t mig_is_error(const mach_msg_header_t *message)
+{
+    return !(message->msgh_bits & MACH_MSGH_BITS_COMPLEX) &&
+           message->msgh_size == sizeof(mig_reply_error_t) &&
+           ((const mig_reply_error_t *)(const void *)message)->RetCode != KERN_SUCCESS;
+}
+
+/* The code in such a message; any other is no reply that can be understood. */
 static inline kern_return_t mig_error_in_reply(const mach_msg_header_t *OutHeadP)
 {
-    const mig_reply_error_t *reply = (const mig_reply_error_t *)(const void *)OutHeadP;
-
-    if ((OutHeadP->msgh_bits & MACH_MSGH_BITS_COMPLEX) || OutHeadP->msgh_size != sizeof(*reply) ||
-        reply->RetCode == KERN_SUCCESS)
+    if (!mig_is_error(OutHeadP))
         return MIG_TYPE_ERROR;
-    return reply->RetCode;
+    return ((const mig_reply_error_t *)(const void *)OutHeadP)->RetCode;
 }
 
 /* What is left of a stub when the answer is an error: a reply with nothing but the code. */

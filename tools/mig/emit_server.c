@@ -286,7 +286,7 @@ static void emit_error_answer(FILE *out, const struct routine *routine)
 {
     if (!routine->ret_code)
         return;
-    fputs("    if (mig_error_in_reply(InHeadP) != MIG_TYPE_ERROR) {\n", out);
+    fputs("    if (mig_is_error(InHeadP)) {\n", out);
     fprintf(out, "        Result = %s(", routine->server_name);
     for (const struct param *p = routine->server_params; p; p = p->next) {
         const struct arg *arg = p->arg;

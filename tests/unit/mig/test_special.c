@@ -309,10 +309,13 @@ static void test_answers(void)
     ok(seen.calls == 2 && seen.code == KERN_NO_SPACE && seen.x == 0 && seen.count == 0,
        "  and gives the function nothing else");
     is(seen.port, 0x888, "  but the port");
+    is(u_answer(0x888, MIG_TYPE_ERROR, 5, "abc", 3, (triple_t){1, 2, 3}), KERN_SUCCESS,
+       "an error that stubs use themselves");
+    ok(seen.calls == 3 && seen.code == MIG_TYPE_ERROR, "  is an answer like any other");
     is(u_rights_answer(0x888, KERN_SUCCESS, 0x99), KERN_SUCCESS, "an answer with a right");
-    ok(seen.calls == 3 && seen.code == KERN_SUCCESS && seen.port == 0x99, "  arrives");
+    ok(seen.calls == 4 && seen.code == KERN_SUCCESS && seen.port == 0x99, "  arrives");
     is(u_rights_answer(0x888, KERN_FAILURE, 0x99), KERN_SUCCESS, "or an error instead");
-    ok(seen.calls == 4 && seen.code == KERN_FAILURE && seen.port == 0, "  arrives without it");
+    ok(seen.calls == 5 && seen.code == KERN_FAILURE && seen.port == 0, "  arrives without it");
 }
 
 static void test_names(void)
