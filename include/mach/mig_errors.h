@@ -10,11 +10,11 @@
 #include <mach/message.h>
 #include <mach/ndr.h>
 
-#define MIG_TYPE_ERROR (-300)      /* user: the reply is malformed; server: a wrong descriptor */
+#define MIG_TYPE_ERROR (-300)      /* user: the reply is malformed */
 #define MIG_REPLY_MISMATCH (-301)  /* user: a message that is not the reply arrived */
 #define MIG_REMOTE_ERROR (-302)    /* user: the server found an error it could not name */
 #define MIG_BAD_ID (-303)          /* server: no routine has this msgh_id */
-#define MIG_BAD_ARGUMENTS (-304)   /* server: the request has the wrong form */
+#define MIG_BAD_ARGUMENTS (-304)   /* server: the request is malformed */
 #define MIG_NO_REPLY (-305)        /* server function: send no reply, now or from me */
 #define MIG_EXCEPTION (-306)       /* user: the server raised an exception */
 #define MIG_ARRAY_TOO_LARGE (-307) /* an array does not fit the room that there is for it */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Code that checks a message before anything in it is used: the server's check of a request and the
- * user's check of a reply.  Sizes, counts and strings of the wrong form are MIG_BAD_ARGUMENTS in a
- * request; descriptors of the wrong kind, and anything wrong in a reply, MIG_TYPE_ERROR.
+ * user's check of a reply.  A malformed request is MIG_BAD_ARGUMENTS, a malformed reply
+ * MIG_TYPE_ERROR, whatever is wrong with it.
  *
  * Fields are visited in the order of the message: a field behind a varying array is looked at only
  * when the message is known to be long enough for the array, and behind the last one the message
@@ -48,7 +48,7 @@ static void emit_reply_identity(FILE *out, const struct message *message)
 static void emit_request_identity(FILE *out, const struct message *message)
 {
     emit_return_if(out, format("%s(InP->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX)",
-                               message->descriptor_count ? "!" : ""), "MIG_BAD_ARGUMENTS");
+                               message->descriptor_count ? "!" : ""), bad(message));
 }
 
 static void emit_size(FILE *out, const struct message *message)
@@ -65,7 +65,7 @@ static void emit_size(FILE *out, const struct message *message)
         emit_return_if(out, format("%s->msgh_body.msgh_descriptor_count != %u", p,
                                    message->descriptor_count), bad(message));
     if (message->is_reply && message->has_retcode)
-        emit_return_if(out, "OutP->RetCode != KERN_SUCCESS", "MIG_TYPE_ERROR");
+        emit_return_if(out, "OutP->RetCode != KERN_SUCCESS", bad(message));
 }
 
 /* ---- descriptors ---------------------------------------------------------------------------- */
@@ -97,7 +97,7 @@ static void emit_descriptor(FILE *out, const struct message *message,
     fprintf(out, "    if (%s->%s.type != %s", p, name, kind);
     if (type_holds_ports(arg->type))
         emit_disposition_check(out, message, name, arg);
-    fprintf(out, ")\n        %sreturn MIG_TYPE_ERROR;\n", is_port_array(arg) ? "    " : "");
+    fprintf(out, ")\n        %sreturn %s;\n", is_port_array(arg) ? "    " : "", bad(message));
 }
 
 /* The descriptor of an array against the count that came with it. */
@@ -115,13 +115,13 @@ static void emit_descriptor_count(FILE *out, const struct message *message, cons
         fprintf(out,
                 "    for (unsigned int Index = %s; Index < %u; Index++)\n"
                 "        if (%s->%s[Index].name != 0)\n"
-                "            return MIG_TYPE_ERROR;\n",
-                count, arg->type->count, p, arg->name);
+                "            return %s;\n",
+                count, arg->type->count, p, arg->name, bad(message));
     else if (type_holds_ports(arg->type))
-        emit_return_if(out, format("%s->%s.count != %s", p, arg->name, count), "MIG_TYPE_ERROR");
+        emit_return_if(out, format("%s->%s.count != %s", p, arg->name, count), bad(message));
     else
         emit_return_if(out, format("!mig_size_is(%s->%s.size, %s, %u)", p, arg->name, count,
-                                   element_size(arg->type)), "MIG_TYPE_ERROR");
+                                   element_size(arg->type)), bad(message));
 }
 
 /* ---- data ----------------------------------------------------------------------------------- */

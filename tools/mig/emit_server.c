@@ -174,7 +174,7 @@ static void emit_reply_port_check(FILE *out, const struct routine *routine)
         return;
     fprintf(out,
             "    if (%s(InHeadP->msgh_bits) != %s) {\n"
-            "        mig_reply_error(OutHeadP, MIG_TYPE_ERROR);\n"
+            "        mig_reply_error(OutHeadP, MIG_BAD_ARGUMENTS);\n"
             "        return;\n    }\n",
             reply_port_bits(), got_by_server(arg).name);
 }

@@ -96,13 +96,13 @@ test("What comes with a bad request is dropped: rights are released, memory is f
     destroy(a, b, c)
 end)
 
-test("MIG_TYPE_ERROR: a disposition or descriptor that does not fit the routine's argument.",
+test("MIG_BAD_ARGUMENTS: a disposition or descriptor that does not fit the routine's argument.",
 function(t)
     local port, notify = allocate(), allocate()
     local body = NDR .. string.pack("<I4i4I4", port, mach.MACH_NOTIFY_PORT_DESTROYED, 0)
-    t.eq(call(self, 3214, body, {ports = {{notify, MAKE_SEND}}}), mach.MIG_TYPE_ERROR,
+    t.eq(call(self, 3214, body, {ports = {{notify, MAKE_SEND}}}), mach.MIG_BAD_ARGUMENTS,
          "a send right as send-once right")
-    t.eq(call(self, 3214, body, {ool = {{data = "x"}}}), mach.MIG_TYPE_ERROR, "memory as a right")
+    t.eq(call(self, 3214, body, {ool = {{data = "x"}}}), mach.MIG_BAD_ARGUMENTS, "memory as a right")
     local _, info = mach.minato_port_info(self, notify)
     t.eq({info.type, info.srights}, {mach.MACH_PORT_TYPE_RECEIVE, 0}, "it was released")
     local _, status = mach.mach_port_get_attributes(self, port, mach.MACH_PORT_RECEIVE_STATUS)

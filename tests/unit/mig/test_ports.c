@@ -256,7 +256,8 @@ static void test_poly(void)
     is(qPoly, MACH_MSG_TYPE_PORT_RECEIVE, "so does the user of a reply");
     ok(q == 0x61 && r == 0x62, "names are right");
     is(poly(SERVER_PORT, 1, MACH_MSG_TYPE_MAKE_SEND_ONCE, 2, MACH_MSG_TYPE_MAKE_SEND_ONCE, &q,
-            &qPoly, &r), MIG_TYPE_ERROR, "a send-once right for a PORT_SEND argument is refused");
+            &qPoly, &r), MIG_BAD_ARGUMENTS,
+       "a send-once right for a PORT_SEND argument is refused");
     is(either(SERVER_PORT, 5), KERN_SUCCESS, "fixed when sent, any when received");
     ok(seen.a == 5 && seen.pd == MACH_MSG_TYPE_PORT_SEND, "  arrives with its disposition");
     is(done(6, MACH_MSG_TYPE_MOVE_SEND_ONCE, 17), KERN_SUCCESS, "a polymorphic request port");

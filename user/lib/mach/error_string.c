@@ -111,7 +111,7 @@ static const struct sentence sentences[] = {
     {MACH_RCV_INVALID_TRAILER, "receive: unknown trailer asked for"},
     {MACH_RCV_IN_PROGRESS_TIMED, "receive with a time limit is in progress"},
 
-    {MIG_TYPE_ERROR, "MIG: the message has the wrong types"},
+    {MIG_TYPE_ERROR, "MIG: the reply has the wrong form"},
     {MIG_REPLY_MISMATCH, "MIG: not the reply that was expected"},
     {MIG_REMOTE_ERROR, "MIG: the server found an error"},
     {MIG_BAD_ID, "MIG: no routine has this message id"},
