@@ -15,7 +15,7 @@
 
 #define PRIORITY_LEVELS 128
 #define PRIORITY_KERNEL 4   // kernel threads
-#define PRIORITY_SERVER 24  // what bootstrap starts
+#define PRIORITY_SERVER 8   // bootstrap and the servers; ordinary programs stay below
 #define PRIORITY_USER 64    // default base priority
 #define PRIORITY_IDLE 127   // depressed threads run here
 #define PRIORITY_NONE 128   // the idle thread: below every level

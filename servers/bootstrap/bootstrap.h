@@ -117,6 +117,13 @@ void clerk_abandon(void);
 // Words for the serial line when there is no console server to take them.
 void serial_say(const char *text);
 
+// ---- priority.c -------------------------------------------------------------------------------
+
+// Gives this task, and by inheritance all that it creates, the priority of a server.
+kern_return_t priority_take(void);
+// Makes the task, which has no thread yet, an ordinary program, always less urgent than servers.
+kern_return_t priority_lower(mach_port_t task);
+
 // ---- clock.c ----------------------------------------------------------------------------------
 
 kern_return_t clock_open(void);

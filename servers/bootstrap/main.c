@@ -300,6 +300,7 @@ static void set_up_ports(void)
     must(member_of_set(&notify_port), "the notification port");
     must(member_of_set(&clerk_port), "the clerk's port");
     must(clock_open(), "the real-time clock");
+    must(priority_take(), "the priority of a server");
     must(service_make(&name_service), "the name server's port");
     must(service_make(&console_service), "the console's port");
     must(publish_name_server(), "publishing the name server's port");

@@ -58,6 +58,21 @@ $r = boot('--append', 'minato.run=lua minato.timeout=0.5', '--script', $loop);
 is($r->{status}, 124, 'a program that does not end: status 124');
 like($r->{out}, qr/the time limit of 0\.500 s is over/, 'and a sentence');
 
+# The console's server and bootstrap itself must be more urgent than any thread of a program.
+my $urgent = write_file("$place/urgent.lua", <<'END');
+local self, base, kr = mach.mach_thread_self(), -1, nil
+repeat
+    base = base + 1
+    kr = mach.thread_policy(self, mach.POLICY_FIFO, {base_priority = base}, false)
+until kr == 0
+print("as urgent as can be")
+while true do end
+END
+$r = boot('--timeout', '15', '--append', 'minato.run=lua minato.timeout=2', '--script', $urgent);
+is($r->{status}, 124, 'a program that does not give the processor away: status 124');
+like($r->{out}, qr/^as urgent as can be$/m, 'its words are shown');
+like($r->{out}, qr/the time limit of 2\.000 s is over/, 'and it is the guest that ends it');
+
 # ---- bootstrap: programs and servers that are not what they should be ----
 
 my $text = write_file("$place/text", "this is no program\n");

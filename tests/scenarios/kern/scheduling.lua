@@ -225,7 +225,7 @@ end)
 test("thread_info tells the parameters that thread_policy set.", function(t)
     local c = counter(TIMESHARE, 77)
     local info = sched(c.thread, mach.THREAD_SCHED_TIMESHARE_INFO)
-    t.eq({info.base_priority, info.max_priority, info.depressed}, {77, 0, false}, "timeshare")
+    t.eq({info.base_priority, info.depressed}, {77, false}, "timeshare")
     must(mach.thread_policy(c.thread, RR, {base_priority = 78, quantum = 33}, true), "policy")
     local info = sched(c.thread, mach.THREAD_SCHED_RR_INFO)
     t.eq({info.base_priority, info.max_priority, info.quantum}, {78, 78, 33}, "round robin")
@@ -253,6 +253,27 @@ function(t)
     stop(c)
 end)
 
+test("Neither a program nor what it starts can be as urgent as the servers.", function(t)
+    local kr, levels = mach.host_info(mach.mach_host_self(), mach.HOST_PRIORITY_INFO)
+    must(kr, "host_info")
+    local kr, task = mach.task_create(self, {}, false)
+    must(kr, "task_create")
+    for _, owner in ipairs{self, task} do
+        local kr, thread = mach.thread_create(owner)
+        must(kr, "thread_create")
+        t.eq(mach.thread_policy(thread, FIFO, {base_priority = levels.server_priority}, false),
+             mach.KERN_POLICY_LIMIT, "the priority of servers")
+        t.eq(mach.thread_policy(thread, FIFO, {base_priority = levels.server_priority + 1}, false),
+             0, "the next one")
+        t.eq(sched(thread, mach.THREAD_SCHED_FIFO_INFO).max_priority, levels.server_priority + 1,
+             "max_priority")
+        must(mach.thread_terminate(thread), "thread_terminate")
+        deallocate(thread)
+    end
+    must(mach.task_terminate(task), "task_terminate")
+    deallocate(task)
+end)
+
 test("Bad policies are KERN_INVALID_POLICY, bad parameters KERN_INVALID_ARGUMENT, no change.",
 function(t)
     local c = counter(TIMESHARE, 64)
@@ -276,8 +297,8 @@ function(t)
         t.eq(mach.thread_policy(c.thread, RR, {base_priority = 64, quantum = quantum}, false),
              mach.KERN_INVALID_ARGUMENT, "quantum " .. quantum)
     end
-    for _, base in ipairs{0, 127} do
-        t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = base}, false), 0,
+    for base, code in pairs{[0] = mach.KERN_POLICY_LIMIT, [127] = mach.KERN_SUCCESS} do
+        t.eq(mach.thread_policy(c.thread, TIMESHARE, {base_priority = base}, false), code,
              "base " .. base)
     end
     for _, quantum in ipairs{1, 1000} do
