@@ -4,7 +4,7 @@
 -- mach_port_request_notification, mach_msg; layouts: notify.h.
 
 local must, ports = require "must", require "ports"
-local notifications = require "notifications"
+local notifications, tasks = require "notifications", require "tasks"
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, kill, drop = ports.destroy, ports.kill, ports.drop
 local info, type_of, NOTHING = ports.info, ports.type_of, ports.NOTHING
@@ -101,8 +101,7 @@ end)
 test("DEAD_NAME: the names of one port in several tasks are each notified on their own.",
 function(t)
     local notify, port = allocate(RECEIVE), both(1)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     must(mach.mach_port_insert_right(task, 0x100, port, COPY_SEND), "insert_right")
     must(mach.mach_port_insert_right(task, 0x200, port, MAKE_ONCE), "insert_right")
     local a, b = once(port), once(port)
@@ -122,8 +121,8 @@ function(t)
     nothing(t, notify, "no more")
     local _, theirs = mach.minato_port_info(task, 0x100)
     t.eq({theirs.type, theirs.urefs}, {mach.MACH_PORT_TYPE_DEAD_NAME, 2}, "the other task's name")
-    must(mach.task_terminate(task), "task_terminate")
-    destroy(task, notify, port, a, b)
+    tasks.terminate(task)
+    destroy(notify, port, a, b)
 end)
 
 test("DEAD_NAME: a receive right alone can carry the request; the name's end is PORT_DELETED.",
@@ -149,16 +148,15 @@ end)
 test("DEAD_NAME: a task that ends while it has requests gets them answered with PORT_DELETED.",
 function(t)
     local notify, port = allocate(RECEIVE), both(1)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     must(mach.mach_port_insert_right(task, 0x100, port, COPY_SEND), "insert_right")
     t.eq(mach.mach_port_request_notification(task, 0x100, DEAD_NAME, 0, notify, MAKE_ONCE), 0,
          "ask")
-    must(mach.task_terminate(task), "task_terminate")
+    tasks.terminate(task)
     local got, msg = mach.receive{port = notify, timeout = 500}
     t.eq({got, msg.id}, {0, PORT_DELETED}, "notification")
     t.eq(string.unpack("<I4", msg.body, 9), 0x100, "name")
-    destroy(task, notify, port)
+    destroy(notify, port)
 end)
 
 -- ---- port-deleted ------------------------------------------------------------------------------

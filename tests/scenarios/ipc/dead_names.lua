@@ -3,7 +3,7 @@
 -- dead name is good for: to keep its place until its holder lets go of it. Manual: mach_msg,
 -- "Port Rights".
 
-local must, ports = require "must", require "ports"
+local must, ports, tasks = require "must", require "ports", require "tasks"
 local allocate, destroy, NOTHING = ports.allocate, ports.destroy, ports.NOTHING
 
 local self = mach.mach_task_self()
@@ -33,23 +33,19 @@ test("When a port dies its send rights become dead names with as many references
 end)
 
 test("It happens in all spaces at once.", function(t)
-    local port, tasks = allocate(), {}
+    local port, made = allocate(), {}
     for i = 1, 5 do
-        local kr
-        kr, tasks[i] = mach.task_create(self, {}, false)
-        must(kr, "task_create")
+        made[i] = tasks.create()
         for _ = 1, i do
-            must(mach.mach_port_insert_right(tasks[i], 0x100, port, MAKE_SEND), "insert_right")
+            must(mach.mach_port_insert_right(made[i], 0x100, port, MAKE_SEND), "insert_right")
         end
-        must(mach.mach_port_insert_right(tasks[i], 0x200, port, MAKE_ONCE), "insert_right")
+        must(mach.mach_port_insert_right(made[i], 0x200, port, MAKE_ONCE), "insert_right")
     end
     destroy(port)
-    for i = 1, 5 do
-        t.eq({state(0x100, tasks[i]), state(0x200, tasks[i])}, {{T_DEAD, i}, {T_DEAD, 1}},
-             "task " .. i)
-        must(mach.task_terminate(tasks[i]), "task_terminate")
-        destroy(tasks[i])
+    for i, task in ipairs(made) do
+        t.eq({state(0x100, task), state(0x200, task)}, {{T_DEAD, i}, {T_DEAD, 1}}, "task " .. i)
     end
+    tasks.terminate(table.unpack(made))
 end)
 
 test("A dead name keeps its place: no new right gets the name.", function(t)

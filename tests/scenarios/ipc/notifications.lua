@@ -4,7 +4,7 @@
 -- and send_once.lua. Manual: mach_port_request_notification; layouts: notify.h.
 
 local must, ports = require "must", require "ports"
-local notifications = require "notifications"
+local notifications, tasks = require "notifications", require "tasks"
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, kill, drop = ports.destroy, ports.kill, ports.drop
 local info, type_of, NOTHING = ports.info, ports.type_of, ports.NOTHING
@@ -273,15 +273,14 @@ end)
 
 test("NO_SENDERS: comes when a task that held the last right ends.", function(t)
     local notify, port = allocate(RECEIVE), allocate(RECEIVE)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     must(mach.mach_port_insert_right(task, 0x100, port, MAKE_SEND), "insert_right")
     ask(port, NO_SENDERS, notify)
     nothing(t, notify, "the task lives")
-    must(mach.task_terminate(task), "task_terminate")
+    tasks.terminate(task)
     local got, msg = mach.receive{port = notify, timeout = 500}
     t.eq({got, msg.id}, {0, NO_SENDERS}, "notification")
-    destroy(task, notify, port)
+    destroy(notify, port)
 end)
 
 test("NO_SENDERS: cancelled by moving the receive right; its send-once right says so.", function(t)
@@ -351,16 +350,15 @@ end)
 
 test("PORT_DESTROYED: a task's end sends its ports to who asked for them.", function(t)
     local notify = allocate(RECEIVE)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     must(mach.mach_port_allocate_name(task, RECEIVE, 0x100), "allocate_name")
     t.eq(mach.mach_port_request_notification(task, 0x100, PORT_DESTROYED, 0, notify, MAKE_ONCE), 0,
          "ask")
-    must(mach.task_terminate(task), "task_terminate")
+    tasks.terminate(task)
     local got, msg = mach.receive{port = notify, timeout = 500}
     t.eq({got, msg.id}, {0, PORT_DESTROYED}, "notification")
     t.eq(type_of(msg.ports[1][1]), mach.MACH_PORT_TYPE_RECEIVE, "the right")
-    destroy(task, notify, msg.ports[1][1])
+    destroy(notify, msg.ports[1][1])
 end)
 
 test("PORT_DESTROYED: when the notified port is dead the receive right dies.", function(t)

@@ -3,6 +3,7 @@
 -- destroyed, a send-once notification. Manual: mach_msg, "Port Rights".
 
 local must, ports = require "must", require "ports"
+local tasks, sleep = require "tasks", require "clock".sleep
 local allocate, once, destroy = ports.allocate, ports.once, ports.destroy
 local info, NOTHING = ports.info, ports.NOTHING
 
@@ -109,12 +110,10 @@ test("Each way to destroy a send-once right makes one send-once notification.", 
                                                             mach.MACH_MSG_TYPE_MOVE_RECEIVE}}})
         end,
         ["with the task that holds it"] = function(right)
-            local kr, task = mach.task_create(self, {}, false)
-            must(kr, "task_create")
+            local task = tasks.create()
             must(mach.mach_port_insert_right(task, 0x100, right, MOVE_ONCE), "insert_right")
-            must(mach.task_terminate(task), "task_terminate")
-            destroy(task)
-            mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 10000000})
+            tasks.terminate(task)
+            sleep(10)
             return 0
         end,
     }

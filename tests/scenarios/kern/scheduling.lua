@@ -5,7 +5,7 @@
 -- mach_traps.h (swtch); thread_switch has a file of its own.
 
 local must, ports = require "must", require "ports"
-local threads, clock = require "threads", require "clock"
+local tasks, threads, clock = require "tasks", require "threads", require "clock"
 local deallocate = ports.deallocate
 local base_of = threads.policy_base
 local sleep = clock.sleep
@@ -277,8 +277,7 @@ end)
 test("Bad policies are KERN_INVALID_POLICY, bad parameters KERN_INVALID_ARGUMENT, no change.",
 function(t)
     local c = counter(TIMESHARE, 64)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     for _, policy in ipairs{0, 3, 5, 8, -1, 0x7fffffff} do
         t.eq(mach.thread_policy(c.thread, policy, {64}, false), mach.KERN_INVALID_POLICY,
              "policy " .. policy)
@@ -305,23 +304,16 @@ function(t)
         t.eq(mach.thread_policy(c.thread, RR, {base_priority = 64, quantum = quantum}, false), 0,
              "quantum " .. quantum)
     end
-    must(mach.task_terminate(task), "task_terminate")
-    deallocate(task)
+    tasks.terminate(task)
     stop(c)
 end)
 
 -- A task with a suspended thread in it.
 local function task_with_thread()
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     local kr, thread = mach.thread_create(task)
     must(kr, "thread_create")
     return task, thread
-end
-
-local function drop_task(task, ...)
-    must(mach.task_terminate(task), "task_terminate")
-    deallocate(task, ...)
 end
 
 test("task_policy counts for threads made from now on, with change_threads for all.", function(t)
@@ -340,20 +332,20 @@ test("task_policy counts for threads made from now on, with change_threads for a
     t.eq(mach.task_policy(task, FIFO, {base_priority = 91}, false, true), 0, "change_threads")
     t.eq(sched(old, mach.THREAD_SCHED_FIFO_INFO).base_priority, 91, "the old thread")
     t.eq(sched(new, mach.THREAD_SCHED_FIFO_INFO).base_priority, 91, "the new thread")
-    drop_task(task, old, new)
+    tasks.terminate(task)
+    deallocate(old, new)
 end)
 
 test("A child task begins with its parent's policy and limit.", function(t)
     local task, thread = task_with_thread()
     must(mach.task_policy(task, RR, {base_priority = 88, quantum = 9}, true, false), "task_policy")
-    local kr, child = mach.task_create(task, {}, false)
-    must(kr, "task_create")
+    local child = tasks.create(task)
     local _, info = mach.task_info(child, mach.TASK_SCHED_RR_INFO)
     t.eq(info, {base_priority = 88, quantum = 9}, "policy")
     t.eq(mach.task_policy(child, RR, {base_priority = 87, quantum = 9}, false, false),
          mach.KERN_POLICY_LIMIT, "limit")
-    drop_task(child)
-    drop_task(task, thread)
+    tasks.terminate(child, task)
+    deallocate(thread)
 end)
 
 test("task_policy is all or nothing: one thread's limit refuses it for all.", function(t)
@@ -368,7 +360,8 @@ test("task_policy is all or nothing: one thread's limit refuses it for all.", fu
     t.eq(info, {base_priority = 64}, "the task")
     t.eq(mach.task_policy(task, TIMESHARE, {base_priority = 70}, false, false), 0,
          "without the threads it is granted")
-    drop_task(task, one, two)
+    tasks.terminate(task)
+    deallocate(one, two)
 end)
 
 test("swtch says whether other threads are ready; with one it gives the processor to it.",

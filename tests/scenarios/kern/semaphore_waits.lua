@@ -5,7 +5,7 @@
 
 local must, ports = require "must", require "ports"
 local semaphores, threads = require "semaphores", require "threads"
-local clock = require "clock"
+local tasks, clock = require "tasks", require "clock"
 local deallocate = ports.deallocate
 local semaphore, destroy, drain = semaphores.create, semaphores.destroy, semaphores.drain
 local wait_until_waiting = threads.wait_until_waiting
@@ -210,8 +210,7 @@ test("Tasks that hold a semaphore's send right share its count.", function(t)
 end)
 
 test("Semaphores belong to the task they were created in, and end with it.", function(t)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     local sems, jobs = {}, {}
     for i = 1, 3 do
         local kr, sem = mach.semaphore_create(task, FIFO, 0)
@@ -220,25 +219,22 @@ test("Semaphores belong to the task they were created in, and end with it.", fun
     end
     local _, counts = mach.minato_task_counts(task)
     t.eq(counts.semaphores, 3, "its semaphores")
-    must(mach.task_terminate(task), "task_terminate")
+    tasks.terminate(task)
     for i = 1, 3 do
         ends_with(t, jobs[i], mach.KERN_TERMINATED, "waiter " .. i .. " in this task")
         t.eq({mach.mach_port_type(self, sems[i])}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "name " .. i)
         deallocate(sems[i])
     end
-    deallocate(task)
 end)
 
 test("Only a semaphore's own task port can destroy it: KERN_INVALID_RIGHT with another.",
 function(t)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     local sem = semaphore(FIFO, 1)
     t.eq(mach.semaphore_destroy(task, sem), mach.KERN_INVALID_RIGHT, "another task")
     t.eq(drain(sem), 1, "it is alive")
     destroy(sem)
-    must(mach.task_terminate(task), "task_terminate")
-    deallocate(task)
+    tasks.terminate(task)
 end)
 
 test("semaphore_create: a bad policy, value or task is KERN_INVALID_ARGUMENT.", function(t)

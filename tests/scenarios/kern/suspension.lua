@@ -242,8 +242,7 @@ end)
 test("task_terminate ends a task in any state: with threads running, suspended, waiting, new.",
 function(t)
     for _, what in ipairs{"new", "running", "suspended thread", "suspended task"} do
-        local kr, task = mach.task_create(self, {}, false)
-        must(kr, "task_create")
+        local task = tasks.create()
         local page = counter_page(task)
         local thread = counter_thread(task, page)
         if what ~= "new" then must(mach.thread_resume(thread), "resume") end

@@ -3,21 +3,13 @@
 -- Most of it happens in tasks without threads, whose address space is empty to begin with.
 -- Contracts: mach.defs, docs/differences.md; manual: vm_allocate, vm_deallocate.
 
-local must = require "must"
+local must, tasks = require "must", require "tasks"
+local with_task = tasks.with
 
 local self = mach.mach_task_self()
 local PAGE = 4096
 local MIN, MAX = 0x1000, 0xc0000000 -- the address space: VM_MIN_ADDRESS to VM_MAX_ADDRESS
 local INVALID_ADDRESS, NO_SPACE = mach.KERN_INVALID_ADDRESS, mach.KERN_NO_SPACE
-
--- Runs `body(task)` with an empty task.
-local function with_task(body)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    body(task)
-    must(mach.task_terminate(task), "task_terminate")
-    must(mach.mach_port_deallocate(self, task), "deallocate")
-end
 
 -- The regions of a task: {{start, size}, …}.
 local function regions(task)
@@ -294,8 +286,7 @@ end)
 
 test("vm_allocate and vm_deallocate of a task that is no more are MACH_SEND_INVALID_DEST.",
 function(t)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     must(mach.task_terminate(task), "task_terminate")
     t.eq((mach.vm_allocate(task, 0, PAGE, true)), mach.MACH_SEND_INVALID_DEST, "allocate")
     t.eq(mach.vm_deallocate(task, 0x1000, PAGE), mach.MACH_SEND_INVALID_DEST, "deallocate")

@@ -5,15 +5,12 @@
 -- when there is none ends as well; so the witness and this script first do all they will do once,
 -- and this script keeps some memory of its own to be let go when there is none elsewhere.
 
-local must = require "must"
+local must, ports, tasks = require "must", require "ports", require "tasks"
 local sleep = require "clock".sleep
+local deallocate = ports.deallocate
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
 
 local function host_counts()
     local kr, counts = mach.minato_host_counts(host)
@@ -23,9 +20,7 @@ end
 
 -- A task that answers each message with its id plus one, until it gets id 0.
 local function witness()
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    local port = ports.both()
     local job = spawn.task(function()
         local served = 0
         while true do
@@ -57,14 +52,13 @@ end
 local function dismiss(t, w)
     t.ok(ask(w, 0), "the witness hears the end")
     t.eq({w.job:wait(900)}, {true, w.asked}, "the witness answered all")
-    forget(w.port)
+    deallocate(w.port)
 end
 
 -- A task with a thread that writes to page after page of more memory than there is. It does nothing
 -- until its thread is resumed.
 local function hog()
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     must(mach.minato_task_set_name(task, "a hog"), "set_name")
     must((mach.vm_allocate(task, 0x10000, PAGE, false)), "vm_allocate")
     -- mov edi, BASE; 1: inc dword [edi]; add edi, 4096; jmp 1b
@@ -111,7 +105,7 @@ function(t)
     local after = host_counts()
     t.ok(after.pages_used - before.pages_used < 40,
          ("pages used: %d, before %d"):format(after.pages_used, before.pages_used))
-    forget(task, thread)
+    deallocate(task, thread)
     dismiss(t, w)
 end)
 
@@ -120,8 +114,7 @@ function(t)
     local w = witness()
     t.ok(loop(w, 400), "before")
     local before = host_counts()
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     local size = 64 * PAGE
     local bytes, saved = ("."):rep(size), savings()
     must((mach.vm_allocate(task, BASE, (before.pages_total + 1000) * PAGE, false)), "vm_allocate")
@@ -136,8 +129,7 @@ function(t)
          "the write that had no room: " .. mach.error_string(kr))
     t.ok(loop(w, 20), "the witness while memory is short")
     t.eq({mach.vm_read(task, BASE + 1, 5)}, {0, "....."}, "what was written stays")
-    must(mach.task_terminate(task), "task_terminate")
-    forget(task)
+    tasks.terminate(task)
     t.ok(loop(w, 50), "afterwards")
     -- What ends is taken to pieces step by step, some with each thing that is done to memory.
     local after = host_counts()
@@ -181,8 +173,7 @@ test("While memory is short, calls that need some answer KERN_RESOURCE_SHORTAGE 
 function(t)
     local bytes = ("."):rep(64 * PAGE)
     local function filled(n)
-        local kr, task = mach.task_create(self, {}, false)
-        must(kr, "task_create")
+        local task = tasks.create()
         must((mach.vm_allocate(task, BASE, (host_counts().pages_total + 1000) * PAGE, false)),
              "vm_allocate")
         local at = BASE + 1
@@ -193,8 +184,8 @@ function(t)
     local rehearsal, made = filled(20), {}
     for _ = 1, 5 do make_things(t, rehearsal, made) end
     end_things(made)
-    must(mach.task_terminate(rehearsal), "task_terminate")
-    forget(rehearsal, table.unpack(made))
+    tasks.terminate(rehearsal)
+    deallocate(table.unpack(made))
     local before, saved = host_counts(), savings()
     local task, at = filled(10000)
     while mach.vm_write(task, at, "one page more") == 0 do at = at + PAGE end
@@ -203,8 +194,8 @@ function(t)
     made = {}
     for _ = 1, 20 do make_things(t, task, made) end
     end_things(made)
-    must(mach.task_terminate(task), "task_terminate")
-    forget(task, table.unpack(made))
+    tasks.terminate(task)
+    deallocate(table.unpack(made))
     local after = host_counts()
     t.eq({after.tasks, after.threads, after.semaphores},
          {before.tasks, before.threads, before.semaphores}, "what is left")

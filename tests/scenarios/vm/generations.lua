@@ -3,26 +3,16 @@
 -- Copy-on-write that goes on for long: generations of tasks, copies of copies, in any order. What
 -- they cost in memory and in time must not grow. Design: docs/vm.md.
 
-local must = require "must"
+local must, tasks = require "must", require "tasks"
+local new_task, end_task = tasks.create, tasks.terminate
 
-local self, host = mach.mach_task_self(), mach.mach_host_self()
+local host = mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000
 
 local function host_counts()
     local kr, counts = mach.minato_host_counts(host)
     must(kr, "minato_host_counts")
     return counts
-end
-
-local function new_task(parent, inherit)
-    local kr, task = mach.task_create(parent, {}, inherit)
-    must(kr, "task_create")
-    return task
-end
-
-local function end_task(task)
-    must(mach.task_terminate(task), "task_terminate")
-    must(mach.mach_port_deallocate(self, task), "deallocate")
 end
 
 -- The real-time clock in microseconds.
@@ -32,7 +22,7 @@ local function now()
 end
 
 local function task_with_pages(n)
-    local task = new_task(self, false)
+    local task = new_task()
     must((mach.vm_allocate(task, BASE, n * PAGE, false)), "vm_allocate")
     for i = 0, n - 1 do
         must(mach.vm_write(task, BASE + i * PAGE, string.pack("<I4", i)), "vm_write")

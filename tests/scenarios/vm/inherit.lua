@@ -3,30 +3,18 @@
 -- copies then live on. Contracts: mach.defs (vm_inherit, task_create), include/mach/vm_inherit.h;
 -- manual: vm_inherit.
 
-local must = require "must"
+local must, tasks = require "must", require "tasks"
 local sleep = require "clock".sleep
+local new_task, end_task = tasks.create, tasks.terminate
 
 local self = mach.mach_task_self()
 local PAGE, BASE = 4096, 0x200000
 local SHARE, COPY, NONE = mach.VM_INHERIT_SHARE, mach.VM_INHERIT_COPY, mach.VM_INHERIT_NONE
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
 
-local function new_task(parent, inherit)
-    local kr, task = mach.task_create(parent, {}, inherit)
-    must(kr, "task_create")
-    return task
-end
-
-local function end_task(...)
-    for _, task in ipairs{...} do
-        must(mach.task_terminate(task), "task_terminate")
-        must(mach.mach_port_deallocate(self, task), "deallocate")
-    end
-end
-
 -- A task with `n` pages at BASE, each with its number in it.
 local function task_with_pages(n)
-    local task = new_task(self, false)
+    local task = new_task()
     must((mach.vm_allocate(task, BASE, n * PAGE, false)), "vm_allocate")
     for i = 0, n - 1 do must(mach.vm_write(task, BASE + i * PAGE, "page " .. i), "vm_write") end
     return task
@@ -67,7 +55,7 @@ test("VM_INHERIT_COPY: the child has a copy; neither sees what the other writes.
 end)
 
 test("VM_INHERIT_COPY is the default, for memory that nobody has touched as well.", function(t)
-    local parent = new_task(self, false)
+    local parent = new_task()
     must((mach.vm_allocate(parent, BASE, 2 * PAGE, false)), "vm_allocate")
     t.eq(attributes(parent, 0).inheritance, COPY, "of fresh memory")
     local child = new_task(parent, true)

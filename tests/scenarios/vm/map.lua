@@ -3,20 +3,13 @@
 -- objects of users come with the pager protocol. Contracts: mach.defs; manual: vm_map.
 
 local must = require "must"
+local with_task = require "tasks".with
 
 local self = mach.mach_task_self()
 local PAGE, BASE, MIN, MAX = 4096, 0x200000, 0x1000, 0xc0000000
 local RW, ALL, COPY = mach.VM_PROT_READ | mach.VM_PROT_WRITE, mach.VM_PROT_ALL, mach.VM_INHERIT_COPY
 local INVALID_ARGUMENT, INVALID_ADDRESS, NO_SPACE = mach.KERN_INVALID_ARGUMENT,
     mach.KERN_INVALID_ADDRESS, mach.KERN_NO_SPACE
-
-local function with_task(body)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    body(task)
-    must(mach.task_terminate(task), "task_terminate")
-    must(mach.mach_port_deallocate(self, task), "deallocate")
-end
 
 -- vm_map with what is not given as plain as possible.
 local function map(task, a)

@@ -3,7 +3,7 @@
 -- task's own accesses are made by threads of machine code; one that is not allowed ends the task,
 -- which the kernel says on the console. Contracts: mach.defs; manual: vm_protect.
 
-local must = require "must"
+local must, tasks = require "must", require "tasks"
 local sleep = require "clock".sleep
 
 local self = mach.mach_task_self()
@@ -16,15 +16,14 @@ local BASE = 0x200000
 
 -- Runs `body(task)` with a task that has `n` pages at BASE, each with its number in it.
 local function with_pages(n, body)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     must(mach.minato_task_set_name(task, "expected to fail"), "set_name")
     must((mach.vm_allocate(task, BASE, n * PAGE, false)), "vm_allocate")
     for i = 0, n - 1 do
         must(mach.vm_write(task, BASE + i * PAGE, string.char(i + 48)), "vm_write")
     end
     body(task)
-    mach.task_terminate(task)
+    mach.task_terminate(task) -- if it is still there
     must(mach.mach_port_deallocate(self, task), "deallocate")
 end
 
@@ -231,8 +230,7 @@ end)
 
 test("Write permission on one mapping does not open another task's copy of the page.", function(t)
     with_pages(1, function(task)
-        local kr, child = mach.task_create(task, {}, true)
-        must(kr, "task_create")
+        local child = tasks.create(task, true)
         must(protect(child, 0, 1, READ), "protect")
         t.ok(survives(task, "\xb8ABCD" .. store(BASE)), "the parent writes")
         t.eq({mach.vm_read(child, BASE, 1)}, {0, "0"}, "the child's page")

@@ -5,9 +5,8 @@
 -- inherit, write, read, copy and task_create; each answer and what memory shows must be the
 -- model's.
 
-local must = require "must"
+local tasks = require "tasks"
 
-local self = mach.mach_task_self()
 local PAGE, BASE, PAGES = 4096, 0x200000, 12
 local RW, ALL = mach.VM_PROT_READ | mach.VM_PROT_WRITE, mach.VM_PROT_ALL
 local SHARE, COPY, NONE = mach.VM_INHERIT_SHARE, mach.VM_INHERIT_COPY, mach.VM_INHERIT_NONE
@@ -179,8 +178,7 @@ end
 function steps.fork(model, models)
     if #models >= 4 then -- one of them ends first
         local gone = table.remove(models, random(#models) + 1)
-        must(mach.task_terminate(gone.task), "task_terminate")
-        must(mach.mach_port_deallocate(self, gone.task), "deallocate")
+        tasks.terminate(gone.task)
         if gone == model then model = models[1] end
     end
     local kr, task = mach.task_create(model.task, {}, true)
@@ -207,9 +205,7 @@ end
 
 local function walk(t, seed, length)
     state = seed
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    local models = {{task = task, pages = {}}}
+    local models = {{task = tasks.create(), pages = {}}}
     for step = 1, length do
         local what = DECK[random(#DECK) + 1]
         local got, want = steps[what](models[random(#models) + 1], models)
@@ -226,10 +222,7 @@ local function walk(t, seed, length)
             end
         end
     end
-    for _, model in ipairs(models) do
-        must(mach.task_terminate(model.task), "task_terminate")
-        must(mach.mach_port_deallocate(self, model.task), "deallocate")
-    end
+    for _, model in ipairs(models) do tasks.terminate(model.task) end
 end
 
 for seed = 1, 6 do

@@ -2,7 +2,7 @@
 -- vm_read, vm_write and vm_copy: any alignment, across regions, over holes, all or nothing; copies
 -- are made when the call is made. Contracts: mach.defs, docs/differences.md.
 
-local must = require "must"
+local must, tasks = require "must", require "tasks"
 
 local self = mach.mach_task_self()
 local PAGE, BASE, MAX = 4096, 0x200000, 0xc0000000
@@ -19,14 +19,12 @@ end
 
 -- Runs `body(task, bytes)` with a task that has `n` pages at BASE with a pattern in them.
 local function with_pages(n, body)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    must((mach.vm_allocate(task, BASE, n * PAGE, false)), "vm_allocate")
-    local bytes = pattern(n * PAGE, 1)
-    must(mach.vm_write(task, BASE, bytes), "vm_write")
-    body(task, bytes)
-    must(mach.task_terminate(task), "task_terminate")
-    must(mach.mach_port_deallocate(self, task), "deallocate")
+    tasks.with(function(task)
+        must((mach.vm_allocate(task, BASE, n * PAGE, false)), "vm_allocate")
+        local bytes = pattern(n * PAGE, 1)
+        must(mach.vm_write(task, BASE, bytes), "vm_write")
+        body(task, bytes)
+    end)
 end
 
 -- `bytes` with `new` in place of what is at `offset`.

@@ -3,19 +3,12 @@
 -- include/mach/vm_region.h; manual: vm_region.
 
 local must = require "must"
+local with_task = require "tasks".with
 
 local self = mach.mach_task_self()
 local PAGE, BASE = 4096, 0x200000
 local BASIC = mach.VM_REGION_BASIC_INFO
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
-
-local function with_task(body)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    body(task)
-    must(mach.task_terminate(task), "task_terminate")
-    must(mach.mach_port_deallocate(self, task), "deallocate")
-end
 
 -- All regions, each "first page + number of pages: protection/maximum inheritance".
 local function walk(task)

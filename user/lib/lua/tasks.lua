@@ -22,4 +22,11 @@ function tasks.terminate(...)
     end
 end
 
+-- Runs `body(task)` with an empty task, which is ended then.
+function tasks.with(body)
+    local task = tasks.create()
+    body(task)
+    tasks.terminate(task)
+end
+
 return tasks
