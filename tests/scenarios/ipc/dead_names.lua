@@ -4,6 +4,7 @@
 -- "Port Rights".
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
+local counts = require "counts"
 local allocate, destroy, NOTHING = ports.allocate, ports.destroy, ports.NOTHING
 
 local self = mach.mach_task_self()
@@ -118,11 +119,10 @@ test("Dead names of different ports stay apart; a dead placeholder is like any o
 end)
 
 test("A thousand rights die with their ports and are found dead one by one.", function(t)
-    local _, before = mach.minato_host_counts(mach.mach_host_self())
+    local before = counts.host()
     local names = {}
     for i = 1, 1000 do names[i] = dead_port(1) end
     for i = 1, 1000, 37 do t.eq(state(names[i]), {T_DEAD, 1}, "name " .. i) end
     destroy(table.unpack(names))
-    local _, after = mach.minato_host_counts(mach.mach_host_self())
-    t.eq(after.ports, before.ports, "ports in the kernel")
+    t.eq(counts.host().ports, before.ports, "ports in the kernel")
 end)

@@ -2,7 +2,7 @@
 -- Receive rights on their way: the queue and its senders come along, the sequence number and the
 -- make-send count start again, circles are destroyed and nothing leaks. Manual: mach_msg.
 
-local must, ports = require "must", require "ports"
+local must, ports, host = require "must", require "ports", require "counts".host
 local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
 local info, wait_until = ports.info, ports.wait_until
 
@@ -12,8 +12,6 @@ local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_RECEIVE
 local T_DEAD = mach.MACH_PORT_TYPE_DEAD_NAME
-
-local function host() return select(2, mach.minato_host_counts(mach.mach_host_self())) end
 
 local function post(port, id, ports)
     return mach.send{remote = port, disp = COPY_SEND, id = id, ports = ports, timeout = 0}

@@ -3,7 +3,7 @@
 -- however large it is; neither side sees what the other writes afterwards; deallocate moves it.
 -- Manual: mach_msg, "Memory".
 
-local must, ports = require "must", require "ports"
+local must, ports, counts = require "must", require "ports", require "counts"
 local allocate, destroy = ports.allocate, ports.destroy
 
 local self = mach.mach_task_self()
@@ -46,10 +46,7 @@ local function pattern(size)
 end
 
 -- Pages that this task has allocated, whether touched or not.
-local function pages()
-    local _, counts = mach.minato_task_counts(self)
-    return counts.virtual_pages
-end
+local function pages() return counts.task().virtual_pages end
 
 -- Sends the regions and receives them as addresses.
 local function pass(t, port, ool)
@@ -270,9 +267,9 @@ function(t)
     local port, size = allocate(), 8 << 20
     local base = memory(size)
     for offset = 0, size - 1, 1 << 20 do write(base + offset, ("mark %d"):format(offset)) end
-    local _, before = mach.minato_host_counts(mach.mach_host_self())
+    local before = counts.host()
     local got = pass(t, port, {{addr = base, size = size}})[1]
-    local _, after = mach.minato_host_counts(mach.mach_host_self())
+    local after = counts.host()
     t.eq(got.size, size, "size")
     local used = before.pages_free - after.pages_free
     t.ok(used < 64, ("%d pages were taken for 2048"):format(used))
@@ -370,10 +367,10 @@ test("Memory in a message that is destroyed is freed.", function(t)
         t.eq(mach.send{remote = port, disp = MAKE_SEND,
                        ool = {{addr = base, size = size, deallocate = true}}}, 0, "send")
         destroy(port)
-        local _, counts = mach.minato_host_counts(mach.mach_host_self())
-        if round == 1 then before = counts.pages_free end
-        t.ok(counts.pages_free > before - 50,
-             ("round %d: %d free pages, %d before"):format(round, counts.pages_free, before))
+        local free = counts.host().pages_free
+        if round == 1 then before = free end
+        t.ok(free > before - 50,
+             ("round %d: %d free pages, %d before"):format(round, free, before))
     end
 end)
 

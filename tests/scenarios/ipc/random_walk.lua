@@ -10,7 +10,7 @@
 -- model; what is an error, the step says. Results are predicted, not names: those are learnt from
 -- the kernel and checked to be the right ones or new.
 
-local must, model = require "must", require "port_model"
+local must, model, counts = require "must", require "port_model", require "counts"
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE, SET, DEAD_RIGHT = mach.MACH_PORT_RIGHT_SEND,
@@ -461,10 +461,7 @@ local function finish(t)
 end
 
 local function walk(t, seed, steps)
-    local function count()
-        return select(2, mach.minato_host_counts(mach.mach_host_self())).ports
-    end
-    local before = count()
+    local before = counts.host().ports
     start(seed)
     for step = 1, steps do
         local what, got, want = pick(STEPS)()
@@ -477,7 +474,7 @@ local function walk(t, seed, steps)
         end
     end
     finish(t)
-    t.eq(count(), before, "ports in the kernel")
+    t.eq(counts.host().ports, before, "ports in the kernel")
 end
 
 for seed = 1, 12 do

@@ -2,7 +2,7 @@
 -- The life of rights under their names: what allocating makes, what user references count, and
 -- what mod_refs, deallocate and destroy leave behind. Contracts: include/mach/mach_port.defs.
 
-local must, ports = require "must", require "ports"
+local must, ports, counts = require "must", require "ports", require "counts"
 local allocate, both, once, destroy = ports.allocate, ports.both, ports.once, ports.destroy
 local type_of, NOTHING = ports.type_of, ports.NOTHING
 
@@ -388,8 +388,7 @@ test("mach_port_names lists every name once with what it denotes.", function(t)
                   mach.MACH_PORT_TYPE_PORT_SET, mach.MACH_PORT_TYPE_DEAD_NAME,
                   mach.MACH_PORT_TYPE_SEND_ONCE, mach.MACH_PORT_TYPE_DEAD_NAME}
     for i, name in ipairs(names) do t.eq(seen[name], want[i], ("type of %#x"):format(name)) end
-    local _, counts = mach.minato_task_counts(self)
-    t.eq(counts.names_total, #listed, "names in use")
+    t.eq(counts.task().names_total, #listed, "names in use")
     destroy(table.unpack(names))
 end)
 

@@ -4,7 +4,7 @@
 -- within calls, replies out of order, replies that come late or never.
 
 local must, ports = require "must", require "ports"
-local clock = require "clock"
+local counts, clock = require "counts", require "clock"
 local allocate, both, destroy, info = ports.allocate, ports.both, ports.destroy, ports.info
 local sleep = clock.sleep
 
@@ -78,14 +78,14 @@ test("A call and its answer leave no rights behind on either side.", function(t)
     local job = start_echo(port)
     local function call() return (mach.rpc{remote = port, disp = COPY_SEND, id = 1}) end
     t.eq(call(), 0, "the first call")
-    local function counts(task)
-        local _, c = mach.minato_task_counts(task)
+    local function held(task)
+        local c = counts.task(task)
         return {c.names_total, c.urefs_total}
     end
-    local ours, theirs = counts(self), counts(job.task)
+    local ours, theirs = held(self), held(job.task)
     for _ = 1, 20 do t.eq(call(), 0, "call") end
-    t.eq(counts(self), ours, "names and references of the client")
-    t.eq(counts(job.task), theirs, "names and references of the server")
+    t.eq(held(self), ours, "names and references of the client")
+    t.eq(held(job.task), theirs, "names and references of the server")
     stop_echo(t, job, port, 21)
     destroy(port)
 end)

@@ -2,7 +2,7 @@
 -- The host port: what it tells everybody, and that privileged calls and devices want ports of their
 -- own. Contracts: mach_host.defs, minato.defs, device_io.defs, include/mach/host_info.h.
 
-local must, ports = require "must", require "ports"
+local must, ports, counts = require "must", require "ports", require "counts"
 local deallocate = ports.deallocate
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
@@ -27,8 +27,7 @@ function(t)
     local kr, info = mach.host_info(host, mach.HOST_BASIC_INFO)
     t.eq(kr, 0)
     t.eq({info.max_cpus, info.avail_cpus, info.cpu_type}, {1, 1, mach.CPU_TYPE_I386})
-    local _, counts = mach.minato_host_counts(host)
-    t.eq(info.memory_size, counts.pages_total * 4096, "memory")
+    t.eq(info.memory_size, counts.host().pages_total * 4096, "memory")
 end)
 
 test("The other flavors of host_info: slots, scheduling, sizes, priorities, traps.", function(t)
@@ -67,19 +66,14 @@ function(t)
 end)
 
 test("minato_host_counts moves by what is made and ended.", function(t)
-    local function counts()
-        local kr, found = mach.minato_host_counts(host)
-        must(kr, "minato_host_counts")
-        return found
-    end
-    local a = counts()
+    local a = counts.host()
     local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
     local kr, set = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_PORT_SET)
     local kr, sem = mach.semaphore_create(self, 0, 0)
     local kr, thread = mach.thread_create(self)
     local kr, task = mach.task_create(self, {}, false)
     must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, timeout = 0}, "send")
-    local b = counts()
+    local b = counts.host()
     t.eq({b.tasks - a.tasks, b.threads - a.threads, b.semaphores - a.semaphores,
           b.port_sets - a.port_sets, b.messages_queued - a.messages_queued, b.ports - a.ports},
          {1, 1, 1, 1, 1, 4}, "tasks, threads, semaphores, sets, messages, ports")
@@ -90,7 +84,7 @@ test("minato_host_counts moves by what is made and ended.", function(t)
     must(mach.mach_port_destroy(self, port), "destroy")
     must(mach.mach_port_destroy(self, set), "destroy")
     deallocate(task, thread, sem)
-    local c = counts()
+    local c = counts.host()
     for _, what in ipairs{"tasks", "threads", "semaphores", "port_sets", "messages_queued",
                           "ports"} do
         t.eq(c[what], a[what], what .. " afterwards")
@@ -100,13 +94,7 @@ end)
 test("minato_task_counts tells what a task holds.", function(t)
     local kr, task = mach.task_create(self, {}, false)
     must(kr, "task_create")
-    local function counts()
-        local kr, found = mach.minato_task_counts(task)
-        must(kr, "minato_task_counts")
-        return found
-    end
-    local empty = counts()
-    for what, n in pairs(empty) do t.eq(n, 0, what .. " of an empty task") end
+    for what, n in pairs(counts.task(task)) do t.eq(n, 0, what .. " of an empty task") end
     local made = {}
     for i = 1, 3 do
         made[i] = select(2, mach.mach_port_allocate(task, mach.MACH_PORT_RIGHT_RECEIVE))
@@ -119,7 +107,7 @@ test("minato_task_counts tells what a task holds.", function(t)
     must(mach.send{remote = right, disp = mach.MACH_MSG_TYPE_MOVE_SEND, timeout = 0}, "send")
     local kr, at = mach.vm_allocate(task, 0, 3 * 4096, true)
     must(mach.vm_write(task, at, "touched"), "vm_write")
-    local c = counts()
+    local c = counts.task(task)
     t.eq({c.names_receive, c.names_port_set, c.names_dead, c.names_send, c.names_total},
          {3, 1, 1, 0, 5}, "names")
     t.eq({c.messages_queued, c.urefs_total}, {1, 5}, "messages, references of the dead name")

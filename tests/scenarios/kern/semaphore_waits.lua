@@ -5,7 +5,7 @@
 
 local must, ports = require "must", require "ports"
 local semaphores, threads = require "semaphores", require "threads"
-local tasks, clock = require "tasks", require "clock"
+local tasks, counts, clock = require "tasks", require "counts", require "clock"
 local deallocate = ports.deallocate
 local semaphore, destroy, drain = semaphores.create, semaphores.destroy, semaphores.drain
 local wait_until_waiting = threads.wait_until_waiting
@@ -217,8 +217,7 @@ test("Semaphores belong to the task they were created in, and end with it.", fun
         t.eq(kr, 0, "semaphore_create in another task")
         sems[i], jobs[i] = sem, waiter(sem)
     end
-    local _, counts = mach.minato_task_counts(task)
-    t.eq(counts.semaphores, 3, "its semaphores")
+    t.eq(counts.task(task).semaphores, 3, "its semaphores")
     tasks.terminate(task)
     for i = 1, 3 do
         ends_with(t, jobs[i], mach.KERN_TERMINATED, "waiter " .. i .. " in this task")
@@ -249,10 +248,9 @@ test("semaphore_create: a bad policy, value or task is KERN_INVALID_ARGUMENT.", 
     -- A call to the port of another object is a call that the object does not have.
     t.eq((mach.semaphore_create(mach.mach_thread_self(), FIFO, 0)), mach.KERN_INVALID_ARGUMENT,
          "a thread in place of the task")
-    local _, counts = mach.minato_task_counts(self)
+    local before = counts.task()
     local sem = semaphore(FIFO, 0)
-    local _, more = mach.minato_task_counts(self)
-    t.eq(more.semaphores, counts.semaphores + 1, "only a semaphore that is made counts")
+    t.eq(counts.task().semaphores, before.semaphores + 1, "only a semaphore that is made counts")
     destroy(sem)
 end)
 

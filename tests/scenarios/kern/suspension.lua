@@ -5,7 +5,7 @@
 
 local must, ports = require "must", require "ports"
 local tasks, threads = require "tasks", require "threads"
-local clock = require "clock"
+local task_counts, clock = require "counts".task, require "clock"
 local deallocate = ports.deallocate
 local basic, counter_page = threads.basic_info, threads.counter_page
 local counter_thread = threads.counter_thread
@@ -226,13 +226,12 @@ function(t)
         if what ~= "new" then must(mach.thread_resume(thread), "resume") end
         sleep(3)
         if what == "suspended" then must(mach.thread_suspend(thread), "suspend") end
-        local _, before = mach.minato_task_counts(self)
+        local before = task_counts()
         t.eq(mach.thread_terminate(thread), 0, "terminate " .. what)
         t.eq({mach.mach_port_type(self, thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
              "port of the " .. what .. " thread")
         sleep(3)
-        local _, after = mach.minato_task_counts(self)
-        t.eq(after.threads, before.threads - 1, "threads, one was " .. what)
+        t.eq(task_counts().threads, before.threads - 1, "threads, one was " .. what)
         t.ok(not counts(self, page), what .. ": it does not run")
         deallocate(thread)
         must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")

@@ -4,22 +4,16 @@
 -- mach_ports_*), include/mach/task_info.h, task_special_ports.h, docs/differences.md.
 
 local must, ports = require "must", require "ports"
-local tasks, clock = require "tasks", require "clock"
+local tasks, host_counts = require "tasks", require "counts".host
 local both, destroy, deallocate = ports.both, ports.destroy, ports.deallocate
 local send_rights = ports.send_rights
 local new_task, end_task = tasks.create, tasks.terminate
-local sleep = clock.sleep
+local sleep = require "clock".sleep
 
 local self = mach.mach_task_self()
 local PAGE = 4096
 local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local SPECIAL = {mach.TASK_HOST_PORT, mach.TASK_NAME_PORT, mach.TASK_BOOTSTRAP_PORT}
-
-local function host_counts()
-    local kr, counts = mach.minato_host_counts(mach.mach_host_self())
-    must(kr, "minato_host_counts")
-    return counts
-end
 
 -- The send right to a special port, which the caller then owns.
 local function special(task, which)

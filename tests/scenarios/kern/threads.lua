@@ -4,10 +4,10 @@
 -- mach.defs (thread_*), include/mach/thread_info.h, thread_special_ports.h.
 
 local must, ports = require "must", require "ports"
-local threads, clock = require "threads", require "clock"
+local threads, counts = require "threads", require "counts"
 local both, deallocate, send_rights = ports.both, ports.deallocate, ports.send_rights
 local base_of, basic = threads.policy_base, threads.basic_info
-local sleep = clock.sleep
+local sleep = require "clock".sleep
 
 local self = mach.mach_task_self()
 
@@ -25,17 +25,15 @@ end
 local function ms(time) return time.seconds * 1000 + time.microseconds / 1000 end
 
 test("thread_create gives one send right; the thread counts in its task until it ends.", function(t)
-    local _, before = mach.minato_task_counts(self)
+    local before = counts.task()
     local thread = new_thread()
     t.eq({mach.mach_port_type(self, thread)}, {0, mach.MACH_PORT_TYPE_SEND}, "our right")
     t.eq({mach.mach_port_get_refs(self, thread, mach.MACH_PORT_RIGHT_SEND)}, {0, 1}, "references")
     local _, info = mach.minato_port_info(self, thread)
     t.eq(info.object, mach.MINATO_OBJECT_THREAD, "what the port stands for")
-    local _, more = mach.minato_task_counts(self)
-    t.eq(more.threads, before.threads + 1, "threads")
+    t.eq(counts.task().threads, before.threads + 1, "threads")
     end_thread(thread)
-    local _, after = mach.minato_task_counts(self)
-    t.eq(after.threads, before.threads, "threads afterwards")
+    t.eq(counts.task().threads, before.threads, "threads afterwards")
 end)
 
 test("THREAD_BASIC_INFO of a new thread: stopped, suspended once, no time used.", function(t)
@@ -149,13 +147,13 @@ test("A special port that does not exist is KERN_INVALID_ARGUMENT.", function(t)
 end)
 
 test("A thread can end itself; nothing of it stays.", function(t)
-    local _, before = mach.minato_host_counts(mach.mach_host_self())
+    local before = counts.host()
     local job = spawn.thread(function()
         mach.thread_terminate(mach.mach_thread_self())
         return "went on"
     end)
     t.eq((job:wait(900)), false, "it does not go on")
-    local _, after = mach.minato_host_counts(mach.mach_host_self())
+    local after = counts.host()
     t.eq({after.threads, after.ports}, {before.threads, before.ports}, "threads, ports")
 end)
 

@@ -3,7 +3,7 @@
 -- Most of it happens in tasks without threads, whose address space is empty to begin with.
 -- Contracts: mach.defs, docs/differences.md; manual: vm_allocate, vm_deallocate.
 
-local must, tasks = require "must", require "tasks"
+local must, tasks, counts = require "must", require "tasks", require "counts"
 local with_task = tasks.with
 
 local self = mach.mach_task_self()
@@ -22,11 +22,7 @@ local function regions(task)
     end
 end
 
-local function pages(task)
-    local kr, counts = mach.minato_task_counts(task)
-    must(kr, "minato_task_counts")
-    return counts.virtual_pages
-end
+local function pages(task) return counts.task(task).virtual_pages end
 
 local function zeros(n) return ("\0"):rep(n) end
 
@@ -176,10 +172,9 @@ test("Freeing part of a region gives the memory of that part back.", function(t)
         must((mach.vm_allocate(task, base, n * PAGE, false)), "vm_allocate")
         must(mach.vm_write(task, base, ("x"):rep(n * PAGE)), "vm_write")
         for _, part in ipairs{{50, 40}, {120, 80}, {0, 30}} do
-            local _, before = mach.minato_host_counts(mach.mach_host_self())
+            local before = counts.host()
             must(mach.vm_deallocate(task, base + part[1] * PAGE, part[2] * PAGE), "vm_deallocate")
-            local _, after = mach.minato_host_counts(mach.mach_host_self())
-            local freed = before.pages_used - after.pages_used
+            local freed = before.pages_used - counts.host().pages_used
             t.ok(freed >= part[2] - 3, ("freed %d of %d pages"):format(freed, part[2]))
         end
         t.eq({mach.vm_read(task, base + 40 * PAGE, 3)}, {0, "xxx"}, "what stays")
@@ -275,9 +270,9 @@ test("Allocating and freeing for long leaves map and memory as they were.", func
             end
         end
         round(50)
-        local _, before = mach.minato_host_counts(mach.mach_host_self())
+        local before = counts.host()
         for _ = 1, 4 do round(50) end
-        local _, after = mach.minato_host_counts(mach.mach_host_self())
+        local after = counts.host()
         t.eq({regions(task), pages(task)}, {{}, 0}, "regions, pages")
         t.eq({after.map_entries, after.vm_objects}, {before.map_entries, before.vm_objects},
              "entries and objects")

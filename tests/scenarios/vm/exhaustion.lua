@@ -6,17 +6,11 @@
 -- and this script keeps some memory of its own to be let go when there is none elsewhere.
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
-local sleep = require "clock".sleep
+local host_counts, sleep = require "counts".host, require "clock".sleep
 local deallocate = ports.deallocate
 
-local self, host = mach.mach_task_self(), mach.mach_host_self()
+local self = mach.mach_task_self()
 local PAGE, BASE = 4096, 0x200000
-
-local function host_counts()
-    local kr, counts = mach.minato_host_counts(host)
-    must(kr, "minato_host_counts")
-    return counts
-end
 
 -- A task that answers each message with its id plus one, until it gets id 0.
 local function witness()

@@ -4,16 +4,10 @@
 -- they cost in memory and in time must not grow. Design: docs/vm.md.
 
 local must, tasks = require "must", require "tasks"
+local host_counts = require "counts".host
 local new_task, end_task = tasks.create, tasks.terminate
 
-local host = mach.mach_host_self()
 local PAGE, BASE = 4096, 0x200000
-
-local function host_counts()
-    local kr, counts = mach.minato_host_counts(host)
-    must(kr, "minato_host_counts")
-    return counts
-end
 
 -- The real-time clock in microseconds.
 local function now()

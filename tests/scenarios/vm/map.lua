@@ -2,7 +2,7 @@
 -- vm_map of zero-filled memory: place, mask, protections, inheritance, and what is refused. Memory
 -- objects of users come with the pager protocol. Contracts: mach.defs; manual: vm_map.
 
-local must = require "must"
+local must, counts = require "must", require "counts"
 local with_task = require "tasks".with
 
 local self = mach.mach_task_self()
@@ -18,11 +18,7 @@ local function map(task, a)
                        a.max or ALL, a.inheritance or COPY)
 end
 
-local function virtual_pages(task)
-    local kr, counts = mach.minato_task_counts(task)
-    must(kr, "minato_task_counts")
-    return counts.virtual_pages
-end
+local function virtual_pages(task) return counts.task(task).virtual_pages end
 
 test("Without an object vm_map gives zero-filled memory with the attributes asked for.", function(t)
     with_task(function(task)

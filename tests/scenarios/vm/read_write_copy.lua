@@ -2,7 +2,7 @@
 -- vm_read, vm_write and vm_copy: any alignment, across regions, over holes, all or nothing; copies
 -- are made when the call is made. Contracts: mach.defs, docs/differences.md.
 
-local must, tasks = require "must", require "tasks"
+local must, tasks, counts = require "must", require "tasks", require "counts"
 
 local self = mach.mach_task_self()
 local PAGE, BASE, MAX = 4096, 0x200000, 0xc0000000
@@ -196,12 +196,11 @@ end)
 test("Reading memory that nobody has touched takes no memory.", function(t)
     with_pages(1, function(task)
         must((mach.vm_allocate(task, 0x10000000, 0x1000000, false)), "vm_allocate")
-        local _, before = mach.minato_task_counts(task)
+        local before = counts.task(task)
         for i = 0, 15 do
             t.eq({mach.vm_read(task, 0x10000000 + i * 0x100000, 8)}, {0, ("\0"):rep(8)}, "zeros")
         end
-        local _, after = mach.minato_task_counts(task)
-        t.eq(after.resident_pages, before.resident_pages, "resident pages")
+        t.eq(counts.task(task).resident_pages, before.resident_pages, "resident pages")
     end)
 end)
 
