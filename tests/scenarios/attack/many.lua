@@ -3,22 +3,14 @@
 -- Large numbers: calls that list things list all of them, and nothing takes longer than its size
 -- warrants. Manual: mach_port_names, mach_port_get_set_status, mach_msg.
 
+local must, ports = require "must", require "ports"
+local notifications, now = require "notifications", require "clock".now
+local allocate, both, destroy, kill = ports.allocate, ports.both, ports.destroy, ports.kill
+
 local self = mach.mach_task_self()
 local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
 local MAKE_SEND, COPY_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_COPY_SEND
 local MOVE_RECEIVE = mach.MACH_MSG_TYPE_MOVE_RECEIVE
-
-local function must(kr, what)
-    if kr ~= 0 then error((what or "call") .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function allocate(right)
-    local kr, name = mach.mach_port_allocate(self, right)
-    must(kr, "mach_port_allocate")
-    return name
-end
-
-local function drop(name) must(mach.mach_port_mod_refs(self, name, RECEIVE, -1), "mod_refs") end
 
 test("mach_port_names and mach_port_get_set_status tell 40,000 names", function(t)
     local set, list = allocate(SET), {}
@@ -32,22 +24,14 @@ test("mach_port_names and mach_port_get_set_status tell 40,000 names", function(
     local kr, members = mach.mach_port_get_set_status(self, set)
     t.eq(kr, 0, "mach_port_get_set_status")
     t.eq(kr == 0 and #members, 40000, "members")
-    must(mach.mach_port_destroy(self, set), "destroy")
-    for _, name in ipairs(list) do drop(name) end
+    destroy(set)
+    for _, name in ipairs(list) do kill(name) end
 end)
 
 -- ---- long works ----------------------------------------------------------------------------------
 -- The kernel's clock must be read every 50 ms. A work that shuts interrupts out for longer makes it
 -- lose time. Nobody inside can see that on the clock; but the kernel takes the ratio of cycles to time
 -- since boot, so afterwards the same loop seems to take less time.
-
-local _, clock = mach.host_get_clock_service(mach.mach_host_self(), mach.REALTIME_CLOCK)
-
-local function now()
-    local kr, time = mach.clock_get_time(clock)
-    must(kr, "clock_get_time")
-    return time.tv_sec * 1000 + time.tv_nsec / 1000000
-end
 
 local function spent()
     local kr, info = mach.task_info(self, mach.TASK_THREAD_TIMES_INFO)
@@ -82,10 +66,8 @@ local function wait_for(port)
 end
 
 test("the clock keeps time while 6,000 receive rights go to a port 6,000 queues down", function(t)
-    local bottom = allocate(RECEIVE)
+    local bottom = both()
     local top, names = bottom, {}
-
-    must(mach.mach_port_insert_right(self, bottom, bottom, MAKE_SEND), "insert_right")
     for i = 1, 6000 do
         local port = allocate(RECEIVE)
         must((mach.send{remote = port, disp = MAKE_SEND, ports = {{top, MOVE_RECEIVE}}}), "send")
@@ -95,25 +77,22 @@ test("the clock keeps time while 6,000 receive rights go to a port 6,000 queues 
         local message = {remote = bottom, disp = COPY_SEND, ool_ports = {{names, MOVE_RECEIVE}}}
         t.eq(mach.send(message), 0, "send")
     end)
-    keeps_time(t, function() drop(top) end) -- and with it all the others
-    must(mach.mach_port_deallocate(self, bottom), "the dead name")
+    keeps_time(t, function() kill(top) end) -- and with it all the others
+    ports.deallocate(bottom) -- the dead name
 end)
 
 test("the clock keeps time while 30,000 rights are sent and received", function(t)
-    local port, names = allocate(RECEIVE), {}
-
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    local port, names = both(), {}
     for i = 1, 30000 do names[i] = port end
     keeps_time(t, function()
         t.eq(mach.send{remote = port, disp = COPY_SEND, ool_ports = {{names, COPY_SEND}}}, 0, "send")
         t.eq(mach.receive{port = port, timeout = 0}, 0, "receive")
     end)
-    must(mach.mach_port_destroy(self, port), "destroy")
+    destroy(port)
 end)
 
 test("the clock keeps time while a task with 20,000 ports and messages ends", function(t)
-    local ready = allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, ready, ready, MAKE_SEND), "insert_right")
+    local ready = both()
     local child = spawn.task(function()
         for _ = 1, 20000 do
             local _, port = mach.mach_port_allocate(mach.mach_task_self(), mach.MACH_PORT_RIGHT_RECEIVE)
@@ -126,22 +105,19 @@ test("the clock keeps time while a task with 20,000 ports and messages ends", fu
     wait_for(ready)
     keeps_time(t, function() must(mach.task_terminate(child.task), "task_terminate") end)
     child:wait(1000)
-    must(mach.mach_port_destroy(self, ready), "destroy")
+    destroy(ready)
 end)
 
 test("the clock keeps time while 20,000 tasks' names hear of a port's death", function(t)
     local port, notify = allocate(RECEIVE), allocate(RECEIVE)
     local names = {}
     for i = 1, 20000 do
-        local kr, right, disp = mach.mach_port_extract_right(self, port, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
-        must(kr, "extract_right")
-        names[i] = right
-        must((mach.mach_port_request_notification(self, right, mach.MACH_NOTIFY_DEAD_NAME, 0, notify,
-                                                  mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)), "request")
+        names[i] = ports.once(port)
+        notifications.ask(names[i], mach.MACH_NOTIFY_DEAD_NAME, notify)
     end
-    keeps_time(t, function() drop(port) end)
-    keeps_time(t, function() drop(notify) end)
-    for _, name in ipairs(names) do must(mach.mach_port_destroy(self, name), "destroy") end
+    keeps_time(t, function() kill(port) end)
+    keeps_time(t, function() kill(notify) end)
+    for _, name in ipairs(names) do destroy(name) end
 end)
 
 test("the clock keeps time while a gigabyte of untouched memory is copied", function(t)

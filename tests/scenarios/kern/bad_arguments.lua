@@ -5,39 +5,24 @@
 -- The calls are done to a task made for it. A call of the module that is not in the table is a
 -- failure, so that new ones are not forgotten. Contracts: include/mach/*.defs.
 
+local must, ports, counts = require "must", require "ports", require "counts"
+local tasks, threads = require "tasks", require "threads"
+local allocate = ports.allocate
+
 local self, host = mach.mach_task_self(), mach.mach_host_self()
+local RECEIVE, SET, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET,
+    mach.MACH_PORT_RIGHT_DEAD_NAME
 local PAGE, BASE = 4096, 0x200000
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
--- ---- numbers drawn from a seed ----
-
-local state = 20240229
-
-local function random(n)
-    state = (state * 6364136223846793005 + 1442695040888963407)
-    return (state >> 33) % n
-end
+math.randomseed(20240229)
 
 -- ---- the world that the calls are done to ----
 -- w.task, w.thread, w.semaphore: the objects; w.port, w.set, w.dead, w.once, w.receive: names of
 -- ours; w.their: names in the task.
 
-local function allocate(task, right)
-    local kr, name = mach.mach_port_allocate(task, right)
-    must(kr, "allocate")
-    return name
-end
-
 local function world_new()
-    local w = {}
-    local kr
-    kr, w.task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    kr, w.thread = mach.thread_create(w.task)
-    must(kr, "thread_create")
+    local w, kr = {task = tasks.create()}
+    w.thread = threads.create(w.task)
     kr, w.semaphore = mach.semaphore_create(w.task, mach.SYNC_POLICY_FIFO, 1000000)
     must(kr, "semaphore_create")
     -- Rights that a call moves away must not be the last ones.
@@ -46,17 +31,10 @@ local function world_new()
     end
     kr, w.clock = mach.host_get_clock_service(host, 0)
     must(kr, "host_get_clock_service")
-    w.port = allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(mach.mach_port_insert_right(self, w.port, w.port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
-    w.set = allocate(self, mach.MACH_PORT_RIGHT_PORT_SET)
-    w.dead = allocate(self, mach.MACH_PORT_RIGHT_DEAD_NAME)
-    w.receive = allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    kr, w.once = mach.mach_port_extract_right(self, w.receive, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
-    must(kr, "extract_right")
-    w.their = {receive = allocate(w.task, mach.MACH_PORT_RIGHT_RECEIVE),
-               set = allocate(w.task, mach.MACH_PORT_RIGHT_PORT_SET),
-               dead = allocate(w.task, mach.MACH_PORT_RIGHT_DEAD_NAME),
-               send = 0x7000700}
+    w.port, w.set, w.dead, w.receive = ports.both(), allocate(SET), allocate(DEAD_NAME), allocate()
+    w.once = ports.once(w.receive)
+    w.their = {receive = allocate(RECEIVE, w.task), set = allocate(SET, w.task),
+               dead = allocate(DEAD_NAME, w.task), send = 0x7000700}
     must(mach.mach_port_insert_right(w.task, w.their.send, w.port, mach.MACH_MSG_TYPE_COPY_SEND),
          "insert_right")
     must((mach.vm_allocate(w.task, BASE, 4 * PAGE, false)), "vm_allocate")
@@ -83,8 +61,7 @@ end
 
 -- What of our space must not change when a call fails, in one call.
 local function name_counts()
-    local kr, c = mach.minato_task_counts(self)
-    must(kr, "minato_task_counts")
+    local c = counts.task()
     return {c.names_send, c.names_receive, c.names_send_once, c.names_port_set, c.names_dead,
             c.urefs_total, c.messages_queued, c.threads, c.semaphores}
 end
@@ -335,10 +312,9 @@ end
 
 local function fingerprint(w)
     local ours = name_counts()
-    local _, counts = mach.minato_task_counts(w.task)
     local _, info = mach.minato_port_info(self, w.port)
     local _, region = mach.vm_read(w.task, BASE, 8)
-    return {ours = ours, counts, info, region}
+    return {ours = ours, counts.task(w.task), info, region}
 end
 
 local function same(a, b)
@@ -409,7 +385,7 @@ local function sweep(t, name, entry)
     end
     for _ = 1, #entry.kinds > 1 and entry.on ~= "" and 25 or 0 do
         local arguments = plain()
-        for i in ipairs(entry.kinds) do arguments[i + 1] = sets[i][random(#sets[i]) + 1] end
+        for i in ipairs(entry.kinds) do arguments[i + 1] = sets[i][math.random(#sets[i])] end
         one(arguments)
     end
     mach.task_terminate(w.task)
@@ -422,15 +398,15 @@ table.sort(order)
 
 for _, name in ipairs(order) do
     test(name .. " answers boundary values with documented codes and changes nothing.", function(t)
-        local before, counts = names(), select(2, mach.minato_host_counts(host))
+        local before, there_were = names(), counts.host()
         local tried = sweep(t, name, CALLS[name])
         t.ok(tried > 5, "calls made: " .. tried)
         clean_up(before)
         collectgarbage()
-        local after = select(2, mach.minato_host_counts(host))
+        local there_are = counts.host()
         for _, what in ipairs{"tasks", "threads", "ports", "port_sets", "semaphores",
                               "messages_queued"} do
-            t.eq(after[what], counts[what], what .. " afterwards")
+            t.eq(there_are[what], there_were[what], what .. " afterwards")
         end
     end)
 end

@@ -4,43 +4,17 @@
 -- each is answered with MIG_BAD_ID or MIG_BAD_ARGUMENTS, what it carried is released, and whoever
 -- got it goes on. Contracts: mach_types.defs, docs/servers.md.
 
+local must, ports = require "must", require "ports"
+local tasks, threads, semaphores = require "tasks", require "threads", require "semaphores"
+local host_counts = require "counts".host
+local both, destroy, deallocate, info = ports.both, ports.destroy, ports.deallocate, ports.info
+
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local COPY_SEND, MAKE_SEND = mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MAKE_SEND
 local NDR = "\0\0\0\0\1\0\0\0"
 local BAD_ID, BAD_ARGUMENTS = mach.MIG_BAD_ID, mach.MIG_BAD_ARGUMENTS
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
 local function word(n) return string.pack("<I4", n & 0xffffffff) end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
-
-local function new_port()
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert")
-    return port
-end
-
-local function destroy(...)
-    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
-end
-
-local function info(name)
-    local kr, found = mach.minato_port_info(self, name)
-    must(kr, "minato_port_info")
-    return found
-end
-
-local function host_counts()
-    local kr, counts = mach.minato_host_counts(host)
-    must(kr, "minato_host_counts")
-    return counts
-end
 
 -- Sends a request with those fields and gives the return code in its answer, and the answer.
 local function ask(port, id, fields)
@@ -50,7 +24,7 @@ local function ask(port, id, fields)
                              reply_timeout = 900}
     if kr ~= 0 then return "no answer: " .. mach.error_string(kr) end
     if #msg.ports + #msg.ool + #msg.ool_ports > 0 then
-        for _, right in ipairs(msg.ports) do if right[1] ~= 0 then forget(right[1]) end end
+        for _, right in ipairs(msg.ports) do if right[1] ~= 0 then deallocate(right[1]) end end
         return 0, msg
     end
     if #msg.body < 12 then return ("an answer of %d bytes, id %d"):format(#msg.body, msg.id) end
@@ -67,12 +41,8 @@ end
 
 -- Calls `body(what, port, lives)` for each object; `lives()` says whether it still works.
 local function each_object(body)
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    local kr, thread = mach.thread_create(task)
-    must(kr, "thread_create")
-    local kr, sem = mach.semaphore_create(self, 0, 1)
-    must(kr, "semaphore_create")
+    local task = tasks.create()
+    local thread, sem = threads.create(task), semaphores.create(mach.SYNC_POLICY_FIFO, 1)
     local kr, clock = mach.host_get_clock_service(host, 0)
     must(kr, "host_get_clock_service")
     local kr, priv = mach.bootstrap_ports(mach.bootstrap_port)
@@ -94,7 +64,7 @@ local function each_object(body)
     body("privileged host", priv, function() return (mach.host_page_size(priv)) == 0 end)
     body("bootstrap", mach.bootstrap_port, function()
         local kr, again = mach.bootstrap_ports(mach.bootstrap_port)
-        if kr == 0 then forget(again) end
+        if kr == 0 then deallocate(again) end
         return kr == 0
     end)
     body("name server", mach.name_server_port, function()
@@ -102,9 +72,9 @@ local function each_object(body)
     end)
     body("console", console, function() return ask(console, 4500) == 0 end)
     body("console session", session, function() return ask(session, 4504) == 0 end)
-    must(mach.task_terminate(task), "task_terminate")
-    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-    forget(task, thread, sem, clock, priv, console, session)
+    tasks.terminate(task)
+    semaphores.destroy(sem)
+    deallocate(thread, clock, priv, console, session)
 end
 
 test("An id that no interface has is answered with MIG_BAD_ID.", function(t)
@@ -165,8 +135,7 @@ function(t)
 end)
 
 test("A simple request that comes complex is refused, and what it carries is released.", function(t)
-    local cargo, kr, memory = new_port(), mach.vm_allocate(self, 0, 0x10000, true)
-    local before
+    local cargo = both()
     each_object(function(what, port, lives)
         local good = GOOD[what]
         if not good then return end
@@ -182,13 +151,11 @@ test("A simple request that comes complex is refused, and what it carries is rel
         t.eq(info(cargo).srights, 1, what .. ": send rights of the cargo")
     end)
     destroy(cargo)
-    must(mach.vm_deallocate(self, memory, 0x10000), "vm_deallocate")
 end)
 
 test("A request that wants descriptors and gets none, or others, is refused.", function(t)
-    local cargo = new_port()
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local cargo = both()
+    local task = tasks.create()
     -- id; what the call wants; each with the rest of its body.
     local calls = {
         {"task_set_special_port", 2059, NDR .. word(4)},
@@ -222,18 +189,15 @@ test("A request that wants descriptors and gets none, or others, is refused.", f
             end
         end
     end
-    must(mach.task_terminate(task), "task_terminate")
-    forget(task)
+    tasks.terminate(task)
     t.eq(info(cargo).srights, 1, "send rights of the cargo")
     destroy(cargo)
 end)
 
 test("Counts in a request that do not agree with it are refused.", function(t)
-    local cargo = new_port()
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
-    local kr, thread = mach.thread_create(task)
-    must(kr, "thread_create")
+    local cargo = both()
+    local task = tasks.create()
+    local thread = threads.create(task)
     for _, count in ipairs{0, 2, 5, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff} do
         local code = ask(task, 2033, {ool_ports = {{{cargo}, COPY_SEND}},
                                       body = NDR .. word(count)})
@@ -247,14 +211,14 @@ test("Counts in a request that do not agree with it are refused.", function(t)
              BAD_ARGUMENTS, "thread_policy of 1 word, told " .. count + 3)
     end
     t.eq(info(cargo).srights, 1, "send rights of the cargo")
-    must(mach.task_terminate(task), "task_terminate")
-    forget(task, thread)
+    tasks.terminate(task)
+    deallocate(thread)
     destroy(cargo)
 end)
 
 test("A request without a reply right gets no answer; what it asks for is done or refused.",
 function(t)
-    local cargo = new_port()
+    local cargo = both()
     each_object(function(what, port, lives)
         for _, id in ipairs{0, 2098, 2027, 617002, 1040, 4501, 999999} do
             local kr = mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR,
@@ -298,15 +262,12 @@ end)
 
 -- ---- random bytes ----
 
-local state = 4711
-local function random(n)
-    state = (state * 6364136223846793005 + 1442695040888963407)
-    return (state >> 33) % n
-end
+math.randomseed(4711)
+local function random(n) return math.random(0, n - 1) end
 
 test("Random messages to random objects: they are answered or refused, nothing is left over.",
 function(t)
-    local cargo = new_port()
+    local cargo = both()
     each_object(function(what, port, lives)
         local before = host_counts()
         for _ = 1, 60 do

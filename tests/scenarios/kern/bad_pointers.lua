@@ -5,7 +5,9 @@
 -- by threads of machine code in a task of their own, which must outlive them: a bad pointer is a
 -- return code, never a fault. Contracts: mach_traps.h; entry: kernel/x86/entry.asm.
 
-local self = mach.mach_task_self()
+local must, ports, counts = require "must", require "ports", require "counts"
+local tasks, threads, sleep = require "tasks", require "threads", require "clock".sleep
+
 local PAGE, CODE, DATA, STACK, READ_ONLY = 4096, 0x100000, 0x200000, 0x300000, 0x400000
 local PUSHED = STACK + PAGE - 64 -- where the arguments of a trap lie
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
@@ -14,30 +16,20 @@ local BAD = {{"null", 0}, {"page 0", 8}, {"nothing mapped", 0x500000}, {"end of 
              {"the kernel", 0xc0000000}, {"kernel text", 0xc0100000}, {"the last word", 0xfffffffc},
              {"the last byte", 0xffffffff}, {"read-only", READ_ONLY}}
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
 local function word(n) return string.pack("<I4", n & 0xffffffff) end
 
--- A task with pages for code, data and stack, and one that is read-only; and what it is a name for
--- itself in it.
+local THEIR_TASK = 0x77700 -- the task's name for itself
+
+-- A task with pages for code, data and stack, and one that is read-only.
 local function new_task()
-    local kr, task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local task = tasks.create()
     for _, at in ipairs{CODE, DATA, STACK, READ_ONLY} do
         must((mach.vm_allocate(task, at, PAGE, false)), "vm_allocate")
     end
     must(mach.vm_protect(task, READ_ONLY, PAGE, false, mach.VM_PROT_READ), "vm_protect")
-    must(mach.mach_port_insert_right(task, 0x77700, task, mach.MACH_MSG_TYPE_COPY_SEND),
+    must(mach.mach_port_insert_right(task, THEIR_TASK, task, mach.MACH_MSG_TYPE_COPY_SEND),
          "insert_right")
     return task
-end
-local THEIR_TASK = 0x77700
-
-local function end_task(task)
-    must(mach.task_terminate(task), "task_terminate")
-    must(mach.mach_port_deallocate(self, task), "deallocate")
 end
 
 -- Executes a trap with these arguments in a new thread of the task, by sysenter or by int 0x81;
@@ -52,19 +44,17 @@ local function trap(task, number, arguments, entry, stack)
     if entry == "int" then
         code = code .. "\xcd\x81"
     else
-        -- mov ecx, esp; edx; sysenter
+        -- mov ecx, esp; mov edx, behind the sysenter; sysenter
         code = code .. "\x89\xe1\xba" .. word(CODE + 14) .. "\x0f\x34"
         assert(#code == 14)
     end
     code = code .. "\xa3" .. word(DATA) .. "\xc7\x05" .. word(DATA + 4) .. word(1) .. "\xeb\xfe"
     must(mach.vm_write(task, DATA + 4, word(0)), "vm_write")
     must(mach.vm_write(task, CODE, code), "vm_write")
-    local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                  {eip = CODE, uesp = stack or PUSHED})
-    must(kr, "thread_create_running")
+    local thread = threads.run(task, {eip = CODE, uesp = stack or PUSHED})
     local result
     for _ = 1, 20 do
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
+        sleep(1)
         local kr, bytes = mach.vm_read(task, DATA, 8)
         if kr ~= 0 then break end -- the task has ended
         local value, done = string.unpack("<I4I4", bytes)
@@ -73,8 +63,8 @@ local function trap(task, number, arguments, entry, stack)
             break
         end
     end
-    mach.thread_terminate(thread)
-    must(mach.mach_port_deallocate(self, thread), "deallocate")
+    mach.thread_terminate(thread) -- if its task has survived
+    ports.deallocate(thread)
     return result
 end
 
@@ -82,15 +72,14 @@ local function each_entry(body)
     for _, entry in ipairs{"sysenter", "int"} do
         local task = new_task()
         body(entry, task)
-        end_task(task)
+        tasks.terminate(task)
     end
 end
 
 test("mach_msg to or from a bad buffer is MACH_SEND_INVALID_DATA or MACH_RCV_INVALID_DATA.",
 function(t)
     each_entry(function(entry, task)
-        local kr, port = mach.mach_port_allocate(task, mach.MACH_PORT_RIGHT_RECEIVE)
-        must(kr, "allocate")
+        local port = ports.allocate(mach.MACH_PORT_RIGHT_RECEIVE, task)
         for _, bad in ipairs(BAD) do
             local what = entry .. ", " .. bad[1]
             if bad[1] ~= "read-only" then
@@ -113,9 +102,7 @@ end)
 
 test("A message whose memory, or array of ports, is nowhere is MACH_SEND_INVALID_MEMORY.",
 function(t)
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    local port = ports.both()
     for _, bad in ipairs(BAD) do
         if bad[2] >= 0xbffff000 or bad[2] < PAGE then -- the others may be mapped in our own task
             t.eq((mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, timeout = 0,
@@ -131,15 +118,14 @@ function(t)
                  mach.MACH_SEND_INVALID_MEMORY, "array: " .. bad[1])
         end
     end
-    local _, info = mach.minato_port_info(self, port)
-    t.eq(info.queue_length, 0, "queue")
-    must(mach.mach_port_destroy(self, port), "destroy")
+    t.eq(ports.info(port).queue_length, 0, "queue")
+    ports.destroy(port)
 end)
 
 test("vm_allocate and vm_map with a bad place for the address are KERN_INVALID_ADDRESS: no memory "
      .. "is left.", function(t)
     each_entry(function(entry, task)
-        local _, before = mach.minato_task_counts(task)
+        local before = counts.task(task)
         for _, bad in ipairs(BAD) do
             local what = entry .. ", " .. bad[1]
             t.eq(trap(task, 65, {THEIR_TASK, bad[2], PAGE, 1}, entry), INVALID_ADDRESS,
@@ -148,15 +134,14 @@ test("vm_allocate and vm_map with a bad place for the address are KERN_INVALID_A
                  INVALID_ADDRESS,
                  "vm_map " .. what)
         end
-        local _, after = mach.minato_task_counts(task)
-        t.eq(after.virtual_pages, before.virtual_pages, "memory")
+        t.eq(counts.task(task).virtual_pages, before.virtual_pages, "memory")
     end)
 end)
 
 test("mach_port_allocate with a bad place for the name is KERN_INVALID_ADDRESS: no right is left.",
 function(t)
     each_entry(function(entry, task)
-        local _, before = mach.minato_task_counts(task)
+        local before = counts.task(task)
         for _, bad in ipairs(BAD) do
             for right = 1, 4 do
                 local want = right == mach.MACH_PORT_RIGHT_SEND_ONCE and mach.KERN_INVALID_VALUE
@@ -165,8 +150,7 @@ function(t)
                      ("right %d, %s, %s"):format(right, entry, bad[1]))
             end
         end
-        local _, after = mach.minato_task_counts(task)
-        t.eq(after.names_total, before.names_total, "names")
+        t.eq(counts.task(task).names_total, before.names_total, "names")
     end)
 end)
 
@@ -215,10 +199,8 @@ end)
 test("Traps whose first name is no local object of the kind are MACH_SEND_INVALID_DEST.",
 function(t)
     each_entry(function(entry, task)
-        local kr, port = mach.mach_port_allocate(task, mach.MACH_PORT_RIGHT_RECEIVE)
-        must(kr, "allocate")
-        local kr, dead = mach.mach_port_allocate(task, mach.MACH_PORT_RIGHT_DEAD_NAME)
-        must(kr, "allocate")
+        local port = ports.allocate(mach.MACH_PORT_RIGHT_RECEIVE, task)
+        local dead = ports.allocate(mach.MACH_PORT_RIGHT_DEAD_NAME, task)
         for _, name in ipairs{0, 1, 0xffffffff, 0x80000000, 0x123400, port, dead} do
             for number, arguments in pairs{
                 [33] = {name}, [34] = {name}, [36] = {name}, [38] = {name, 0, 0},

@@ -3,43 +3,29 @@
 -- task … ended by …" below are expected), whoever waits for the task is notified, everybody else
 -- goes on. The faulting threads are a few bytes of machine code. Codes: include/mach/exception.h.
 
+local must, ports, notifications = require "must", require "ports", require "notifications"
+local tasks, threads, counts = require "tasks", require "threads", require "counts"
+local sleep = require "clock".sleep
+
 local self = mach.mach_task_self()
 local PAGE, CODE, DATA = 4096, 0x100000, 0x200000
-
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function sleep(ms)
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = ms // 1000, tv_nsec = ms % 1000 * 1000000})
-end
-
-local function forget(...)
-    for _, name in ipairs{...} do must(mach.mach_port_deallocate(self, name), "deallocate") end
-end
 
 local function word(n) return string.pack("<I4", n & 0xffffffff) end
 
 -- A task with a page of that code and a page of data, a thread of it that is suspended at the code,
 -- and a port that hears of the task's end.
 local function victim(name, code, registers)
-    local v, kr = {}
-    kr, v.task = mach.task_create(self, {}, false)
-    must(kr, "task_create")
+    local v = {task = tasks.create(), port = ports.allocate()}
     must(mach.minato_task_set_name(v.task, name), "set_name")
     for _, at in ipairs{CODE, DATA} do
         must((mach.vm_allocate(v.task, at, PAGE, false)), "vm_allocate")
     end
     must(mach.vm_write(v.task, CODE, code .. "\xeb\xfe"), "vm_write")
-    kr, v.thread = mach.thread_create(v.task)
-    must(kr, "thread_create")
+    v.thread = threads.create(v.task)
     local state = {eip = CODE, uesp = DATA + PAGE}
     for register, value in pairs(registers or {}) do state[register] = value end
     must(mach.thread_set_state(v.thread, mach.i386_THREAD_STATE, state), "set_state")
-    kr, v.port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must((mach.mach_port_request_notification(self, v.task, mach.MACH_NOTIFY_DEAD_NAME, 0, v.port,
-                                              mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)), "request")
+    notifications.ask(v.task, mach.MACH_NOTIFY_DEAD_NAME, v.port)
     return v
 end
 
@@ -51,21 +37,19 @@ local function ends(v)
 end
 
 local function bury(v)
-    mach.task_terminate(v.task)
-    must(mach.mach_port_destroy(self, v.port), "destroy")
-    must(mach.mach_port_destroy(self, v.task), "destroy")
-    forget(v.thread)
+    mach.task_terminate(v.task) -- if it is still there
+    ports.destroy(v.port, v.task, v.thread)
 end
 
 local function dies(rule, name, code, registers)
     test(rule, function(t)
-        local _, before = mach.minato_host_counts(mach.mach_host_self())
+        local before = counts.host()
         local v = victim(name, code, registers)
         t.ok(ends(v), "the task has ended")
         t.eq({mach.mach_port_type(self, v.thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
              "its thread")
         bury(v)
-        local _, after = mach.minato_host_counts(mach.mach_host_self())
+        local after = counts.host()
         t.eq({after.tasks, after.threads, after.ports}, {before.tasks, before.threads,
                                                          before.ports},
              "tasks, threads, ports")
@@ -152,36 +136,30 @@ test("A task that ends by a fault ends with all its threads, whatever they do.",
     local v = victim("has three threads", "\xa1" .. word(0x700000))
     local others = {}
     for i = 1, 2 do
-        local kr, thread = mach.thread_create_running(v.task, mach.i386_THREAD_STATE,
-                                                      {eip = CODE + 5, uesp = DATA + PAGE})
-        must(kr, "thread_create_running")
-        others[i] = thread
+        others[i] = threads.run(v.task, {eip = CODE + 5, uesp = DATA + PAGE})
     end
     sleep(5)
     t.ok(ends(v), "the task has ended")
     for i, thread in ipairs(others) do
         t.eq({mach.mach_port_type(self, thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
              "thread " .. i)
-        forget(thread)
+        ports.deallocate(thread)
     end
     bury(v)
 end)
 
 test("A fault ends the task only, not its parent or its children.", function(t)
     local v = victim("a parent", "\x0f\x0b")
-    local kr, child = mach.task_create(v.task, {}, true)
-    must(kr, "task_create")
+    local child = tasks.create(v.task, true)
     t.ok(ends(v), "the task has ended")
     t.eq((mach.task_info(child, mach.TASK_BASIC_INFO)), 0, "its child is alive")
-    must(mach.task_terminate(child), "task_terminate")
-    forget(child)
+    tasks.terminate(child)
     bury(v)
 end)
 
 test("Senders and semaphores of a task that a fault ends are told.", function(t)
     local v = victim("a server", "\x0f\x0b")
-    local kr, theirs = mach.mach_port_allocate(v.task, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
+    local theirs = ports.allocate(mach.MACH_PORT_RIGHT_RECEIVE, v.task)
     local kr, right = mach.mach_port_extract_right(v.task, theirs, mach.MACH_MSG_TYPE_MAKE_SEND)
     must(kr, "extract_right")
     local kr, sem = mach.semaphore_create(v.task, 0, 0)
@@ -196,6 +174,6 @@ test("Senders and semaphores of a task that a fault ends are told.", function(t)
     t.eq({waiter:wait(900)}, {true, mach.KERN_TERMINATED}, "who waited for its semaphore")
     t.eq({client:wait(900)}, {true, mach.MACH_NOTIFY_SEND_ONCE}, "who waited for its answer")
     t.eq({mach.mach_port_type(self, right)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "the right")
-    forget(right, sem)
+    ports.deallocate(right, sem)
     bury(v)
 end)

@@ -6,24 +6,13 @@
 -- middle of each step, so that a lock that does not lock is found out. With messages:
 -- synchronisation_messages.lua.
 
+local must, semaphores, threads = require "must", require "semaphores", require "threads"
+local sleep = require "clock".sleep
+local destroy = semaphores.destroy
+
 local self = mach.mach_task_self()
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
-
-local function semaphore(value, policy)
-    local kr, sem = mach.semaphore_create(self, policy or mach.SYNC_POLICY_FIFO, value)
-    must(kr, "semaphore_create")
-    return sem
-end
-
-local function destroy(...)
-    for _, sem in ipairs{...} do
-        must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-        must(mach.mach_port_deallocate(self, sem), "deallocate")
-    end
-end
+local function semaphore(value, policy) return semaphores.create(policy, value) end
 
 local function shared_page()
     local kr, page = mach.vm_allocate(self, 0, 4096, true)
@@ -272,11 +261,10 @@ test("Philosophers who all take the left fork and wait do deadlock: each holds o
     for _ = 1, 5 do
         t.eq(mach.semaphore_timedwait(ready, {tv_sec = 1, tv_nsec = 0}), 0, "a left fork")
     end
-    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 1, tv_nsec = 0})
+    sleep(1000)
     for i, job in ipairs(jobs) do
         t.eq({job:wait(0)}, {nil, "timeout"}, "philosopher " .. i .. " waits")
-        local _, info = mach.thread_info(job.thread, mach.THREAD_BASIC_INFO)
-        t.eq(info.run_state, mach.TH_STATE_WAITING, "its state")
+        t.eq(threads.basic_info(job.thread).run_state, mach.TH_STATE_WAITING, "its state")
     end
     must(mach.semaphore_signal(forks[0]), "signal") -- somebody brings a fork
     t.eq({jobs[5]:wait(900)}, {true, 0}, "the fifth eats")
@@ -290,7 +278,8 @@ end)
 
 test("Sleeping barber: he cuts whoever found a chair, the others leave, nobody is forgotten.",
 function(t)
-    -- words: 0 waiting, 1 most waiting, 2 cut by the barber, 3 in the barber's chair, 4 violations
+    -- words: 0 waiting, 1 most waiting, 2 cut by the barber, 3 in the barber's chair, 4 violations,
+    -- 5 closing time
     local page, chairs = shared_page(), 2
     local customers, barber, mutex, done = semaphore(0), semaphore(0), semaphore(1), semaphore(0)
     local values = {customers = customers, barber = barber, mutex = mutex, done = done,
@@ -409,8 +398,8 @@ test("A ring of semaphores makes threads go in turns.", function(t)
 end)
 
 test("Cigarette smokers: the smoker with the third thing smokes, as the agent decides.", function(t)
-    -- words: 0 tobacco, 1 paper, 2 matches on the table; 4…6 smoked
-    local page, mutex, agent = shared_page(), semaphore(1), semaphore(0)
+    -- words: 0 tobacco, 1 paper, 2 matches on the table; 4…6 smoked, 7 violations
+    local page, agent = shared_page(), semaphore(0)
     local wants = {semaphore(0), semaphore(0), semaphore(0)}
     local jobs = start(3, page, {w1 = wants[1], w2 = wants[2], w3 = wants[3], agent = agent}, [[
         for _ = 1, 5 do
@@ -431,6 +420,6 @@ test("Cigarette smokers: the smoker with the third thing smokes, as the agent de
     finish(t, jobs, "smoker")
     t.eq({get(page, 4), get(page, 5), get(page, 6), get(page, 7)}, {5, 5, 5, 0},
          "smoked, violations")
-    destroy(mutex, agent, table.unpack(wants))
+    destroy(agent, table.unpack(wants))
     free_page(page)
 end)

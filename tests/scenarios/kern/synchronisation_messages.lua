@@ -4,26 +4,16 @@
 -- a monitor for readers and writers, forks as messages, a barber's waiting room as a queue. With
 -- semaphores: synchronisation.lua.
 
-local self = mach.mach_task_self()
-local COPY_SEND, MAKE_SEND = mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MAKE_SEND
+local must, ports = require "must", require "ports"
+local destroy, deallocate = ports.destroy, ports.deallocate
 
-local function must(kr, what)
-    if kr ~= 0 then error(what .. ": " .. mach.error_string(kr), 2) end
-end
+local COPY_SEND = mach.MACH_MSG_TYPE_COPY_SEND
 
 -- A port of ours with that queue limit, with a send right.
 local function new_port(limit)
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert")
-    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO,
-                                       {mpl_qlimit = limit}),
-         "set_attributes")
+    local port = ports.both()
+    ports.set_limit(port, limit)
     return port
-end
-
-local function destroy(...)
-    for _, name in ipairs{...} do must(mach.mach_port_destroy(self, name), "destroy") end
 end
 
 local function finish(t, jobs, what)
@@ -51,8 +41,7 @@ function(t)
     end
     local next_item, most = {1, 1, 1}, 0
     for n = 1, 60 do
-        local _, info = mach.minato_port_info(self, port)
-        most = math.max(most, info.queue_length)
+        most = math.max(most, ports.info(port).queue_length)
         local kr, msg = mach.receive{port = port, timeout = 2000}
         t.eq(kr, 0, "item " .. n)
         local producer, item = msg.id // 1000, msg.id % 1000
@@ -125,7 +114,7 @@ function(t)
     local ok, state = monitor:wait(900)
     t.eq({ok, state[1], state[2], state[3], state[4]}, {true, 0, false, 0, 0}, "at the end")
     t.ok(state[5] >= 2, "readers together: " .. state[5])
-    must(mach.mach_port_deallocate(self, port), "deallocate")
+    deallocate(port)
 end)
 
 test("Forks as messages in ports: who takes the lower fork first eats, and so do all.", function(t)
@@ -153,8 +142,7 @@ test("Forks as messages in ports: who takes the lower fork first eats, and so do
     end
     t.eq(finish(t, jobs, "philosopher"), {8, 8, 8, 8, 8}, "meals")
     for i = 1, 5 do
-        local _, info = mach.minato_port_info(self, forks[i])
-        t.eq(info.queue_length, 1, "fork " .. i .. " lies on the table")
+        t.eq(ports.info(forks[i]).queue_length, 1, "fork " .. i .. " lies on the table")
         destroy(forks[i])
     end
 end)
@@ -198,7 +186,7 @@ test("Sleeping barber: the waiting room is a queue, who finds it full leaves.", 
     t.eq({barber:wait(900)}, {true, cut}, "haircuts as the barber counts them")
     t.eq(cut + left, 36, "visits")
     t.ok(cut > 0 and left > 0, ("%d cut, %d left"):format(cut, left))
-    must(mach.mach_port_deallocate(self, room), "deallocate")
+    deallocate(room)
 end)
 
 test("A pipeline of tasks hands each number on, in order: a sieve of primes.", function(t)
@@ -218,11 +206,11 @@ test("A pipeline of tasks hands each number on, in order: a sieve of primes.", f
             end
         end
     end)
-    local ports = {}
-    for i = 1, 6 do ports[i] = new_port(8) end
+    local links = {}
+    for i = 1, 6 do links[i] = new_port(8) end
     for i = 1, 5 do
-        tasks[i] = spawn.task(stage, nil, {from = {ports[i], mach.MACH_MSG_TYPE_MOVE_RECEIVE},
-                                           to = ports[i + 1], out = out})
+        tasks[i] = spawn.task(stage, nil, {from = {links[i], mach.MACH_MSG_TYPE_MOVE_RECEIVE},
+                                           to = links[i + 1], out = out})
     end
     local rest = spawn.thread(function()
         local list = {}
@@ -231,14 +219,14 @@ test("A pipeline of tasks hands each number on, in order: a sieve of primes.", f
             if msg.id == 0 then return list end
             list[#list + 1] = msg.id
         end
-    end, {port = ports[6]})
-    for n = 2, 40 do must(mach.send{remote = ports[1], disp = COPY_SEND, id = n}, "send") end
-    must(mach.send{remote = ports[1], disp = COPY_SEND, id = 0}, "send")
+    end, {port = links[6]})
+    for n = 2, 40 do must(mach.send{remote = links[1], disp = COPY_SEND, id = n}, "send") end
+    must(mach.send{remote = links[1], disp = COPY_SEND, id = 0}, "send")
     t.eq(finish(t, tasks, "stage"), {2, 3, 5, 7, 11}, "primes of the stages")
     t.eq({rest:wait(900)}, {true, {13, 17, 19, 23, 29, 31, 37}}, "what is left")
     for _, prime in ipairs{2, 3, 5, 7, 11} do
         t.eq(select(2, mach.receive{port = out, timeout = 0}).id, prime, "as they were found")
     end
-    destroy(table.unpack(ports))
+    destroy(table.unpack(links))
     destroy(out)
 end)

@@ -25,9 +25,14 @@ end
 -- told) of a send right.
 function ports.both(urefs)
     local name = ports.allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, mach.MACH_MSG_TYPE_MAKE_SEND), "insert_right")
+    ports.make_send(name)
     must(mach.mach_port_mod_refs(self, name, SEND, (urefs or 1) - 1), "mod_refs")
     return name
+end
+
+-- One more reference of a send right, made of the receive right under the same name.
+function ports.make_send(name)
+    must(mach.mach_port_insert_right(self, name, name, mach.MACH_MSG_TYPE_MAKE_SEND), "insert_right")
 end
 
 -- A send-once right for the port `name`, under a name of its own.
@@ -35,6 +40,12 @@ function ports.once(name)
     local kr, right = mach.mach_port_extract_right(self, name, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
     must(kr, "extract_right")
     return right
+end
+
+-- From now on the port takes `n` messages.
+function ports.set_limit(name, n)
+    must(mach.mach_port_set_attributes(self, name, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = n}),
+         "set_attributes")
 end
 
 -- The names go, with every right under them.

@@ -13,10 +13,12 @@ function semaphores.create(policy, value)
     return semaphore
 end
 
--- Ends a semaphore and gives up the name, which the destruction makes a dead one.
-function semaphores.destroy(semaphore)
-    must(mach.semaphore_destroy(self, semaphore), "semaphore_destroy")
-    must(mach.mach_port_deallocate(self, semaphore), "deallocate")
+-- Ends semaphores and gives up their names, which the destruction makes dead ones.
+function semaphores.destroy(...)
+    for _, semaphore in ipairs{...} do
+        must(mach.semaphore_destroy(self, semaphore), "semaphore_destroy")
+        must(mach.mach_port_deallocate(self, semaphore), "deallocate")
+    end
 end
 
 -- How many can be taken without waiting, up to `most`. Takes them.

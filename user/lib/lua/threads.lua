@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Threads: what they do at the moment, and threads without Lua, which run a few instructions that
--- are written into their task's memory. A thread that runs Lua is spawn.thread's.
+-- Threads: making and ending them, what they do at the moment, and threads without Lua, which run a
+-- few instructions that are written into their task's memory. A thread that runs Lua is
+-- spawn.thread's.
 
 local must = require "must"
 local clock = require "clock"
@@ -10,6 +11,28 @@ local semaphores = require "semaphores"
 local threads = {}
 local self = mach.mach_task_self()
 local PAGE = 4096 -- code and data in pages of their own: the emulator is slow otherwise
+
+-- A thread of `task`, this one unless told, that is suspended once and has no registers yet.
+function threads.create(task)
+    local kr, thread = mach.thread_create(task or self)
+    must(kr, "thread_create")
+    return thread
+end
+
+-- A running thread of `task` with these registers.
+function threads.run(task, registers)
+    local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE, registers)
+    must(kr, "thread_create_running")
+    return thread
+end
+
+-- Ends threads and gives up their names.
+function threads.terminate(...)
+    for _, thread in ipairs{...} do
+        must(mach.thread_terminate(thread), "thread_terminate")
+        ports.deallocate(thread)
+    end
+end
 
 function threads.basic_info(thread)
     local kr, info = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
@@ -46,8 +69,7 @@ end
 
 -- A thread of `task`, suspended once, that will run that code.
 function threads.counter_thread(task, page)
-    local kr, thread = mach.thread_create(task)
-    must(kr, "thread_create")
+    local thread = threads.create(task)
     must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = page + 2 * PAGE}),
          "thread_set_state")
     return thread
@@ -55,8 +77,7 @@ end
 
 -- Ends such a thread of this task, with its pages.
 function threads.counter_end(thread, page)
-    must(mach.thread_terminate(thread), "terminate")
-    ports.deallocate(thread)
+    threads.terminate(thread)
     must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
 end
 
@@ -85,16 +106,14 @@ function threads.trap(number, ...)
     must(kr, "vm_allocate")
     local done, never = semaphores.create(), semaphores.create()
     write_trap(page, number, {...}, done, never)
-    local made, thread = mach.thread_create(self)
-    must(made, "thread_create")
+    local thread = threads.create()
     local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
     state.eip, state.uesp = page, page + PAGE
     must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
     must(mach.thread_resume(thread), "thread_resume")
     local waited = mach.semaphore_timedwait(done, {tv_sec = 0, tv_nsec = 100000000})
     local _, result = mach.vm_read(self, page + 256, 4)
-    must(mach.thread_terminate(thread), "thread_terminate")
-    ports.deallocate(thread)
+    threads.terminate(thread)
     semaphores.destroy(done)
     semaphores.destroy(never)
     must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
