@@ -113,7 +113,7 @@ test("mach_port_set_mscount sets what the next send rights made are counted from
     for _, count in ipairs{7, 0xfffffffe, 0} do
         t.eq(mach.mach_port_set_mscount(self, port, count), 0, "set_mscount")
         t.eq(status(port).mps_mscount, count, "count")
-        must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+        ports.make_send(port)
         t.eq(status(port).mps_mscount, count + 1, "one more")
         must(mach.mach_port_insert_right(self, port, port, COPY_SEND), "insert_right")
         t.eq(status(port).mps_mscount, count + 1, "a copy does not count")
@@ -145,10 +145,8 @@ test("minato_port_info counts threads that wait on a port and on a set.", functi
         end, {name = name})
     end
     local jobs = {receiver(port), receiver(set), receiver(set)}
-    for _ = 1, 100 do
-        if info(port).waiters == 1 and info(set).waiters == 2 then break end
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
-    end
+    ports.wait_until(port, "waiters", 1)
+    ports.wait_until(set, "waiters", 2)
     t.eq({info(port).waiters, info(set).waiters}, {1, 2}, "waiting threads")
     destroy(port, set)
     for i = 1, 3 do t.eq({jobs[i]:wait(900)}, {true, mach.MACH_RCV_PORT_DIED}, "thread " .. i) end

@@ -3,6 +3,7 @@
 -- requests without reply port. It answers and goes on; what came with a bad request is dropped.
 
 local must, ports, counts = require "must", require "ports", require "counts"
+local semaphores = require "semaphores"
 local allocate, destroy, space = ports.allocate, ports.destroy, ports.space
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
@@ -27,8 +28,7 @@ local function call(port, id, body, fields)
 end
 
 test("MIG_BAD_ID: every id that no routine has, on every kind of port.", function(t)
-    local kr, sem = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    must(kr, "semaphore_create")
+    local sem = semaphores.create()
     local before = space()
     local thread = mach.mach_thread_self()
     for what, port in pairs{task = self, thread = thread, host = host, sem = sem} do
@@ -39,8 +39,7 @@ test("MIG_BAD_ID: every id that no routine has, on every kind of port.", functio
         end
     end
     t.eq(space(), before, "names")
-    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-    destroy(sem)
+    semaphores.destroy(sem)
 end)
 
 test("MIG_BAD_ARGUMENTS: a request that is too short, too long or complex for no reason.",
@@ -80,7 +79,7 @@ end)
 
 test("What comes with a bad request is dropped: rights are released, memory is freed.", function(t)
     local a, b, c = allocate(), allocate(), allocate()
-    must(mach.mach_port_insert_right(self, a, a, MAKE_SEND), "insert_right")
+    ports.make_send(a)
     for _, id in ipairs{1999, 3201} do -- no routine; a routine that takes no rights
         t.ok(call(self, id, NDR .. "four", {ports = {{a, MOVE_SEND}, {b, MAKE_ONCE}},
                                             ool = {{data = ("x"):rep(10000)}},
@@ -91,7 +90,7 @@ test("What comes with a bad request is dropped: rights are released, memory is f
             local kr, msg = mach.receive{port = port, timeout = 0}
             t.eq({kr, msg.id}, {0, mach.MACH_NOTIFY_SEND_ONCE}, "a send-once right")
         end
-        must(mach.mach_port_insert_right(self, a, a, MAKE_SEND), "insert_right")
+        ports.make_send(a)
     end
     destroy(a, b, c)
 end)
@@ -102,7 +101,8 @@ function(t)
     local body = NDR .. string.pack("<I4i4I4", port, mach.MACH_NOTIFY_PORT_DESTROYED, 0)
     t.eq(call(self, 3214, body, {ports = {{notify, MAKE_SEND}}}), mach.MIG_BAD_ARGUMENTS,
          "a send right as send-once right")
-    t.eq(call(self, 3214, body, {ool = {{data = "x"}}}), mach.MIG_BAD_ARGUMENTS, "memory as a right")
+    t.eq(call(self, 3214, body, {ool = {{data = "x"}}}), mach.MIG_BAD_ARGUMENTS,
+         "memory as a right")
     local _, info = mach.minato_port_info(self, notify)
     t.eq({info.type, info.srights}, {mach.MACH_PORT_TYPE_RECEIVE, 0}, "it was released")
     local _, status = mach.mach_port_get_attributes(self, port, mach.MACH_PORT_RECEIVE_STATUS)
@@ -111,8 +111,7 @@ function(t)
 end)
 
 test("A call on an object of another kind does nothing and says so.", function(t)
-    local kr, sem = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    must(kr, "semaphore_create")
+    local sem = semaphores.create()
     local thread = mach.mach_thread_self()
     local before = space()
     for what, port in pairs{thread = thread, host = host, sem = sem} do
@@ -128,8 +127,7 @@ test("A call on an object of another kind does nothing and says so.", function(t
         t.eq(mach.semaphore_signal(port), mach.KERN_INVALID_ARGUMENT, "signal on " .. what)
     end
     t.eq(space(), before, "names")
-    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-    destroy(sem)
+    semaphores.destroy(sem)
 end)
 
 test("A name that is nothing is MACH_SEND_INVALID_DEST for every call on an object.", function(t)
@@ -179,8 +177,7 @@ test("The reply comes to a send right as well as to a send-once right, even to a
 function(t)
     local reply, dead = allocate(), allocate(DEAD_NAME)
     must(mach.mach_port_mod_refs(self, dead, DEAD_NAME, 9), "mod_refs")
-    must(mach.mach_port_set_attributes(self, reply, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1}),
-         "set_attributes")
+    ports.set_limit(reply, 1)
     for _ = 1, 3 do
         t.eq(mach.send{remote = self, disp = COPY_SEND, id = 3206, local_port = reply,
                        local_disp = MAKE_SEND, body = NDR .. string.pack("<I4", dead)}, 0, "send")

@@ -7,7 +7,6 @@ local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
 local info, wait_until = ports.info, ports.wait_until
 
 local self = mach.mach_task_self()
-local RECEIVE = mach.MACH_PORT_RIGHT_RECEIVE
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_RECEIVE
@@ -49,8 +48,7 @@ end)
 
 test("The make-send count starts at 0 again, the queue limit stays.", function(t)
     local carrier, port = both(), both()
-    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 2}),
-         "set_attributes")
+    ports.set_limit(port, 2)
     t.eq(info(port).mscount, 1, "before")
     t.eq(move(carrier, port), 0, "move")
     take(t, carrier)
@@ -119,10 +117,7 @@ test("A port dies with the task that received it.", function(t)
     end, {}, {port = {port, MOVE_RECEIVE}})
     local ok = job:wait(900)
     t.eq(ok, true, "the child")
-    for _ = 1, 100 do
-        if info(port).type == T_DEAD then break end
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 1000000})
-    end
+    wait_until(port, "type", T_DEAD)
     t.eq(info(port).type, T_DEAD, "the send right")
     destroy(port)
 end)
@@ -230,7 +225,7 @@ end)
 test("A message that brings a receive right to a dead destination leaves it with its sender.",
 function(t)
     local dest, port = both(), both()
-    must(mach.mach_port_mod_refs(self, dest, RECEIVE, -1), "mod_refs")
+    ports.kill(dest)
     t.eq(move(dest, port), mach.MACH_SEND_INVALID_DEST, "send")
     t.eq(info(port).type, mach.MACH_PORT_TYPE_SEND_RECEIVE, "the right")
     destroy(dest, port)

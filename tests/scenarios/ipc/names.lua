@@ -188,7 +188,7 @@ end)
 test("mach_port_rename moves a right with its references to the new name.", function(t)
     for _, target in ipairs{0x5a5a5a5a, 0x3} do
         local name = allocate(RECEIVE)
-        must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
+        ports.make_send(name)
         must(mach.mach_port_mod_refs(self, name, SEND, 6), "mod_refs")
         local port = info(name).port_id
         t.eq(mach.mach_port_rename(self, name, target), 0, "rename")
@@ -201,7 +201,7 @@ end)
 
 test("A renamed right is found under its new name when it comes in a message.", function(t)
     local name, carrier = allocate(RECEIVE), allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
+    ports.make_send(name)
     t.eq(mach.mach_port_rename(self, name, 0x6b6b01), 0, "rename")
     t.eq(mach.send{remote = 0x6b6b01, disp = MAKE_SEND, id = 5}, 0, "send")
     local kr, msg = mach.receive{port = 0x6b6b01, timeout = 0}
@@ -216,7 +216,7 @@ end)
 test("A send right without its receive right keeps its place when renamed.", function(t)
     -- The port moves away into a queue, so that only the send right is left here.
     local name, carrier = allocate(RECEIVE), allocate(RECEIVE)
-    must(mach.mach_port_insert_right(self, name, name, MAKE_SEND), "insert_right")
+    ports.make_send(name)
     t.eq(mach.send{remote = carrier, disp = MAKE_SEND,
                    ports = {{name, mach.MACH_MSG_TYPE_MOVE_RECEIVE}}}, 0, "send")
     t.eq(type_of(name), mach.MACH_PORT_TYPE_SEND, "only the send right is left")

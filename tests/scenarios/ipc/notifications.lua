@@ -6,6 +6,7 @@
 local must, ports = require "must", require "ports"
 local notifications, tasks = require "notifications", require "tasks"
 local allocate, both, once = ports.allocate, ports.both, ports.once
+local make_send = ports.make_send
 local destroy, kill, drop = ports.destroy, ports.kill, ports.drop
 local info, type_of, NOTHING = ports.info, ports.type_of, ports.NOTHING
 local request, ask, fetch = notifications.request, notifications.ask, notifications.fetch
@@ -52,7 +53,7 @@ test("Notifications have the documented ids and layouts.", function(t)
     local msg = layout(PORT_DESTROYED, 40, true)
     t.eq(msg.ports[1][2], mach.MACH_MSG_TYPE_PORT_RECEIVE, "the right in it")
     port = msg.ports[1][1]
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    make_send(port)
     ask(port, DEAD_NAME, notify)
     kill(port)
     layout(DEAD_NAME, 36)
@@ -168,13 +169,13 @@ end)
 test("NO_SENDERS: comes when the last send right goes, with the make-send count, once.",
 function(t)
     local notify, port = allocate(RECEIVE), both(1)
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    make_send(port)
     ask(port, NO_SENDERS, notify)
     drop(port, 1)
     nothing(t, notify, "one reference is left")
     drop(port, 1)
     t.eq(fetch(notify), {NO_SENDERS, 2}, "notification")
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    make_send(port)
     drop(port, 1)
     nothing(t, notify, "it was for once only")
     destroy(notify, port)
@@ -246,7 +247,7 @@ test("NO_SENDERS: a right made before the make-send count reaches sync is waited
     local notify, port = allocate(RECEIVE), allocate(RECEIVE)
     ask(port, NO_SENDERS, notify, 1)
     nothing(t, notify, "no right was made yet")
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    make_send(port)
     nothing(t, notify, "there is a sender")
     drop(port, 1)
     t.eq(fetch(notify), {NO_SENDERS, 1}, "notification")

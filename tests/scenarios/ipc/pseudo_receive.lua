@@ -26,8 +26,7 @@ local function state(name) return ports.state(name, "srights", "sorights", "msco
 -- A port with a full queue: send and receive right under one name, `urefs` references.
 local function full_port(urefs)
     local port = both(urefs)
-    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1}),
-         "set_attributes")
+    ports.set_limit(port, 1)
     must(mach.send{remote = port, disp = COPY_SEND, id = 1}, "fill the queue")
     return port
 end
@@ -88,8 +87,7 @@ end)
 
 test("Rights moved into the body come back.", function(t)
     local port, a, b = full_port(1), both(1), allocate(RECEIVE)
-    local kr, once = mach.mach_port_extract_right(self, b, MAKE_ONCE)
-    must(kr, "extract_right")
+    local once = ports.once(b)
     local msg = refused(t, {remote = port, disp = COPY_SEND,
                             ports = {{a, MOVE_SEND}, {once, MOVE_ONCE}, {0, COPY_SEND},
                                      {0xffffffff, MOVE_SEND}}})

@@ -20,8 +20,7 @@ local LIMITS = mach.MACH_PORT_LIMITS_INFO
 local function port_with(limit)
     local name = ports.both()
     if limit then
-        must(mach.mach_port_set_attributes(self, name, LIMITS, {mpl_qlimit = limit}),
-             "set_attributes")
+        ports.set_limit(name, limit)
     end
     return name
 end
@@ -189,9 +188,9 @@ test("Raising the limit lets as many waiting senders in as there is room now.", 
         jobs[id] = sender(port, id)
         wait_until(port, "senders", id)
     end
-    must(mach.mach_port_set_attributes(self, port, LIMITS, {mpl_qlimit = 3}), "set_attributes")
+    ports.set_limit(port, 3)
     t.eq({info(port).senders, info(port).queue_length}, {2, 3}, "limit 3")
-    must(mach.mach_port_set_attributes(self, port, LIMITS, {mpl_qlimit = 10}), "set_attributes")
+    ports.set_limit(port, 10)
     t.eq({info(port).senders, info(port).queue_length}, {0, 5}, "limit 10")
     for id = 0, 4 do take(t, port, id) end
     for id = 1, 4 do ends_with(t, jobs[id], 0, "sender " .. id) end
@@ -201,7 +200,7 @@ end)
 test("A limit below the number of queued messages removes none and lets none in.", function(t)
     local port = port_with(5)
     for id = 1, 5 do t.eq(try(port, id), 0, "send") end
-    must(mach.mach_port_set_attributes(self, port, LIMITS, {mpl_qlimit = 2}), "set_attributes")
+    ports.set_limit(port, 2)
     t.eq(info(port).queue_length, 5, "queue")
     for id = 1, 3 do
         t.eq(try(port, 9), TIMED_OUT, "no room")
@@ -219,8 +218,7 @@ test("A message to a send-once right ignores the limit.", function(t)
     local port = port_with(1)
     t.eq(try(port, 1), 0, "fill the queue")
     for id = 2, 6 do t.eq(try(port, id, MAKE_ONCE), 0, "to a send-once right") end
-    local kr, once = mach.mach_port_extract_right(self, port, MAKE_ONCE)
-    must(kr, "extract_right")
+    local once = ports.once(port)
     t.eq(try(once, 7, MOVE_ONCE), 0, "to a moved send-once right")
     t.eq(info(port).queue_length, 7, "queue")
     for id = 1, 6 do
@@ -235,8 +233,7 @@ end)
 test("Notifications ignore the limit.", function(t)
     local port = port_with(1)
     t.eq(try(port, 1), 0, "fill the queue")
-    local kr, once = mach.mach_port_extract_right(self, port, MAKE_ONCE)
-    must(kr, "extract_right")
+    local once = ports.once(port)
     destroy(once)
     take(t, port, 1)
     take(t, port, mach.MACH_NOTIFY_SEND_ONCE)

@@ -11,6 +11,7 @@
 -- the kernel and checked to be the right ones or new.
 
 local must, model, counts = require "must", require "port_model", require "counts"
+local set_limit = require "ports".set_limit
 
 local self = mach.mach_task_self()
 local SEND, RECEIVE, ONCE, SET, DEAD_RIGHT = mach.MACH_PORT_RIGHT_SEND,
@@ -149,8 +150,7 @@ end
 -- ---- the steps: each gives what happened, the kernel's code and the model's ---------------------
 
 local function new_port(name)
-    must(mach.mach_port_set_attributes(self, name, mach.MACH_PORT_LIMITS_INFO,
-                                       {mpl_qlimit = QUEUE_LIMIT}), "set_attributes")
+    set_limit(name, QUEUE_LIMIT)
     local _, info = mach.minato_port_info(self, name)
     local port = {name = name, alive = true, srights = 0, sorights = 0, mscount = 0, seqno = 0,
                   queue = {}, number = #ports + 1, id = info.port_id}

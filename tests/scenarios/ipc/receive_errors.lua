@@ -38,7 +38,7 @@ test("MACH_RCV_INVALID_NAME: only a receive right or a set can be received from.
     destroy(stale)
     local sender, parking = both(1), allocate(RECEIVE)
     must(mach.send{remote = parking, disp = MAKE_SEND, ports = {{sender, MOVE_RECEIVE}}}, "park")
-    local _, once = mach.mach_port_extract_right(self, port, MAKE_ONCE)
+    local once = ports.once(port)
     local before = space()
     for what, name in pairs{nothing = 0, DEAD = 0xffffffff, stale = stale, dead = dead,
                             send = sender, once = once, never = 0x00fffe01} do

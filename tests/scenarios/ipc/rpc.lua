@@ -4,9 +4,8 @@
 -- within calls, replies out of order, replies that come late or never.
 
 local must, ports = require "must", require "ports"
-local counts, clock = require "counts", require "clock"
+local counts = require "counts"
 local allocate, both, destroy, info = ports.allocate, ports.both, ports.destroy, ports.info
-local sleep = clock.sleep
 
 local self = mach.mach_task_self()
 local MAKE_SEND, COPY_SEND, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND,
@@ -235,8 +234,7 @@ end)
 
 test("A server that receives from a set serves the ports of all its clients.", function(t)
     local ports, jobs = {}, {}
-    local kr, set = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_PORT_SET)
-    must(kr, "mach_port_allocate")
+    local set = allocate(mach.MACH_PORT_RIGHT_PORT_SET)
     for i = 1, 4 do
         ports[i] = both()
         must(mach.mach_port_insert_member(self, ports[i], set), "insert_member")
@@ -288,8 +286,7 @@ end)
 
 test("Calls to a full queue wait for their turn and all are answered.", function(t)
     local port, jobs = both(), {}
-    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1}),
-         "set_attributes")
+    ports.set_limit(port, 1)
     for i = 1, 10 do
         jobs[i] = spawn.thread(function()
             local kr, msg = mach.rpc{remote = args.port, disp = mach.MACH_MSG_TYPE_COPY_SEND,
@@ -297,10 +294,7 @@ test("Calls to a full queue wait for their turn and all are answered.", function
             return {kr, msg.id}
         end, {port = port, id = i})
     end
-    for _ = 1, 200 do
-        if info(port).senders == 9 then break end
-        sleep(1)
-    end
+    ports.wait_until(port, "senders", 9)
     t.eq({info(port).queue_length, info(port).senders}, {1, 9}, "before the server begins")
     for _ = 1, 10 do
         local _, msg = mach.receive{port = port, timeout = 900}

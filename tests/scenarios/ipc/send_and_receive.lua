@@ -335,7 +335,7 @@ test("NO_SENDERS comes when a right made for the call alone is used up.", functi
     local port, reply, notify = allocate(), allocate(), allocate()
     ask(port, NO_SENDERS, notify)
     t.eq(notification(notify), {NO_SENDERS, 0}, "at once: there are no senders yet")
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    ports.make_send(port)
     ask(port, NO_SENDERS, notify)
     must(mach.mach_port_mod_refs(self, port, SEND, 1), "mod_refs")
     local job = server(port)

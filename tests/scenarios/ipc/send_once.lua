@@ -154,8 +154,7 @@ end)
 
 test("A server that ends without replying makes its client's reply a send-once notification.",
 function(t)
-    local port = allocate()
-    must(mach.mach_port_insert_right(self, port, port, MAKE_SEND), "insert_right")
+    local port = ports.both()
     local job = spawn.task(function()
         local kr, msg = mach.receive{port = args.port, timeout = 800}
         return {kr, msg.id}

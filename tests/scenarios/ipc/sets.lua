@@ -96,7 +96,7 @@ end)
 test("Only receive rights are members, only of sets: KERN_INVALID_RIGHT, no change.", function(t)
     local set, port, dead, other = allocate(SET), allocate(RECEIVE), allocate(DEAD_NAME),
         allocate(SET)
-    local _, once = mach.mach_port_extract_right(self, port, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
+    local once = ports.once(port)
     for _, call in ipairs{"mach_port_insert_member", "mach_port_extract_member",
                           "mach_port_move_member"} do
         for what, name in pairs{dead = dead, set = other, once = once} do

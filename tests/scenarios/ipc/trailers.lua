@@ -6,7 +6,7 @@ local must, ports = require "must", require "ports"
 local allocate, destroy = ports.allocate, ports.destroy
 
 local self = mach.mach_task_self()
-local MAKE_SEND, MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE
+local MAKE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND
 local NULL_TRAILER, SEQNO, SENDER = mach.MACH_RCV_TRAILER_NULL, mach.MACH_RCV_TRAILER_SEQNO,
     mach.MACH_RCV_TRAILER_SENDER
 
@@ -79,8 +79,7 @@ end)
 
 test("The kernel's own messages have the token {0, 1}.", function(t)
     local port = allocate()
-    local kr, once = mach.mach_port_extract_right(self, port, MAKE_ONCE)
-    must(kr, "extract_right")
+    local once = ports.once(port)
     destroy(once) -- makes the kernel send a notification
     local got, msg = mach.receive{port = port, timeout = 0,
                                   options = mach.MACH_RCV_TRAILER_ELEMENTS(SENDER)}

@@ -4,7 +4,7 @@
 -- sleeps are as exact as the time that the calls themselves take. Contracts: clock.defs,
 -- mach_traps.h (clock_sleep), include/mach/clock_types.h, docs/differences.md.
 
-local must = require "must"
+local must, ports, semaphores = require "must", require "ports", require "semaphores"
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local ABSOLUTE, RELATIVE = mach.TIME_ABSOLUTE, mach.TIME_RELATIVE
@@ -186,10 +186,8 @@ test("The longest sleeps do not overflow.", function(t)
 end)
 
 test("Sleepers wake in the order of their times, each at its own.", function(t)
-    local kr, log = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_set_attributes(self, log, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 64}),
-         "set_attributes")
+    local log = ports.allocate()
+    ports.set_limit(log, 64)
     local _, now = mach.clock_sleep(0, RELATIVE, time_of(0))
     local start, jobs = now.tv_sec + 2, {}
     local order = {7, 2, 9, 4, 1, 8, 3, 6, 5}
@@ -209,14 +207,11 @@ test("Sleepers wake in the order of their times, each at its own.", function(t)
     for place = 1, #order do
         t.eq(select(2, mach.receive{port = log, timeout = 0}).id, place, "waking number " .. place)
     end
-    must(mach.mach_port_destroy(self, log), "destroy")
+    ports.destroy(log)
 end)
 
 test("Timers of several kinds come in order: sleep, receive, semaphore, thread_switch.", function(t)
-    local kr, log = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    local kr, sem = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    must(kr, "semaphore_create")
+    local log, sem = ports.allocate(), semaphores.create()
     local waits = {
         function() mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 400000000}) end,
         function() mach.receive{port = mach.mach_reply_port(), timeout = 300} end,
@@ -235,9 +230,8 @@ test("Timers of several kinds come in order: sleep, receive, semaphore, thread_s
         t.eq({kr, msg.id}, {0, i}, "number of who is next")
     end
     for _, job in ipairs(jobs) do t.eq((job:wait(900)), true, "end") end
-    must(mach.mach_port_destroy(self, log), "destroy")
-    must(mach.semaphore_destroy(self, sem), "semaphore_destroy")
-    must(mach.mach_port_deallocate(self, sem), "deallocate")
+    ports.destroy(log)
+    semaphores.destroy(sem)
 end)
 
 test("clock_get_attributes gives one word: the resolution in nanoseconds.", function(t)

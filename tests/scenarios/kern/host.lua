@@ -158,9 +158,7 @@ end)
 test("Without a device port nothing is granted: KERN_INVALID_ARGUMENT for every other port.",
 function(t)
     local priv = privileged()
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    local port = ports.both()
     for what, name in pairs{task = self, host = host, ["privileged host"] = priv,
                             thread = mach.mach_thread_self()} do
         t.eq((mach.device_io_subset(name, 0x3f8, 8, 0)), mach.KERN_INVALID_ARGUMENT,
@@ -172,9 +170,9 @@ function(t)
         t.eq(mach.device_interrupt_ack(name, 4), mach.KERN_INVALID_ARGUMENT, "ack " .. what)
         t.eq(mach.device_interrupt_detach(name, 4), mach.KERN_INVALID_ARGUMENT, "detach " .. what)
     end
-    t.eq(select(2, mach.minato_port_info(self, port)).srights, 1, "rights to the port")
+    t.eq(ports.send_rights(port), 1, "rights to the port")
     deallocate(priv)
-    must(mach.mach_port_destroy(self, port), "destroy")
+    ports.destroy(port)
 end)
 
 test("A scenario is given the privileged host port and no device port.", function(t)

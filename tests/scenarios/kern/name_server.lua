@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- The name server, spoken to by messages made by hand as <servers/netname.defs> describes them: the
--- interface is not part of the mach module. Also the servers' answers to malformed requests.
+-- interface is not part of the mach module. Malformed requests: bad_messages.lua.
 
 local must, ports = require "must", require "ports"
 local both, destroy, deallocate = ports.both, ports.destroy, ports.deallocate
@@ -93,9 +93,7 @@ end)
 
 test("A null or dead port cannot be checked in: INVALID_PORT; no name: KERN_INVALID_ARGUMENT.",
 function(t)
-    local kr, dead = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_DEAD_NAME)
-    must(kr, "allocate")
-    local port = both()
+    local port, dead = both(), ports.allocate(mach.MACH_PORT_RIGHT_DEAD_NAME)
     t.eq(check_in("test.null", 0, 0), INVALID_PORT, "null")
     t.eq(check_in("test.null", 0, dead), INVALID_PORT, "dead")
     t.eq(check_in("", 0, port), mach.KERN_INVALID_ARGUMENT, "empty name")

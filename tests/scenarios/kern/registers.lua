@@ -4,7 +4,7 @@
 -- code. Contracts: mach.defs (thread_get_state, thread_set_state, thread_create_running),
 -- include/mach/thread_status.h.
 
-local must, ports = require "must", require "ports"
+local must, ports, threads = require "must", require "ports", require "threads"
 local counts, sleep = require "counts", require "clock".sleep
 local deallocate = ports.deallocate
 
@@ -56,8 +56,7 @@ end
 
 -- A new thread, suspended, with these general registers besides eip and uesp.
 local function thread_at(page, registers)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local state = {eip = page, uesp = page + PAGE}
     for name, value in pairs(registers or {}) do state[name] = value end
     must(mach.thread_set_state(thread, GENERAL, state), "thread_set_state")
@@ -65,8 +64,7 @@ local function thread_at(page, registers)
 end
 
 local function finish(thread, page)
-    must(mach.thread_terminate(thread), "terminate")
-    deallocate(thread)
+    threads.terminate(thread)
     if page then must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate") end
 end
 
@@ -80,8 +78,7 @@ local VALUES = {eax = 0x11111111, ebx = 0x22222222, ecx = 0x33333333, edx = 0x44
                 esi = 0x55555555, edi = 0x66666666, ebp = 0x77777777}
 
 test("thread_get_state gives back what thread_set_state set.", function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local state = {eip = 0x12345, uesp = 0xabcdef0, cs = USER_CODE, ds = USER_DATA, es = USER_DATA,
                    ss = USER_DATA, fs = USER_DATA, gs = 0, efl = 0x202}
     for name, value in pairs(VALUES) do state[name] = value end
@@ -120,8 +117,7 @@ test("A new thread's registers are zero, whatever a thread before it had in them
     sleep(3)
     finish(thread, page)
     for _ = 1, 3 do
-        local kr, fresh = mach.thread_create(self)
-        must(kr, "thread_create")
+        local fresh = threads.create()
         local state = general(fresh)
         for name in pairs(VALUES) do t.eq(state[name], 0, name) end
         t.eq({state.eip, state.uesp, state.fs, state.gs}, {0, 0, 0, 0}, "eip, uesp, fs, gs")
@@ -185,8 +181,7 @@ end)
 
 test("Virtual-8086 mode is KERN_INVALID_ARGUMENT and leaves the registers as they were.",
 function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local before = general(thread)
     t.eq(mach.thread_set_state(thread, GENERAL, {efl = 0x20202, eip = 5, eax = 7}), BAD)
     t.eq(general(thread), before, "registers")
@@ -280,8 +275,7 @@ local function raw(port, id, flavor, count, words)
 end
 
 test("A flavor that does not exist, or too few words, is KERN_INVALID_ARGUMENT.", function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local before = general(thread)
     local GET, SET = 2017, 2018
     for _, flavor in ipairs{-1, 3, 4, 5, 7, 9, 63, 65, 0x7fffffff, -0x80000000} do
@@ -304,8 +298,7 @@ test("A flavor that does not exist, or too few words, is KERN_INVALID_ARGUMENT."
 end)
 
 test("THREAD_STATE_FLAVOR_LIST lists the flavors that can be read.", function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local kr, list = mach.thread_get_state(thread, mach.THREAD_STATE_FLAVOR_LIST)
     t.eq(kr, 0)
     table.sort(list)
@@ -319,7 +312,7 @@ end)
 -- ---- floating point ----
 
 test("Each thread keeps its own FPU and SSE registers while others run.", function(t)
-    local threads, values = {}, {}
+    local made, values = {}, {}
     for i = 1, 4 do
         values[i] = string.pack("<dI4I4", 1.5 * i, i * 0x01010101, 0xdead0000 + i)
         -- fld and movups once; then for ever: store both, count.
@@ -329,13 +322,13 @@ test("Each thread keeps its own FPU and SSE registers while others run.", functi
                 .. word(page + DATA + 32) .. increment(page + DATA + 48)
             return begin .. body .. loop_back(body)
         end, values[i])
-        threads[i] = {thread_at(page), page}
+        made[i] = {thread_at(page), page}
     end
-    for i = 1, 4 do must(mach.thread_resume(threads[i][1]), "resume") end
+    for i = 1, 4 do must(mach.thread_resume(made[i][1]), "resume") end
     sleep(80) -- each has had its first turn
     for round = 1, 4 do
         sleep(40)
-        for i, one in ipairs(threads) do
+        for i, one in ipairs(made) do
             local bytes = data_of(one[2], 52)
             t.eq((string.unpack("<d", bytes, 17)), 1.5 * i, ("st0 of %d, round %d"):format(i,
                                                                                            round))
@@ -343,7 +336,7 @@ test("Each thread keeps its own FPU and SSE registers while others run.", functi
             t.ok(string.unpack("<I4", bytes, 49) > 0, "it ran")
         end
     end
-    for i, one in ipairs(threads) do
+    for i, one in ipairs(made) do
         local kr, float = mach.thread_get_state(one[1], FLOAT)
         t.eq({kr, float.xmm[8]}, {0, values[i]}, "thread_get_state of " .. i)
         finish(one[1], one[2])
@@ -364,8 +357,7 @@ test("The float state that is set is what the thread computes with.", function(t
 end)
 
 test("Reserved bits of mxcsr are KERN_INVALID_ARGUMENT: loading them would fault.", function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local kr, float = mach.thread_get_state(thread, FLOAT)
     must(kr, "thread_get_state")
     for _, bits in ipairs{0x10000, 0x80000000, 0xffffffff} do
@@ -388,7 +380,7 @@ end
 local EMPTY = {low_word = 0, high_word = 0}
 
 test("Each thread has its own segments in the three TLS descriptors.", function(t)
-    local threads = {}
+    local made = {}
     for i = 1, 3 do
         -- for ever: mov eax, gs:[0]; store; count
         local page = page_with(function(page)
@@ -396,8 +388,7 @@ test("Each thread has its own segments in the three TLS descriptors.", function(
                                                      page + DATA + 4) .. increment(page + DATA + 8)
             return body .. loop_back(body)
         end, word(0x1000 + i))
-        local kr, thread = mach.thread_create(self)
-        must(kr, "thread_create")
+        local thread = threads.create()
         local desc = {EMPTY, EMPTY, EMPTY}
         desc[i] = segment(page + DATA)
         t.eq(mach.thread_set_state(thread, TLS, {desc = desc}), 0, "set")
@@ -405,25 +396,24 @@ test("Each thread has its own segments in the three TLS descriptors.", function(
         must(mach.thread_set_state(thread, GENERAL, {eip = page, uesp = page + PAGE,
                                                      gs = 0x33 + 8 * (i - 1)}), "set general")
         t.eq(general(thread).gs, 0x33 + 8 * (i - 1), "the selector is allowed now")
-        threads[i] = {thread, page}
+        made[i] = {thread, page}
     end
-    for i = 1, 3 do must(mach.thread_resume(threads[i][1]), "resume") end
+    for i = 1, 3 do must(mach.thread_resume(made[i][1]), "resume") end
     sleep(60) -- each has had its first turn
     for round = 1, 4 do
         sleep(40)
-        for i, one in ipairs(threads) do
+        for i, one in ipairs(made) do
             local seen = words_of(one[2], 3)
             t.eq(seen[2], 0x1000 + i, ("gs:[0] of %d, round %d"):format(i, round))
             t.ok(seen[3] > 0, "it ran")
         end
     end
-    for _, one in ipairs(threads) do finish(one[1], one[2]) end
+    for _, one in ipairs(made) do finish(one[1], one[2]) end
 end)
 
 test("A TLS descriptor that is no data segment of privilege 3 is KERN_INVALID_ARGUMENT.",
 function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local good = segment(0x5000)
     must(mach.thread_set_state(thread, TLS, {desc = {good, EMPTY, EMPTY}}), "set")
     local _, before = mach.thread_get_state(thread, TLS)
@@ -451,8 +441,7 @@ end)
 
 test("Only user addresses can be watched: KERN_INVALID_ARGUMENT for others and for DR7's GD.",
 function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     local function set(n, value)
         local dr = {0, 0, 0, 0, 0, 0, 0, 0}
         dr[n + 1] = value

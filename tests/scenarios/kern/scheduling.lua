@@ -311,8 +311,7 @@ end)
 -- A task with a suspended thread in it.
 local function task_with_thread()
     local task = tasks.create()
-    local kr, thread = mach.thread_create(task)
-    must(kr, "thread_create")
+    local thread = threads.create(task)
     return task, thread
 end
 
@@ -320,8 +319,7 @@ test("task_policy counts for threads made from now on, with change_threads for a
     local task, old = task_with_thread()
     t.eq(mach.task_policy(task, RR, {base_priority = 90, quantum = 7}, false, false), 0,
          "task_policy")
-    local kr, new = mach.thread_create(task)
-    must(kr, "thread_create")
+    local new = threads.create(task)
     local info = sched(new, mach.THREAD_SCHED_RR_INFO)
     t.eq({info.base_priority, info.quantum}, {90, 7}, "the new thread")
     t.eq(sched(old, mach.THREAD_SCHED_TIMESHARE_INFO).base_priority, 64, "the old thread")
@@ -350,8 +348,7 @@ end)
 
 test("task_policy is all or nothing: one thread's limit refuses it for all.", function(t)
     local task, one = task_with_thread()
-    local kr, two = mach.thread_create(task)
-    must(kr, "thread_create")
+    local two = threads.create(task)
     must(mach.thread_policy(two, TIMESHARE, {base_priority = 80}, true), "thread_policy")
     t.eq(mach.task_policy(task, TIMESHARE, {base_priority = 70}, false, true),
          mach.KERN_POLICY_LIMIT, "refused")

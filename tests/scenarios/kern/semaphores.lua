@@ -10,17 +10,14 @@ local semaphore, destroy, drain = semaphores.create, semaphores.destroy, semapho
 local wait_until_waiting = threads.wait_until_waiting
 local sleep = clock.sleep
 
-local self = mach.mach_task_self()
 local FIFO, PRIORITY, RANDOM = mach.SYNC_POLICY_FIFO, mach.SYNC_POLICY_FIXED_PRIORITY,
     mach.SYNC_POLICY_RANDOM
 local POLICIES = {{"FIFO", FIFO}, {"priority", PRIORITY}, {"random", RANDOM}}
 
 -- A port that collects ids, and what has come to it so far.
 local function log_new()
-    local kr, log = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_set_attributes(self, log, mach.MACH_PORT_LIMITS_INFO,
-                                       {mpl_qlimit = 1024}), "set_attributes")
+    local log = ports.allocate()
+    ports.set_limit(log, 1024)
     return log
 end
 

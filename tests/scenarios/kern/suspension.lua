@@ -171,9 +171,7 @@ end)
 test("A thread made in a suspended task runs when the task is resumed.", function(t)
     with_task(t, function(t, task, _, page)
         must(mach.task_suspend(task), "task_suspend")
-        local kr, late = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                    {eip = page, uesp = page + 2 * PAGE})
-        t.eq(kr, 0, "thread_create_running")
+        local late = threads.run(task, {eip = page, uesp = page + 2 * PAGE})
         t.ok(not counts(task, page), "the task is suspended")
         must(mach.task_resume(task), "task_resume")
         t.ok(counts(task, page), "it runs")
@@ -182,16 +180,12 @@ test("A thread made in a suspended task runs when the task is resumed.", functio
 end)
 
 test("A server in a suspended task answers when the task is resumed.", function(t)
-    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
-    must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+    local port, reply = ports.both(), ports.allocate()
     local child = spawn.task(function()
         local _, msg = mach.receive{port = args.port}
         mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = msg.id + 1}
     end, nil, {port = {port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}})
     sleep(30)
-    local kr, reply = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-    must(kr, "allocate")
     must(mach.task_suspend(child.task), "task_suspend")
     must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 10, timeout = 0,
                    local_port = reply, local_disp = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE}, "send")
@@ -200,8 +194,7 @@ test("A server in a suspended task answers when the task is resumed.", function(
     local kr, msg = mach.receive{port = reply, timeout = 900}
     t.eq({kr, msg.id}, {0, 11}, "the answer")
     t.eq((child:wait(900)), true, "the server has ended")
-    mach.mach_port_destroy(self, reply)
-    mach.mach_port_destroy(self, port)
+    ports.destroy(reply, port)
 end)
 
 test("A task can suspend itself; it goes on when another resumes it.", function(t)

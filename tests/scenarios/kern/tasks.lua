@@ -4,7 +4,7 @@
 -- mach_ports_*), include/mach/task_info.h, task_special_ports.h, docs/differences.md.
 
 local must, ports = require "must", require "ports"
-local tasks, host_counts = require "tasks", require "counts".host
+local tasks, threads, host_counts = require "tasks", require "threads", require "counts".host
 local both, destroy, deallocate = ports.both, ports.destroy, ports.deallocate
 local send_rights = ports.send_rights
 local new_task, end_task = tasks.create, tasks.terminate
@@ -184,8 +184,7 @@ end)
 test("task_threads gives a send right for each thread.", function(t)
     local task, made = new_task(), {}
     for n = 1, 3 do
-        local kr, thread = mach.thread_create(task)
-        must(kr, "thread_create")
+        local thread = threads.create(task)
         made[n] = thread
         local kr, list = mach.task_threads(task)
         t.eq(#list, n, "number of threads")
@@ -257,9 +256,7 @@ function(t)
     local kr, page = mach.vm_allocate(task, 0, PAGE, true)
     must(kr, "vm_allocate")
     must(mach.vm_write(task, page, "\xeb\xfe"), "vm_write") -- jmp to itself
-    local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                  {eip = page, uesp = page + PAGE})
-    must(kr, "thread_create_running")
+    local thread = threads.run(task, {eip = page, uesp = page + PAGE})
     sleep(100)
     must(mach.task_suspend(task), "suspend")
     local function ms(time) return time.seconds * 1000 + time.microseconds // 1000 end
@@ -312,8 +309,7 @@ end)
 test("Making and ending tasks leaves nothing behind in the kernel.", function(t)
     local function round()
         local task = new_task(self, true)
-        local kr, thread = mach.thread_create(task)
-        must(kr, "thread_create")
+        local thread = threads.create(task)
         local kr, sem = mach.semaphore_create(task, 0, 0)
         must(kr, "semaphore_create")
         local kr, port = mach.mach_port_allocate(task, RECEIVE)

@@ -12,14 +12,12 @@ local sleep = require "clock".sleep
 local self = mach.mach_task_self()
 
 local function new_thread()
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     return thread
 end
 
 local function end_thread(thread)
-    must(mach.thread_terminate(thread), "terminate")
-    deallocate(thread)
+    threads.terminate(thread)
 end
 
 local function ms(time) return time.seconds * 1000 + time.microseconds / 1000 end
@@ -63,10 +61,7 @@ function(t)
         for i = 1, 200000 do sum = sum + i end
         mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 3, tv_nsec = 0})
     end)
-    for _ = 1, 300 do
-        if basic(job.thread).run_state == mach.TH_STATE_WAITING then break end
-        sleep(2)
-    end
+    threads.wait_until_waiting(job.thread)
     local busy = basic(job.thread).cpu_usage
     t.eq(basic(job.thread).sleep_time, 0, "to begin with")
     sleep(1500)
@@ -82,9 +77,7 @@ test("cpu_usage of a thread that computes all the time comes near TH_USAGE_SCALE
     local kr, page = mach.vm_allocate(self, 0, 4096, true)
     must(kr, "vm_allocate")
     must(mach.vm_write(self, page, "\xeb\xfe"), "vm_write")
-    local kr, thread = mach.thread_create_running(self, mach.i386_THREAD_STATE,
-                                                  {eip = page, uesp = page + 4096})
-    must(kr, "thread_create_running")
+    local thread = threads.run(self, {eip = page, uesp = page + 4096})
     sleep(600)
     local usage = basic(thread).cpu_usage
     t.ok(usage > 800 and usage <= mach.TH_USAGE_SCALE, "usage " .. usage)

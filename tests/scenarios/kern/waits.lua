@@ -70,8 +70,7 @@ local KINDS = {
         aborted = mach.MACH_SEND_INTERRUPTED,
         setup = function()
             local e = {port = allocate(RECEIVE)}
-            must(mach.mach_port_set_attributes(self, e.port, mach.MACH_PORT_LIMITS_INFO,
-                                               {mpl_qlimit = 1}), "set_attributes")
+            ports.set_limit(e.port, 1)
             post(e.port, 1)
             return e
         end,
@@ -141,11 +140,8 @@ local KINDS = {
 local function begin(kind)
     local e = kind.setup()
     local job = spawn.thread(kind.code, e)
-    for _ = 1, 300 do
-        if run_state(job) == mach.TH_STATE_WAITING then return job, e end
-        sleep(1)
-    end
-    error("the thread does not wait: " .. kind.name)
+    threads.wait_until_waiting(job.thread)
+    return job, e
 end
 
 local function ends_with(t, job, want, what)
@@ -276,8 +272,7 @@ end
 -- A port with a limit of one message, which is there.
 local function full_port()
     local full = allocate(RECEIVE)
-    must(mach.mach_port_set_attributes(self, full, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1}),
-         "set_attributes")
+    ports.set_limit(full, 1)
     post(full, 1)
     return full
 end
@@ -331,14 +326,12 @@ function(t)
 end)
 
 test("thread_abort of a thread that has not started has no effect on it.", function(t)
-    local kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
+    local thread = threads.create()
     t.eq(mach.thread_abort(thread), 0, "abort")
     t.eq(mach.thread_abort_safely(thread), 0, "safe abort")
     local _, found = mach.thread_info(thread, mach.THREAD_BASIC_INFO)
     t.eq({found.suspend_count, found.run_state}, {1, mach.TH_STATE_STOPPED}, "the thread")
-    must(mach.thread_terminate(thread), "terminate")
-    must(mach.mach_port_deallocate(self, thread), "deallocate")
+    threads.terminate(thread)
 end)
 
 test("thread_abort of the calling thread succeeds and changes nothing.", function(t)
@@ -367,8 +360,7 @@ end)
 test("An aborted send gives the message back: nothing is queued, the right is the sender's.",
 function(t)
     local port = allocate(RECEIVE)
-    must(mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1}),
-         "set_attributes")
+    ports.set_limit(port, 1)
     post(port, 1)
     local job = spawn.thread(function()
         local me = mach.mach_task_self()
@@ -378,10 +370,7 @@ function(t)
         mach.mach_port_deallocate(me, msg.remote)
         return {kr, msg.id, msg.body, msg.remote == args.port, refs}
     end, {port = port})
-    for _ = 1, 300 do
-        if info(port).senders == 1 then break end
-        sleep(1)
-    end
+    ports.wait_until(port, "senders", 1)
     must(mach.thread_abort(job.thread), "abort")
     t.eq({job:wait(900)}, {true, {mach.MACH_SEND_INTERRUPTED, 8, "body", true, 1}},
          "what came back")
@@ -396,10 +385,7 @@ test("A suspended receiver keeps its place among the receivers, and its message.
             local _, msg = mach.receive{port = args.port}
             return msg.id
         end, {port = port})
-        for _ = 1, 300 do
-            if info(port).waiters == i then break end
-            sleep(1)
-        end
+        ports.wait_until(port, "waiters", i)
     end
     must(mach.thread_suspend(jobs[1].thread), "suspend")
     post(port, 41)

@@ -3,11 +3,11 @@
 -- copies then live on. Contracts: mach.defs (vm_inherit, task_create), include/mach/vm_inherit.h;
 -- manual: vm_inherit.
 
-local must, tasks = require "must", require "tasks"
+local must, ports = require "must", require "ports"
+local tasks, threads = require "tasks", require "threads"
 local sleep = require "clock".sleep
 local new_task, end_task = tasks.create, tasks.terminate
 
-local self = mach.mach_task_self()
 local PAGE, BASE = 4096, 0x200000
 local SHARE, COPY, NONE = mach.VM_INHERIT_SHARE, mach.VM_INHERIT_COPY, mach.VM_INHERIT_NONE
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
@@ -96,12 +96,9 @@ test("Threads of two tasks count in one shared word.", function(t)
     must(mach.vm_write(parent, 0x900000, "\xb9\xa0\x86\x01\x00\xf0\xff\x05"
                        .. string.pack("<I4", BASE + 64) .. "\x49\x75\xf6\xeb\xfe"), "vm_write")
     must(inherit(parent, 0, 1, SHARE), "vm_inherit")
-    local child, threads = new_task(parent, true), {}
+    local child, made = new_task(parent, true), {}
     for i, task in ipairs{parent, child, child} do
-        local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                      {eip = 0x900000, uesp = 0x901000})
-        must(kr, "thread_create_running")
-        threads[i] = thread
+        made[i] = threads.run(task, {eip = 0x900000, uesp = 0x901000})
     end
     sleep(300)
     for _, task in ipairs{parent, child} do
@@ -109,18 +106,14 @@ test("Threads of two tasks count in one shared word.", function(t)
         t.eq({kr, (string.unpack("<I4", bytes))}, {0, 300000}, "the word")
     end
     end_task(parent, child)
-    for _, thread in ipairs(threads) do
-        must(mach.mach_port_deallocate(self, thread), "deallocate")
-    end
+    ports.deallocate(table.unpack(made))
 end)
 
 -- Makes a thread of the task count in the word at `at`, for ever; `page` takes its code.
 local function start_counting(task, page, at)
     must((mach.vm_allocate(task, page, PAGE, false)), "vm_allocate")
     must(mach.vm_write(task, page, "\xff\x05" .. string.pack("<I4", at) .. "\xeb\xf8"), "vm_write")
-    local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                  {eip = page, uesp = page + PAGE})
-    must(kr, "thread_create_running")
+    local thread = threads.run(task, {eip = page, uesp = page + PAGE})
     return thread
 end
 
@@ -155,7 +148,7 @@ function(t)
         sleep(5)
         t.eq(count(parent, there), copied, "the second copy")
         end_task(child, parent)
-        must(mach.mach_port_deallocate(self, thread), "deallocate")
+        ports.deallocate(thread)
     end
 end)
 
@@ -170,9 +163,7 @@ function(t)
     end
     must(mach.vm_write(child, 0x900000, "\xa1" .. string.pack("<I4", BASE) .. "\xa3"
                        .. string.pack("<I4", 0x800000) .. "\xeb\xf4"), "vm_write")
-    local kr, thread = mach.thread_create_running(child, mach.i386_THREAD_STATE,
-                                                  {eip = 0x900000, uesp = 0x901000})
-    must(kr, "thread_create_running")
+    local thread = threads.run(child, {eip = 0x900000, uesp = 0x901000})
     local function seen()
         sleep(3)
         return count(child, 0x800000)
@@ -193,7 +184,7 @@ function(t)
         t.eq(count(copies[i], BASE), i, "the copy")
     end
     end_task(child, parent, table.unpack(copies))
-    must(mach.mach_port_deallocate(self, thread), "deallocate")
+    ports.deallocate(thread)
 end)
 
 test("VM_INHERIT_NONE: the child has nothing there.", function(t)

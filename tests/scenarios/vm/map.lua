@@ -2,7 +2,7 @@
 -- vm_map of zero-filled memory: place, mask, protections, inheritance, and what is refused. Memory
 -- objects of users come with the pager protocol. Contracts: mach.defs; manual: vm_map.
 
-local must, counts = require "must", require "counts"
+local must, ports, counts = require "must", require "ports", require "counts"
 local with_task = require "tasks".with
 
 local self = mach.mach_task_self()
@@ -161,19 +161,17 @@ end)
 test("A port that is no memory object is KERN_INVALID_OBJECT, and the right stays the caller's.",
 function(t)
     with_task(function(task)
-        local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
-        must(kr, "allocate")
-        must(mach.mach_port_insert_right(self, port, port, mach.MACH_MSG_TYPE_MAKE_SEND), "insert")
+        local port = ports.both()
         for what, object in pairs{port = port, task = self, host = mach.mach_host_self(),
                                   thread = mach.mach_thread_self()} do
             t.eq((map(task, {object = object})), mach.KERN_INVALID_OBJECT, what)
             t.eq((map(task, {object = object, anywhere = true, copy = true})),
                  mach.KERN_INVALID_OBJECT, what)
         end
-        local _, info = mach.minato_port_info(self, port)
+        local info = ports.info(port)
         t.eq({info.srights, info.urefs}, {1, 1}, "the right")
         t.eq(virtual_pages(task), 0, "pages")
-        must(mach.mach_port_destroy(self, port), "destroy")
+        ports.destroy(port)
     end)
 end)
 

@@ -3,10 +3,10 @@
 -- task's own accesses are made by threads of machine code; one that is not allowed ends the task,
 -- which the kernel says on the console. Contracts: mach.defs; manual: vm_protect.
 
-local must, tasks = require "must", require "tasks"
+local must, ports = require "must", require "ports"
+local tasks, threads = require "tasks", require "threads"
 local sleep = require "clock".sleep
 
-local self = mach.mach_task_self()
 local PAGE = 4096
 local NONE, READ, WRITE, EXECUTE, ALL = mach.VM_PROT_NONE, mach.VM_PROT_READ, mach.VM_PROT_WRITE,
     mach.VM_PROT_EXECUTE, mach.VM_PROT_ALL
@@ -24,7 +24,7 @@ local function with_pages(n, body)
     end
     body(task)
     mach.task_terminate(task) -- if it is still there
-    must(mach.mach_port_deallocate(self, task), "deallocate")
+    ports.deallocate(task)
 end
 
 local function protect(task, first, count, protection, set_max)
@@ -51,12 +51,10 @@ local function survives(task, code)
     local kr, at = mach.vm_allocate(task, 0x900000, PAGE, false)
     must(kr, "vm_allocate")
     must(mach.vm_write(task, at, code .. "\xeb\xfe"), "vm_write")
-    local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                  {eip = at, uesp = at + PAGE})
-    must(kr, "thread_create_running")
+    local thread = threads.run(task, {eip = at, uesp = at + PAGE})
     sleep(5)
     local alive = mach.thread_terminate(thread) == 0
-    must(mach.mach_port_deallocate(self, thread), "deallocate")
+    ports.deallocate(thread)
     if alive then must(mach.vm_deallocate(task, at, PAGE), "vm_deallocate") end
     return alive
 end
@@ -133,16 +131,14 @@ test("A running thread meets the new protection too.", function(t)
         local kr, at = mach.vm_allocate(task, 0x900000, PAGE, false)
         must(kr, "vm_allocate")
         must(mach.vm_write(task, at, "\xff\x05" .. word(BASE) .. "\xeb\xf8"), "vm_write") -- counts
-        local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                      {eip = at, uesp = at + PAGE})
-        must(kr, "thread_create_running")
+        local thread = threads.run(task, {eip = at, uesp = at + PAGE})
         sleep(5)
         t.eq((mach.thread_info(thread, mach.THREAD_BASIC_INFO)), 0, "it counts")
         must(protect(task, 0, 1, READ), "protect")
         sleep(5)
         t.eq((mach.thread_info(thread, mach.THREAD_BASIC_INFO)), mach.MACH_SEND_INVALID_DEST,
              "it has ended")
-        must(mach.mach_port_deallocate(self, thread), "deallocate")
+        ports.deallocate(thread)
     end)
 end)
 
@@ -235,7 +231,7 @@ test("Write permission on one mapping does not open another task's copy of the p
         t.ok(survives(task, "\xb8ABCD" .. store(BASE)), "the parent writes")
         t.eq({mach.vm_read(child, BASE, 1)}, {0, "0"}, "the child's page")
         t.ok(not survives(child, store(BASE)), "the child may not write")
-        must(mach.mach_port_deallocate(self, child), "deallocate")
+        ports.deallocate(child)
         t.eq({mach.vm_read(task, BASE, 4)}, {0, "ABCD"}, "the parent's page")
     end)
 end)

@@ -2,7 +2,8 @@
 -- vm_read, vm_write and vm_copy: any alignment, across regions, over holes, all or nothing; copies
 -- are made when the call is made. Contracts: mach.defs, docs/differences.md.
 
-local must, tasks, counts = require "must", require "tasks", require "counts"
+local must, counts, sleep = require "must", require "counts", require "clock".sleep
+local tasks, threads = require "tasks", require "threads"
 
 local self = mach.mach_task_self()
 local PAGE, BASE, MAX = 4096, 0x200000, 0xc0000000
@@ -224,22 +225,19 @@ function(t)
         local code = "\xa1" .. string.pack("<I4", BASE + PAGE) .. "\x40\xa3"
             .. string.pack("<I4", BASE + PAGE + 4) .. "\xeb\xf3"
         must(mach.vm_write(task, BASE, code), "vm_write")
-        local kr, thread = mach.thread_create_running(task, mach.i386_THREAD_STATE,
-                                                      {eip = BASE, uesp = BASE + PAGE})
-        must(kr, "thread_create_running")
+        local thread = threads.run(task, {eip = BASE, uesp = BASE + PAGE})
         for _, n in ipairs{1, 77, 100000, 0x12345678} do
             must(mach.vm_write(task, BASE + PAGE, string.pack("<I4", n)), "vm_write")
-            mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 2000000})
+            sleep(2)
             local _, bytes = mach.vm_read(task, BASE + PAGE + 4, 4)
             t.eq((string.unpack("<I4", bytes)), n + 1, "the thread's answer")
             local whole = string.pack("<I4", n * 2) .. ("."):rep(PAGE - 4)
             must(mach.vm_write(task, BASE + PAGE, whole), "vm_write of the whole page")
-            mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 2000000})
+            sleep(2)
             local _, bytes = mach.vm_read(task, BASE + PAGE + 4, 4)
             t.eq((string.unpack("<I4", bytes)), n * 2 + 1, "the answer to a new page")
         end
-        must(mach.thread_terminate(thread), "terminate")
-        must(mach.mach_port_deallocate(self, thread), "deallocate")
+        threads.terminate(thread)
     end)
 end)
 

@@ -42,7 +42,7 @@ end
 
 -- Sleeps until the thread waits for something in the kernel.
 function threads.wait_until_waiting(thread)
-    for _ = 1, 300 do
+    for _ = 1, 1000 do
         if threads.basic_info(thread).run_state == mach.TH_STATE_WAITING then return end
         clock.sleep(1)
     end
