@@ -4,7 +4,7 @@
 -- warrants. Manual: mach_port_names, mach_port_get_set_status, mach_msg.
 
 local must, ports = require "must", require "ports"
-local notifications, now = require "notifications", require "clock".now
+local notifications, memory, now = require "notifications", require "memory", require "clock".now
 local allocate, both, destroy, kill = ports.allocate, ports.both, ports.destroy, ports.kill
 
 local self = mach.mach_task_self()
@@ -121,20 +121,18 @@ test("the clock keeps time while 20,000 tasks' names hear of a port's death", fu
 end)
 
 test("the clock keeps time while a gigabyte of untouched memory is copied", function(t)
-    local kr, address = mach.vm_allocate(self, 0, 1 << 30, true)
-    must(kr, "vm_allocate")
-    keeps_time(t, function() must(mach.vm_copy(self, address, 1 << 29, address + (1 << 29)), "vm_copy") end)
-    must(mach.vm_deallocate(self, address, 1 << 30), "vm_deallocate")
+    local address = memory.allocate(1 << 30)
+    keeps_time(t, function()
+        must(mach.vm_copy(self, address, 1 << 29, address + (1 << 29)), "vm_copy")
+    end)
+    memory.release(address, 1 << 30)
 end)
 
 test("vm_copy over 2,000 map entries costs at most three times what it costs over 1,000", function(t)
     local function cost(entries)
-        local kr, from = mach.vm_allocate(self, 0, entries * 4096, true)
-        must(kr, "vm_allocate")
-        local kr, to = mach.vm_allocate(self, 0, entries * 4096, true)
-        must(kr, "vm_allocate")
+        local from, to = memory.allocate(entries * 4096), memory.allocate(entries * 4096)
         for i = 0, entries - 1 do
-            must(mach.vm_write(self, from + i * 4096, "x"), "vm_write")
+            memory.write(from + i * 4096, "x")
             must(mach.vm_inherit(self, from + i * 4096, 4096, i % 2 + 1), "vm_inherit") -- nothing joins
         end
         local function spent()
@@ -145,8 +143,8 @@ test("vm_copy over 2,000 map entries costs at most three times what it costs ove
         local begin = spent()
         must(mach.vm_copy(self, from, entries * 4096, to), "vm_copy")
         local took = spent() - begin
-        must(mach.vm_deallocate(self, from, entries * 4096), "vm_deallocate")
-        must(mach.vm_deallocate(self, to, entries * 4096), "vm_deallocate")
+        memory.release(from, entries * 4096)
+        memory.release(to, entries * 4096)
         return took
     end
     local small, large = cost(1000), cost(2000)

@@ -4,31 +4,14 @@
 -- Manual: mach_msg, "Memory".
 
 local must, ports, counts = require "must", require "ports", require "counts"
+local memory = require "memory"
 local allocate, destroy = ports.allocate, ports.destroy
+local fresh, release, write, read = memory.allocate, memory.release, memory.write, memory.read
 
 local self = mach.mach_task_self()
 local MAKE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND
 local VIRTUAL, PHYSICAL = mach.MACH_MSG_VIRTUAL_COPY, mach.MACH_MSG_PHYSICAL_COPY
 local PAGE = 4096
-
-local function memory(size)
-    local kr, address = mach.vm_allocate(self, 0, size, true)
-    must(kr, "vm_allocate")
-    return address
-end
-
-local function release(address, size)
-    must(mach.vm_deallocate(self, address, size), "vm_deallocate")
-end
-
-local function write(address, bytes)
-    must(mach.vm_write(self, address, bytes), "vm_write")
-end
-
-local function read(address, size)
-    local kr, bytes = mach.vm_read(self, address, size)
-    return kr == 0 and bytes or mach.error_string(kr)
-end
 
 local function mapped(address)
     return (mach.vm_read(self, address, 1)) == 0
@@ -57,7 +40,7 @@ local function pass(t, port, ool)
 end
 
 test("Data arrives as it was, of any size and at any alignment, copied or not.", function(t)
-    local port, base = allocate(), memory(20 * PAGE)
+    local port, base = allocate(), fresh(20 * PAGE)
     local all = pattern(20 * PAGE)
     write(base, all)
     for _, copy in ipairs{VIRTUAL, PHYSICAL} do
@@ -81,7 +64,7 @@ end)
 
 test("A virtual copy keeps its place within the page; a physical one may start the page.",
 function(t)
-    local port, base = allocate(), memory(2 * PAGE)
+    local port, base = allocate(), fresh(2 * PAGE)
     for _, offset in ipairs{0, 1, 77, PAGE - 3} do
         local got = pass(t, port, {{addr = base + offset, size = 100, copy = VIRTUAL}})[1]
         t.eq(got.addr % PAGE, offset, "alignment")
@@ -96,7 +79,7 @@ end)
 
 test("What lies around the data in its pages does not travel: the receiver reads zeros there.",
 function(t)
-    local port, base = allocate(), memory(2 * PAGE)
+    local port, base = allocate(), fresh(2 * PAGE)
     write(base, ("secret! "):rep(2 * PAGE // 8))
     for _, copy in ipairs{VIRTUAL, PHYSICAL} do
         local got = pass(t, port, {{addr = base + 64, size = PAGE, copy = copy}})[1]
@@ -112,7 +95,7 @@ function(t)
 end)
 
 test("What the sender writes after sending, the receiver does not see.", function(t)
-    local port, base = allocate(), memory(4 * PAGE)
+    local port, base = allocate(), fresh(4 * PAGE)
     local old = pattern(4 * PAGE)
     for _, copy in ipairs{VIRTUAL, PHYSICAL} do
         write(base, old)
@@ -130,7 +113,7 @@ test("What the sender writes after sending, the receiver does not see.", functio
 end)
 
 test("What the receiver writes, the sender does not see, nor do other receivers.", function(t)
-    local port, base = allocate(), memory(3 * PAGE)
+    local port, base = allocate(), fresh(3 * PAGE)
     local old = pattern(3 * PAGE)
     write(base, old)
     local a = pass(t, port, {{addr = base, size = 3 * PAGE}})[1].addr
@@ -146,7 +129,7 @@ test("What the receiver writes, the sender does not see, nor do other receivers.
 end)
 
 test("A copy of a copy, sent on three times, is still the first one's data.", function(t)
-    local port, base = allocate(), memory(2 * PAGE)
+    local port, base = allocate(), fresh(2 * PAGE)
     local old, last, chain = pattern(2 * PAGE), nil, {}
     write(base, old)
     last = base
@@ -166,7 +149,7 @@ end)
 
 test("Sending the same memory again and again shows each receiver what it held at that moment.",
 function(t)
-    local port, base = allocate(), memory(PAGE)
+    local port, base = allocate(), fresh(PAGE)
     for i = 1, 5 do
         write(base + 100, ("state %02d"):format(i))
         t.eq(mach.send{remote = port, disp = MAKE_SEND, ool = {{addr = base + 100, size = 8}}}, 0,
@@ -181,7 +164,7 @@ function(t)
 end)
 
 test("deallocate takes every page that the region touches from the sender.", function(t)
-    local port, base = allocate(), memory(5 * PAGE)
+    local port, base = allocate(), fresh(5 * PAGE)
     write(base, pattern(5 * PAGE))
     local before = pages()
     t.eq(mach.send{remote = port, disp = MAKE_SEND,
@@ -199,7 +182,7 @@ test("deallocate takes every page that the region touches from the sender.", fun
 end)
 
 test("deallocate works with physical copies and with several regions too.", function(t)
-    local port, a, b, c = allocate(), memory(2 * PAGE), memory(PAGE), memory(PAGE)
+    local port, a, b, c = allocate(), fresh(2 * PAGE), fresh(PAGE), fresh(PAGE)
     write(a, "first")
     write(b, "second")
     write(c, "third")
@@ -217,7 +200,7 @@ test("deallocate works with physical copies and with several regions too.", func
 end)
 
 test("One region sent twice with deallocate in one message arrives twice.", function(t)
-    local port, base = allocate(), memory(PAGE)
+    local port, base = allocate(), fresh(PAGE)
     write(base, "double")
     t.eq(mach.send{remote = port, disp = MAKE_SEND,
                    ool = {{addr = base, size = PAGE, deallocate = true},
@@ -230,7 +213,7 @@ end)
 
 test("A region without bytes arrives with address 0; its own address counts for nothing.",
 function(t)
-    local port, base = allocate(), memory(PAGE)
+    local port, base = allocate(), fresh(PAGE)
     local before = pages()
     local got = pass(t, port, {{addr = 0, size = 0}, {addr = 0xfffffffc, size = 0, copy = PHYSICAL},
                                {addr = base, size = 0, deallocate = true}})
@@ -241,11 +224,11 @@ function(t)
 end)
 
 test("Received memory is like fresh memory: readable, writable, copied to children.", function(t)
-    local port, base = allocate(), memory(PAGE)
+    local port, base = allocate(), fresh(PAGE)
     write(base, "x")
     must(mach.vm_protect(self, base, PAGE, false, mach.VM_PROT_READ), "vm_protect")
     must(mach.vm_inherit(self, base, PAGE, mach.VM_INHERIT_NONE), "vm_inherit")
-    local fresh = memory(PAGE)
+    local plain = fresh(PAGE)
     local function region(address)
         local kr, start, _, info = mach.vm_region(self, address, mach.VM_REGION_BASIC_INFO)
         must(kr, "vm_region")
@@ -253,11 +236,11 @@ test("Received memory is like fresh memory: readable, writable, copied to childr
     end
     for _, copy in ipairs{VIRTUAL, PHYSICAL} do
         local got = pass(t, port, {{addr = base, size = PAGE, copy = copy}})[1].addr
-        t.eq(region(got), region(fresh), "copy option " .. copy)
+        t.eq(region(got), region(plain), "copy option " .. copy)
         write(got, "y")
         release(got, PAGE)
     end
-    release(fresh, PAGE)
+    release(plain, PAGE)
     release(base, PAGE)
     destroy(port)
 end)
@@ -265,7 +248,7 @@ end)
 test("Eight megabytes go in one message, and only the pages that are written are copied.",
 function(t)
     local port, size = allocate(), 8 << 20
-    local base = memory(size)
+    local base = fresh(size)
     for offset = 0, size - 1, 1 << 20 do write(base + offset, ("mark %d"):format(offset)) end
     local before = counts.host()
     local got = pass(t, port, {{addr = base, size = size}})[1]
@@ -286,7 +269,7 @@ end)
 
 test("Megabytes sent with physical copy are copied all the same.", function(t)
     local port, size = allocate(), 1 << 20
-    local base, data = memory(size), pattern(1 << 20)
+    local base, data = fresh(size), pattern(1 << 20)
     write(base, data)
     t.eq(mach.send{remote = port, disp = MAKE_SEND,
                    ool = {{addr = base, size = size, copy = PHYSICAL}}}, 0, "send")
@@ -298,7 +281,7 @@ test("Megabytes sent with physical copy are copied all the same.", function(t)
 end)
 
 test("Pages that nobody has touched arrive as zeros.", function(t)
-    local port, base = allocate(), memory(4 * PAGE)
+    local port, base = allocate(), fresh(4 * PAGE)
     write(base + 2 * PAGE, "here")
     local got = pass(t, port, {{addr = base, size = 4 * PAGE}})[1].addr
     t.eq(read(got, 8), ("\0"):rep(8), "before")
@@ -314,7 +297,7 @@ end)
 
 test("A region over several mappings with different protection is one region for the receiver.",
 function(t)
-    local port, base = allocate(), memory(4 * PAGE)
+    local port, base = allocate(), fresh(4 * PAGE)
     local all = pattern(4 * PAGE)
     write(base, all)
     must(mach.vm_protect(self, base + PAGE, PAGE, false, mach.VM_PROT_READ), "vm_protect")
@@ -328,7 +311,7 @@ function(t)
 end)
 
 test("A region over a hole is refused and the sender keeps what is around it.", function(t)
-    local port, base = allocate(), memory(3 * PAGE)
+    local port, base = allocate(), fresh(3 * PAGE)
     write(base, pattern(3 * PAGE))
     release(base + PAGE, PAGE)
     local before = pages()
@@ -362,7 +345,7 @@ test("Memory in a message that is destroyed is freed.", function(t)
     local size, data = 256 * PAGE, pattern(256 * PAGE) -- made once: Lua's heap takes pages, too
     local before
     for round = 1, 5 do
-        local port, base = allocate(), memory(size)
+        local port, base = allocate(), fresh(size)
         write(base, data)
         t.eq(mach.send{remote = port, disp = MAKE_SEND,
                        ool = {{addr = base, size = size, deallocate = true}}}, 0, "send")
@@ -392,7 +375,7 @@ test("Memory moves between tasks and back.", function(t)
 end)
 
 test("Parent and child do not see each other's writes to memory that was sent.", function(t)
-    local port, base = allocate(), memory(2 * PAGE)
+    local port, base = allocate(), fresh(2 * PAGE)
     write(base, ("parent"):rep(1000))
     local job = spawn.task(function()
         local self = mach.mach_task_self()

@@ -2,7 +2,7 @@
 -- Out-of-line arrays of rights: all elements have one disposition; the receiver gets an array of
 -- its own names in fresh memory. Manual: mach_msg.
 
-local must, ports = require "must", require "ports"
+local must, ports, memory = require "must", require "ports", require "memory"
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy = ports.destroy
 
@@ -176,9 +176,8 @@ end)
 
 test("The array's memory goes with deallocate, and stays without.", function(t)
     local carrier, a = allocate(RECEIVE), both(1)
-    local kr, page = mach.vm_allocate(self, 0, PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, page, string.pack("<I4I4", a, a)), "vm_write")
+    local page = memory.allocate(PAGE)
+    memory.write(page, string.pack("<I4I4", a, a))
     local function send(deallocate)
         return mach.mach_msg(string.pack("<I4I4I4I4I4i4 I4 I4I4I4",
             mach.MACH_MSGH_BITS_COMPLEX | MAKE_SEND, 0, carrier, 0, 0, 0, 1, page, 2,

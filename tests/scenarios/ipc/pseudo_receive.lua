@@ -5,7 +5,7 @@
 -- elsewhere), and the message can be sent once more as it lies there. Manual: mach_msg, "Message
 -- Send".
 
-local must, ports = require "must", require "ports"
+local must, ports, memory = require "must", require "ports", require "memory"
 local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
 local wait_until, NOTHING = ports.wait_until, ports.NOTHING
 
@@ -121,40 +121,35 @@ test("A moved receive right without send rights comes back under a new name.", f
 end)
 
 test("Memory sent with deallocate is mapped again.", function(t)
-    local port = full_port(1)
-    local kr, address = mach.vm_allocate(self, 0, 3 * PAGE, true)
-    must(kr, "vm_allocate")
+    local port, address = full_port(1), memory.allocate(3 * PAGE)
     local pattern = ("tide"):rep(3 * PAGE // 4)
-    must(mach.vm_write(self, address, pattern), "vm_write")
+    memory.write(address, pattern)
     for _, copy in ipairs{mach.MACH_MSG_VIRTUAL_COPY, mach.MACH_MSG_PHYSICAL_COPY} do
         local msg = refused(t, {remote = port, disp = MOVE_SEND,
                                 ool = {{addr = address, size = 3 * PAGE, copy = copy,
                                         deallocate = true}}})
         t.eq(msg.ool[1].size, 3 * PAGE, "size")
         local moved = msg.ool[1].addr
-        local _, bytes = mach.vm_read(self, moved, 3 * PAGE)
-        t.ok(bytes == pattern, "its contents, copy option " .. copy)
+        t.ok(memory.read(moved, 3 * PAGE) == pattern, "its contents, copy option " .. copy)
         if moved ~= address then
             t.eq(mach.vm_read(self, address, 4), mach.KERN_INVALID_ADDRESS, "not at both places")
         end
         address = moved
     end
-    must(mach.vm_deallocate(self, address, 3 * PAGE), "vm_deallocate")
+    memory.release(address, 3 * PAGE)
     destroy(port)
 end)
 
 test("Memory sent without deallocate is there twice: as it was, and as it came back.", function(t)
-    local port = full_port(1)
-    local kr, address = mach.vm_allocate(self, 0, PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, address, "original"), "vm_write")
+    local port, address = full_port(1), memory.allocate(PAGE)
+    memory.write(address, "original")
     local msg = refused(t, {remote = port, disp = MOVE_SEND, ool = {{addr = address, size = 8}}})
-    t.ok(msg.ool[1].addr ~= address, "another place")
-    must(mach.vm_write(self, address, "changed!"), "vm_write")
-    local _, bytes = mach.vm_read(self, msg.ool[1].addr, 8)
-    t.eq(bytes, "original", "what came back")
-    must(mach.vm_deallocate(self, msg.ool[1].addr, 8), "vm_deallocate")
-    must(mach.vm_deallocate(self, address, PAGE), "vm_deallocate")
+    local back = msg.ool[1].addr
+    t.ok(back ~= address, "another place")
+    memory.write(address, "changed!")
+    t.eq(memory.read(back, 8), "original", "what came back")
+    memory.release(back, 8)
+    memory.release(address, PAGE)
     destroy(port)
 end)
 

@@ -3,11 +3,10 @@
 -- receiver sees of it, what becomes of the rights and the memory in it. Manual: mach_msg.
 
 local must, ports = require "must", require "ports"
-local threads, clock = require "threads", require "clock"
+local memory = require "memory"
 local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
 local info, wait_until = ports.info, ports.wait_until
-local trap = threads.trap
-local now = clock.now
+local trap, now = require "threads".trap, require "clock".now
 
 local self = mach.mach_task_self()
 local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
@@ -327,11 +326,9 @@ end)
 -- ---- buffers that cannot be written ------------------------------------------------------------
 
 test("MACH_RCV_INVALID_DATA: the buffer cannot be written; the message is destroyed.", function(t)
-    local port = allocate(RECEIVE)
-    local kr, pages = mach.vm_allocate(self, 0, 4 * PAGE, true)
-    must(kr, "vm_allocate")
+    local port, pages = allocate(RECEIVE), memory.allocate(4 * PAGE)
     must(mach.vm_protect(self, pages + PAGE, PAGE, false, mach.VM_PROT_READ), "vm_protect")
-    must(mach.vm_deallocate(self, pages + 2 * PAGE, PAGE), "vm_deallocate")
+    memory.release(pages + 2 * PAGE, PAGE)
     for what, address in pairs{null = 0, ["read-only"] = pages + PAGE, unmapped = pages + 2 * PAGE,
                                kernel = 0xc0100000, top = 0xfffffff0,
                                ["last bytes read-only"] = pages + PAGE - 24} do
@@ -344,10 +341,9 @@ test("MACH_RCV_INVALID_DATA: the buffer cannot be written; the message is destro
     must(mach.send{remote = port, disp = MAKE_SEND, id = 7}, "send")
     t.eq(trap(25, pages, mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT, 0, 100, port, 0, 0), 0,
          "a good buffer")
-    local _, bytes = mach.vm_read(self, pages, 24)
-    t.eq((string.unpack("<i4", bytes, 21)), 7, "the message's id")
-    must(mach.vm_deallocate(self, pages, 2 * PAGE), "vm_deallocate")
-    must(mach.vm_deallocate(self, pages + 3 * PAGE, PAGE), "vm_deallocate")
+    t.eq(memory.word(pages + 20), 7, "the message's id")
+    memory.release(pages, 2 * PAGE)
+    memory.release(pages + 3 * PAGE, PAGE)
     destroy(port)
 end)
 

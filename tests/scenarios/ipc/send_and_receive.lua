@@ -4,6 +4,7 @@
 -- other scenarios are checked here once more under these circumstances.
 
 local must, ports = require "must", require "ports"
+local memory, threads = require "memory", require "threads"
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, info, wait_until = ports.destroy, ports.info, ports.wait_until
 
@@ -286,36 +287,16 @@ end)
 
 test("A receiver whose buffer cannot be written loses the call: MACH_RCV_INVALID_DATA.", function(t)
     local port, reply = both(), allocate()
-    local kr, code = mach.vm_allocate(self, 0, 4 * PAGE, true)
-    must(kr, "vm_allocate")
-    local stack, buffer = code + PAGE, code + 2 * PAGE
+    local buffer = memory.allocate(PAGE)
     must(mach.vm_protect(self, buffer, PAGE, false, mach.VM_PROT_READ), "vm_protect")
-    local made, never = mach.semaphore_create(self, mach.SYNC_POLICY_FIFO, 0)
-    must(made, "semaphore_create")
-    -- mov eax, 25; int 0x81; mov [code + 256], eax; again: mov esp, stack + 512; mov eax, 36;
-    -- int 0x81; jmp again
-    must(mach.vm_write(self, code, string.pack("<BI4 BB BI4 BI4 BI4 BB BB", 0xb8, 25, 0xcd, 0x81,
-        0xa3, code + 256, 0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2)), "vm_write")
-    must(mach.vm_write(self, stack, string.pack("<" .. ("I4"):rep(8), 0, buffer, mach.MACH_RCV_MSG,
-                                                0, 200, port, 0, 0)), "vm_write")
-    must(mach.vm_write(self, stack + 512, string.pack("<I4I4", 0, never)), "vm_write")
-    local thread
-    kr, thread = mach.thread_create(self)
-    must(kr, "thread_create")
-    local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
-    state.eip, state.uesp = code, stack
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
-    must(mach.thread_resume(thread), "thread_resume")
+    local receiver = threads.trap_begin(25, buffer, mach.MACH_RCV_MSG, 0, 200, port, 0, 0)
     wait_until(port, "waiters", 1)
     local got, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5),
                             reply)
     t.eq({got, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
-    local _, result = mach.vm_read(self, code + 256, 4)
-    t.eq((string.unpack("<i4", result)), mach.MACH_RCV_INVALID_DATA, "the receiver")
-    must(mach.thread_terminate(thread), "thread_terminate")
-    must(mach.semaphore_destroy(self, never), "semaphore_destroy")
-    destroy(thread, never, port, reply)
-    must(mach.vm_deallocate(self, code, 4 * PAGE), "vm_deallocate")
+    t.eq(threads.trap_result(receiver), mach.MACH_RCV_INVALID_DATA, "the receiver")
+    destroy(port, reply)
+    memory.release(buffer, PAGE)
 end)
 
 -- ---- notifications -----------------------------------------------------------------------------

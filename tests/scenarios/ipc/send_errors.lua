@@ -4,9 +4,9 @@
 -- give the message back, TIMED_OUT and INTERRUPTED, are in pseudo_receive.lua.
 
 local must, ports = require "must", require "ports"
-local threads = require "threads"
+local memory, trap = require "memory", require "threads".trap
 local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
-local trap = threads.trap
+local release, write = memory.release, memory.write
 
 local self = mach.mach_task_self()
 local RECEIVE, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_DEAD_NAME
@@ -20,15 +20,10 @@ local PAGE = 4096
 local function space() return ports.space(self, "mscount") end
 
 -- Fresh pages, filled with a pattern.
-local function memory(pages)
-    local kr, address = mach.vm_allocate(self, 0, pages * PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, address, ("harbour."):rep(pages * PAGE // 8)), "vm_write")
+local function filled(pages)
+    local address = memory.allocate(pages * PAGE)
+    write(address, ("harbour."):rep(pages * PAGE // 8))
     return address
-end
-
-local function release(address, size)
-    must(mach.vm_deallocate(self, address, size), "vm_deallocate")
 end
 
 -- ---- messages byte by byte -------------------------------------------------------------------
@@ -57,7 +52,7 @@ end
 -- What a message may have to lose: a send, a send-once and a receive right to be moved, two pages
 -- to be deallocated. intact() checks that all is there, clear() gets rid of it.
 local function cargo()
-    local c = {send = both(2), receive = allocate(RECEIVE), pages = memory(2)}
+    local c = {send = both(2), receive = allocate(RECEIVE), pages = filled(2)}
     c.once = ports.once(c.receive)
     c.descriptors = port_descriptor(c.send, MOVE_SEND) .. port_descriptor(c.once, MOVE_ONCE) ..
         port_descriptor(c.receive, MOVE_RECEIVE) .. memory_descriptor(c.pages, 2 * PAGE, 1, 1)
@@ -82,8 +77,6 @@ local function loaded(port, c, last)
     return header(COMPLEX | mach.MACH_MSGH_BITS(MAKE_SEND, 0), port) ..
         string.pack("<I4", c.count + 1) .. c.descriptors .. last
 end
-
--- ---- one trap of a thread without Lua --------------------------------------------------------
 
 -- ---- the tests -------------------------------------------------------------------------------
 
@@ -165,10 +158,9 @@ test("MACH_SEND_TOO_LARGE: 64 KiB with the header is the most that goes inline."
 end)
 
 test("MACH_SEND_INVALID_DATA: the message must be readable memory.", function(t)
-    local port, pages = allocate(RECEIVE), memory(3)
+    local port, pages = allocate(RECEIVE), filled(3)
     release(pages + PAGE, PAGE) -- a hole too small for anything that trap() allocates
-    must(mach.vm_write(self, pages + PAGE - 24, header(mach.MACH_MSGH_BITS(MAKE_SEND, 0), port)),
-         "vm_write")
+    write(pages + PAGE - 24, header(mach.MACH_MSGH_BITS(MAKE_SEND, 0), port))
     local before = space()
     local cases = {{0, 24}, {4, 24}, {0xbffffff0, 24}, {0xc0000000, 24}, {0xc0100000, 24},
                    {0xfffffff0, 24}, {pages + PAGE, 24}, {pages + PAGE - 24, 28}}
@@ -264,7 +256,7 @@ test("MACH_SEND_INVALID_RIGHT: the rights and the memory before the bad right st
 end)
 
 test("MACH_SEND_INVALID_TYPE: an unknown descriptor, disposition or copy option.", function(t)
-    local port, c, page = allocate(RECEIVE), cargo(), memory(1)
+    local port, c, page = allocate(RECEIVE), cargo(), filled(1)
     local cases = {}
     for _, kind in ipairs{4, 5, 127, 128, 255} do
         cases["descriptor type " .. kind] = memory_descriptor(page, PAGE, 1, 0, kind)
@@ -289,7 +281,7 @@ end)
 
 test("MACH_SEND_INVALID_MEMORY: out-of-line memory must be there and readable, to its last byte.",
 function(t)
-    local port, c, pages = allocate(RECEIVE), cargo(), memory(4)
+    local port, c, pages = allocate(RECEIVE), cargo(), filled(4)
     release(pages + 2 * PAGE, PAGE)
     must(mach.vm_protect(self, pages + 3 * PAGE, PAGE, false, mach.VM_PROT_NONE), "vm_protect")
     local cases = {{pages + 2 * PAGE, 1}, {pages + PAGE, PAGE + 1}, {pages + 2 * PAGE - 1, 2},
@@ -312,8 +304,8 @@ function(t)
 end)
 
 test("MACH_SEND_INVALID_MEMORY: an out-of-line array of names must be readable too.", function(t)
-    local port, c, pages = allocate(RECEIVE), cargo(), memory(2)
-    must(mach.vm_write(self, pages, string.pack("<I4", 0):rep(PAGE // 4)), "vm_write")
+    local port, c, pages = allocate(RECEIVE), cargo(), filled(2)
+    write(pages, ("\0"):rep(PAGE))
     release(pages + PAGE, PAGE)
     for _, case in ipairs{{pages + PAGE, 1}, {pages, PAGE // 4 + 1}, {0, 1}, {0xc0000000, 1},
                           {0xfffffffc, 2}} do

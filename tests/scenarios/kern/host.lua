@@ -3,6 +3,7 @@
 -- own. Contracts: mach_host.defs, minato.defs, device_io.defs, include/mach/host_info.h.
 
 local must, ports, counts = require "must", require "ports", require "counts"
+local memory = require "memory"
 local deallocate = ports.deallocate
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
@@ -105,8 +106,8 @@ test("minato_task_counts tells what a task holds.", function(t)
     local kr, right = mach.mach_port_extract_right(task, made[1], mach.MACH_MSG_TYPE_MAKE_SEND)
     must(kr, "extract_right")
     must(mach.send{remote = right, disp = mach.MACH_MSG_TYPE_MOVE_SEND, timeout = 0}, "send")
-    local kr, at = mach.vm_allocate(task, 0, 3 * 4096, true)
-    must(mach.vm_write(task, at, "touched"), "vm_write")
+    local at = memory.allocate(3 * 4096, task)
+    memory.write(at, "touched", task)
     local c = counts.task(task)
     t.eq({c.names_receive, c.names_port_set, c.names_dead, c.names_send, c.names_total},
          {3, 1, 1, 0, 5}, "names")

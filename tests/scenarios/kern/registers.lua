@@ -5,7 +5,7 @@
 -- include/mach/thread_status.h.
 
 local must, ports, threads = require "must", require "ports", require "threads"
-local counts, sleep = require "counts", require "clock".sleep
+local memory, counts, sleep = require "memory", require "counts", require "clock".sleep
 local deallocate = ports.deallocate
 
 local self = mach.mach_task_self()
@@ -35,18 +35,13 @@ local function increment(at) return "\xff\x05" .. word(at) end
 
 -- Two pages, the first with `code(page)` in it, the second with `data`.
 local function page_with(code, data)
-    local kr, page = mach.vm_allocate(self, 0, PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, page, code(page)), "vm_write")
-    if data then must(mach.vm_write(self, page + DATA, data), "vm_write") end
+    local page = memory.allocate(PAGE)
+    memory.write(page, code(page))
+    if data then memory.write(page + DATA, data) end
     return page
 end
 
-local function data_of(page, size)
-    local kr, bytes = mach.vm_read(self, page + DATA, size)
-    must(kr, "vm_read")
-    return bytes
-end
+local function data_of(page, size) return memory.read(page + DATA, size) end
 
 local function words_of(page, n)
     local words = {string.unpack("<" .. ("I4"):rep(n), data_of(page, 4 * n))}
@@ -65,7 +60,7 @@ end
 
 local function finish(thread, page)
     threads.terminate(thread)
-    if page then must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate") end
+    if page then memory.release(page, PAGE) end
 end
 
 local function general(thread)
@@ -160,7 +155,7 @@ test("Selectors that are not the user's are replaced by safe ones.", function(t)
              {USER_DATA, USER_CODE, USER_DATA, USER_DATA}, "what the thread finds")
         finish(thread)
     end
-    must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+    memory.release(page, PAGE)
 end)
 
 test("Privileged flags cannot be set, interrupts cannot be shut off.", function(t)
@@ -176,7 +171,7 @@ test("Privileged flags cannot be set, interrupts cannot be shut off.", function(
         t.eq(words_of(page, 1)[1] & 0x183200, 0x200, "what the thread finds")
         finish(thread)
     end
-    must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+    memory.release(page, PAGE)
 end)
 
 test("Virtual-8086 mode is KERN_INVALID_ARGUMENT and leaves the registers as they were.",

@@ -4,7 +4,7 @@
 -- Contracts: mach.defs (thread_suspend, thread_resume, task_suspend, task_resume).
 
 local must, ports = require "must", require "ports"
-local tasks, threads = require "tasks", require "threads"
+local tasks, threads, memory = require "tasks", require "threads", require "memory"
 local task_counts, clock = require "counts".task, require "clock"
 local deallocate = ports.deallocate
 local basic, counter_page = threads.basic_info, threads.counter_page
@@ -16,14 +16,9 @@ local PAGE = 4096 -- code and data in pages of their own: the emulator is slow o
 
 -- Whether the counter goes up when time passes: 5 ms, or `ms` where several threads take turns.
 local function counts(task, page, ms)
-    local function read()
-        local kr, bytes = mach.vm_read(task, page + PAGE, 4)
-        must(kr, "vm_read")
-        return (string.unpack("<I4", bytes))
-    end
-    local before = read()
+    local before = memory.word(page + PAGE, task)
     sleep(ms or 5)
-    return read() > before
+    return memory.word(page + PAGE, task) > before
 end
 
 local function task_suspend_count(task)
@@ -227,7 +222,7 @@ function(t)
         t.eq(task_counts().threads, before.threads - 1, "threads, one was " .. what)
         t.ok(not counts(self, page), what .. ": it does not run")
         deallocate(thread)
-        must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
+        memory.release(page, 2 * PAGE)
     end
 end)
 

@@ -7,30 +7,15 @@
 -- synchronisation_messages.lua.
 
 local must, semaphores, threads = require "must", require "semaphores", require "threads"
-local sleep = require "clock".sleep
+local memory, sleep = require "memory", require "clock".sleep
 local destroy = semaphores.destroy
-
-local self = mach.mach_task_self()
 
 local function semaphore(value, policy) return semaphores.create(policy, value) end
 
-local function shared_page()
-    local kr, page = mach.vm_allocate(self, 0, 4096, true)
-    must(kr, "vm_allocate")
-    return page
-end
-
-local function free_page(page) must(mach.vm_deallocate(self, page, 4096), "vm_deallocate") end
-
-local function get(page, i)
-    local kr, bytes = mach.vm_read(self, page + 4 * i, 4)
-    must(kr, "vm_read")
-    return (string.unpack("<i4", bytes))
-end
-
-local function set(page, i, n)
-    must(mach.vm_write(self, page + 4 * i, string.pack("<i4", n)), "vm_write")
-end
+local function shared_page() return memory.allocate(4096) end
+local function free_page(page) memory.release(page, 4096) end
+local function get(page, i) return (string.unpack("<i4", memory.read(page + 4 * i, 4))) end
+local function set(page, i, n) memory.write(page + 4 * i, string.pack("<i4", n)) end
 
 -- What every thread of an exercise begins with: functions on the shared page, semaphores, pauses.
 local PRELUDE = [[

@@ -4,11 +4,11 @@
 -- mach_ports_*), include/mach/task_info.h, task_special_ports.h, docs/differences.md.
 
 local must, ports = require "must", require "ports"
-local tasks, threads, host_counts = require "tasks", require "threads", require "counts".host
+local tasks, threads, memory = require "tasks", require "threads", require "memory"
 local both, destroy, deallocate = ports.both, ports.destroy, ports.deallocate
 local send_rights = ports.send_rights
 local new_task, end_task = tasks.create, tasks.terminate
-local sleep = require "clock".sleep
+local host_counts, sleep = require "counts".host, require "clock".sleep
 
 local self = mach.mach_task_self()
 local PAGE = 4096
@@ -40,15 +40,13 @@ test("Without inherited memory the address space is empty.", function(t)
 end)
 
 test("With inherited memory it shows what the parent's showed.", function(t)
-    local kr, page = mach.vm_allocate(self, 0, PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, page, "as it was"), "vm_write")
+    local page = memory.allocate(PAGE)
+    memory.write(page, "as it was")
     local task = new_task(self, true)
-    must(mach.vm_write(self, page, "changed  "), "vm_write")
-    local kr, bytes = mach.vm_read(task, page, 9)
-    t.eq({kr, bytes}, {0, "as it was"})
+    memory.write(page, "changed  ")
+    t.eq(memory.read(page, 9, task), "as it was")
     end_task(task)
-    must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+    memory.release(page, PAGE)
 end)
 
 test("Ledgers are refused with KERN_INVALID_LEDGER, and no task is made.", function(t)
@@ -215,10 +213,9 @@ test("TASK_BASIC_INFO counts suspensions and bytes of memory.", function(t)
     must(mach.task_suspend(task), "suspend")
     must(mach.task_suspend(task), "suspend")
     t.eq(basic().suspend_count, 2, "suspend count")
-    local kr, addr = mach.vm_allocate(task, 0, 10 * PAGE, true)
-    must(kr, "vm_allocate")
+    local addr = memory.allocate(10 * PAGE, task)
     t.eq({basic().virtual_size, basic().resident_size}, {10 * PAGE, 0}, "allocated, not touched")
-    must(mach.vm_deallocate(task, addr + 2 * PAGE, 3 * PAGE), "vm_deallocate")
+    memory.release(addr + 2 * PAGE, 3 * PAGE, task)
     t.eq(basic().virtual_size, 7 * PAGE, "some of it freed")
     end_task(task)
 end)
@@ -240,22 +237,19 @@ test("TASK_EVENTS_INFO counts messages, traps and faults of the task.", function
     t.ok(after.messages_sent - before.messages_sent >= 10, "sent")
     t.ok(after.messages_received - before.messages_received >= 10, "received")
     t.ok(after.syscalls_mach > before.syscalls_mach, "traps: " .. after.syscalls_mach)
-    local kr, addr = mach.vm_allocate(self, 0, 8 * PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, addr, ("x"):rep(8 * PAGE)), "vm_write")
-    local kr, copy = mach.vm_read(self, addr, 8 * PAGE)
-    t.eq({kr, #copy}, {0, 8 * PAGE}, "vm_read")
+    local addr = memory.allocate(8 * PAGE)
+    memory.write(addr, ("x"):rep(8 * PAGE))
+    t.eq(#memory.read(addr, 8 * PAGE), 8 * PAGE, "vm_read")
     t.ok(events().faults > after.faults, "faults")
     destroy(port)
-    must(mach.vm_deallocate(self, addr, 8 * PAGE), "vm_deallocate")
+    memory.release(addr, 8 * PAGE)
 end)
 
 test("Times of living threads are in TASK_THREAD_TIMES_INFO, of ended ones in TASK_BASIC_INFO.",
 function(t)
     local task = new_task()
-    local kr, page = mach.vm_allocate(task, 0, PAGE, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(task, page, "\xeb\xfe"), "vm_write") -- jmp to itself
+    local page = memory.allocate(PAGE, task)
+    memory.write(page, "\xeb\xfe", task) -- jmp to itself
     local thread = threads.run(task, {eip = page, uesp = page + PAGE})
     sleep(100)
     must(mach.task_suspend(task), "suspend")

@@ -4,7 +4,7 @@
 -- mach.defs (thread_*), include/mach/thread_info.h, thread_special_ports.h.
 
 local must, ports = require "must", require "ports"
-local threads, counts = require "threads", require "counts"
+local threads, memory, counts = require "threads", require "memory", require "counts"
 local both, deallocate, send_rights = ports.both, ports.deallocate, ports.send_rights
 local base_of, basic = threads.policy_base, threads.basic_info
 local sleep = require "clock".sleep
@@ -74,15 +74,14 @@ function(t)
 end)
 
 test("cpu_usage of a thread that computes all the time comes near TH_USAGE_SCALE.", function(t)
-    local kr, page = mach.vm_allocate(self, 0, 4096, true)
-    must(kr, "vm_allocate")
-    must(mach.vm_write(self, page, "\xeb\xfe"), "vm_write")
+    local page = memory.allocate(4096)
+    memory.write(page, "\xeb\xfe") -- jmp to itself
     local thread = threads.run(self, {eip = page, uesp = page + 4096})
     sleep(600)
     local usage = basic(thread).cpu_usage
     t.ok(usage > 800 and usage <= mach.TH_USAGE_SCALE, "usage " .. usage)
     end_thread(thread)
-    must(mach.vm_deallocate(self, page, 4096), "vm_deallocate")
+    memory.release(page, 4096)
 end)
 
 test("thread_info of a flavor that does not exist is KERN_INVALID_ARGUMENT.", function(t)

@@ -6,7 +6,7 @@
 -- and this script keeps some memory of its own to be let go when there is none elsewhere.
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
-local host_counts, sleep = require "counts".host, require "clock".sleep
+local memory, host_counts, sleep = require "memory", require "counts".host, require "clock".sleep
 local deallocate = ports.deallocate
 
 local self = mach.mach_task_self()
@@ -128,10 +128,9 @@ function(t)
     -- What ends is taken to pieces step by step, some with each thing that is done to memory.
     local after = host_counts()
     for _ = 1, 300 do
-        local kr, page = mach.vm_allocate(self, 0, PAGE, true)
-        must(kr, "vm_allocate")
-        must(mach.vm_write(self, page, "x"), "vm_write")
-        must(mach.vm_deallocate(self, page, PAGE), "vm_deallocate")
+        local page = memory.allocate(PAGE)
+        memory.write(page, "x")
+        memory.release(page, PAGE)
         after = host_counts()
         if after.pages_used - before.pages_used < 1000 then break end
     end

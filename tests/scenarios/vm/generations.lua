@@ -4,7 +4,7 @@
 -- they cost in memory and in time must not grow. Design: docs/vm.md.
 
 local must, tasks = require "must", require "tasks"
-local host_counts = require "counts".host
+local memory, host_counts = require "memory", require "counts".host
 local new_task, end_task = tasks.create, tasks.terminate
 
 local PAGE, BASE = 4096, 0x200000
@@ -15,24 +15,20 @@ local function now()
     return time.tv_sec * 1000000 + time.tv_nsec // 1000
 end
 
+-- The word at the beginning of a page of a task.
+local function read(task, page) return memory.word(BASE + page * PAGE, task) end
+local function write(task, page, n)
+    memory.write(BASE + page * PAGE, string.pack("<I4", n), task)
+end
+
+-- A task with `n` pages at BASE, each with its number in it.
 local function task_with_pages(n)
     local task = new_task()
     must((mach.vm_allocate(task, BASE, n * PAGE, false)), "vm_allocate")
-    for i = 0, n - 1 do
-        must(mach.vm_write(task, BASE + i * PAGE, string.pack("<I4", i)), "vm_write")
-    end
+    for i = 0, n - 1 do write(task, i, i) end
     return task
 end
 
-local function read(task, page)
-    local kr, bytes = mach.vm_read(task, BASE + page * PAGE, 4)
-    must(kr, "vm_read")
-    return (string.unpack("<I4", bytes))
-end
-
-local function write(task, page, n)
-    must(mach.vm_write(task, BASE + page * PAGE, string.pack("<I4", n)), "vm_write")
-end
 
 -- What must not grow, after - before, with a little play for caches and this script's own heap.
 local function not_grown(t, before, after)

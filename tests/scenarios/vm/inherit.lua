@@ -4,7 +4,7 @@
 -- manual: vm_inherit.
 
 local must, ports = require "must", require "ports"
-local tasks, threads = require "tasks", require "threads"
+local tasks, threads, memory = require "tasks", require "threads", require "memory"
 local sleep = require "clock".sleep
 local new_task, end_task = tasks.create, tasks.terminate
 
@@ -102,8 +102,7 @@ test("Threads of two tasks count in one shared word.", function(t)
     end
     sleep(300)
     for _, task in ipairs{parent, child} do
-        local kr, bytes = mach.vm_read(task, BASE + 64, 4)
-        t.eq({kr, (string.unpack("<I4", bytes))}, {0, 300000}, "the word")
+        t.eq(memory.word(BASE + 64, task), 300000, "the word")
     end
     end_task(parent, child)
     ports.deallocate(table.unpack(made))
@@ -117,11 +116,7 @@ local function start_counting(task, page, at)
     return thread
 end
 
-local function count(task, at)
-    local kr, bytes = mach.vm_read(task, at, 4)
-    must(kr, "vm_read")
-    return (string.unpack("<I4", bytes))
-end
+local function count(task, at) return memory.word(at, task) end
 
 test("A thread that goes on writing changes its own memory, not the copies that were taken.",
 function(t)

@@ -7,6 +7,7 @@ local must = require "must"
 local clock = require "clock"
 local ports = require "ports"
 local semaphores = require "semaphores"
+local memory = require "memory"
 
 local threads = {}
 local self = mach.mach_task_self()
@@ -59,11 +60,10 @@ end
 
 -- Two pages of `task` with code that counts up a word in the second for ever.
 function threads.counter_page(task)
-    local kr, page = mach.vm_allocate(task, 0, 2 * PAGE, true)
-    must(kr, "vm_allocate")
+    local page = memory.allocate(2 * PAGE, task)
     local code = "\xff\x05" .. string.pack("<I4", page + PAGE) -- 1: inc dword [page + PAGE]
         .. "\xeb\xf8"                                          --    jmp 1b
-    must(mach.vm_write(task, page, code), "vm_write")
+    memory.write(page, code, task)
     return page
 end
 
@@ -78,7 +78,7 @@ end
 -- Ends such a thread of this task, with its pages.
 function threads.counter_end(thread, page)
     threads.terminate(thread)
-    must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
+    memory.release(page, 2 * PAGE)
 end
 
 -- ---- a thread that makes one trap ----------------------------------------------------------------
@@ -90,35 +90,34 @@ local function write_trap(page, number, arguments, done, never)
     -- mov eax, number; int 0x81; mov [page + 256], eax; mov esp, stack + 256;
     -- mov eax, 33 (signal done); int 0x81; again: mov esp, stack + 512; mov eax, 36 (wait never);
     -- int 0x81; jmp again
-    must(mach.vm_write(self, page, string.pack("<BI4 BB BI4 BI4 BI4 BB BI4 BI4 BB BB",
+    memory.write(page, string.pack("<BI4 BB BI4 BI4 BI4 BB BI4 BI4 BB BB",
         0xb8, number, 0xcd, 0x81, 0xa3, page + 256, 0xbc, stack + 256, 0xb8, 33, 0xcd, 0x81,
-        0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2)), "vm_write")
-    must(mach.vm_write(self, stack, string.pack("<I4" .. ("I4"):rep(#arguments), 0,
-                                                table.unpack(arguments))), "vm_write")
-    must(mach.vm_write(self, stack + 256, string.pack("<I4I4", 0, done)), "vm_write")
-    must(mach.vm_write(self, stack + 512, string.pack("<I4I4", 0, never)), "vm_write")
+        0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2))
+    memory.write(stack, string.pack("<I4" .. ("I4"):rep(#arguments), 0, table.unpack(arguments)))
+    memory.write(stack + 256, string.pack("<I4I4", 0, done))
+    memory.write(stack + 512, string.pack("<I4I4", 0, never))
 end
 
--- Makes trap `number` with the given arguments, which the Lua module would not let through, on a
--- thread that then waits to be ended; returns its result.
-function threads.trap(number, ...)
-    local kr, page = mach.vm_allocate(self, 0, 2 * PAGE, true)
-    must(kr, "vm_allocate")
-    local done, never = semaphores.create(), semaphores.create()
+-- Starts a thread that makes trap `number` with the given arguments, which the Lua module would not
+-- let through, and then waits to be ended. What this returns is for trap_result.
+function threads.trap_begin(number, ...)
+    local page, done, never = memory.allocate(2 * PAGE), semaphores.create(), semaphores.create()
     write_trap(page, number, {...}, done, never)
-    local thread = threads.create()
-    local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
-    state.eip, state.uesp = page, page + PAGE
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, state), "thread_set_state")
-    must(mach.thread_resume(thread), "thread_resume")
-    local waited = mach.semaphore_timedwait(done, {tv_sec = 0, tv_nsec = 100000000})
-    local _, result = mach.vm_read(self, page + 256, 4)
-    threads.terminate(thread)
-    semaphores.destroy(done)
-    semaphores.destroy(never)
-    must(mach.vm_deallocate(self, page, 2 * PAGE), "vm_deallocate")
+    local thread = threads.run(self, {eip = page, uesp = page + PAGE})
+    return {thread = thread, page = page, done = done, never = never}
+end
+
+-- Waits for the result of such a trap and ends its thread.
+function threads.trap_result(trap)
+    local waited = mach.semaphore_timedwait(trap.done, {tv_sec = 0, tv_nsec = 100000000})
+    local result = memory.read(trap.page + 256, 4)
+    threads.terminate(trap.thread)
+    semaphores.destroy(trap.done, trap.never)
+    memory.release(trap.page, 2 * PAGE)
     must(waited, "the trap did not return")
     return (string.unpack("<i4", result))
 end
+
+function threads.trap(number, ...) return threads.trap_result(threads.trap_begin(number, ...)) end
 
 return threads
