@@ -67,7 +67,7 @@ deps:
 	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps build run test
 
 # Objects that depend on this file are compiled again when the flags change.
-build/flags: FORCE
+build/flags: FORCE | deps-build
 	@mkdir -p build
 	@echo '$(CC) $(GUEST_FLAGS) $(WARN) DEBUG=$(DEBUG)' | cmp -s - $@ || \
 	    echo '$(CC) $(GUEST_FLAGS) $(WARN) DEBUG=$(DEBUG)' > $@
