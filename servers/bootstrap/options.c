@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The boot command line: words, of which those that begin with "minato." concern us. The kernel reads
-// minato.seed itself; programs get all of these words as their environment.
+// minato.seed itself and leaves complaining to us; programs get all of these as their environment.
 #include "bootstrap.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NS 1000000000u
@@ -36,6 +38,15 @@ static const char *value_of(const char *word, const char *key)
     return strncmp(word, key, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;
 }
 
+static int is_seed(const char *text)
+{
+    char *end;
+
+    errno = 0;
+    strtoul(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+}
+
 static const char *parse_word(const char *word)
 {
     static char wrong[160];
@@ -52,6 +63,10 @@ static const char *parse_word(const char *word)
                      "minato.timeout=%.60s: that must be a number of seconds above 0", value);
             return wrong;
         }
+    } else if ((value = value_of(word, "minato.seed")) != NULL && !is_seed(value)) {
+        snprintf(wrong, sizeof(wrong),
+                 "minato.seed=%.60s: that must be a whole number from 0 to 4294967295", value);
+        return wrong;
     }
     return NULL;
 }

@@ -43,6 +43,8 @@ my @wrong = (
     ['minato.run=nothing', 2, qr/minato\.run=nothing: there is no such program/],
     ['minato.run=', 2, qr/minato\.run= wants the name of a program/],
     ['minato.run=scenario', 2, qr/minato\.run=scenario needs a script/],
+    ['minato.seed=0x1', 2, qr/minato\.seed=0x1: that must be a whole number from 0 to 4294967295/],
+    ['minato.seed=4294967296', 2, qr/minato\.seed=4294967296: that must be a whole number/],
     ['minato.timeout=soon', 2, qr/minato\.timeout=soon: that must be a number of seconds above 0/],
 );
 for my $case (@wrong) {
