@@ -220,14 +220,8 @@ static void do_line(lua_State *L, struct editor *editor)
 
 static void banner(void)
 {
-    kernel_version_t version;
-
-    if (host_kernel_version(state_host(), version) != KERN_SUCCESS)
-        strcpy(version, "Minato");
-    version[strcspn(version, "\r\n")] = '\0';
-    printf("%s; " LUA_VERSION " with the module mach.\n"
-           "help() lists the calls, Tab completes names, ^D powers off, Ctrl-A X leaves QEMU.\n",
-           version);
+    puts(LUA_VERSION " with the modules mach, spawn and test.\n"
+         "help() lists the calls, Tab completes names, ^D powers off, Ctrl-A X leaves QEMU.");
 }
 
 int prompt_run(lua_State *L)
