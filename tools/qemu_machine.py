@@ -14,6 +14,7 @@ import ctypes
 import os
 import re
 import selectors
+import shlex
 import shutil
 import signal
 import socket
@@ -29,6 +30,8 @@ PROBE = os.path.join(TREE, "build", "tools", "kvm-probe.elf")
 # The least model with everything the kernel asks for: sysenter, pse, pge, fxsr, cmov, tsc.
 DEFAULT_CPU = "pentium3"
 LEAST_MEMORY = 4    # MiB; below it the loader cannot place the boot archive, and says nothing
+MOST_MEMORY = 4096  # of 32 address bits; the kernel says that it leaves most of that alone
+MOST_SECONDS = 1000000
 TIMED_OUT = 124
 NO_STATUS = 125
 # Statuses of the kernel itself (kernel/x86/boot.h).
@@ -40,12 +43,12 @@ class LaunchError(Exception):
     """The machine cannot be started; the text says why and what to do."""
 
 
-def readable(path, what):
+def readable(path, what, cure="check the path"):
     """Returns `path` if it is a file that can be read."""
     if not os.path.exists(path):
-        raise LaunchError(f"{what} {path} does not exist")
+        raise LaunchError(f"{what} {path} does not exist: {cure}")
     if not os.path.isfile(path):
-        raise LaunchError(f"{what} {path} is not a file")
+        raise LaunchError(f"{what} {path} is not a file: {cure}")
     if not os.access(path, os.R_OK):
         raise LaunchError(f"{what} {path} cannot be read: check its permissions")
     return path
@@ -56,11 +59,33 @@ def escaped(text):
     return text.replace(",", ",,")
 
 
-def positive(text, what):
-    """A number above zero, from the environment or an option."""
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) <= 0:
-        raise LaunchError(f"{what} must be a number above zero, not '{text}'")
+def words(text, what):
+    """A value that is a list: its words as a shell reads them."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise LaunchError(f"{what} has a quote or backslash without end: {text}") from None
+
+
+def whole(text, what, least, most):
+    """A whole number within bounds, from the environment or an option."""
+    if not re.fullmatch(r"[0-9]{1,20}", text) or not least <= int(text) <= most:
+        raise LaunchError(f"{what} must be a whole number from {least} to {most}, not '{text}'")
+    return int(text)
+
+
+def duration(text, what):
+    """A limit of time above zero, from the environment or an option; the most is bootstrap's, too."""
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]+)?", text) or not 0 < float(text) <= MOST_SECONDS:
+        raise LaunchError(f"{what} must be a number of seconds above 0, at most {MOST_SECONDS}, "
+                          f"not '{text}'")
     return float(text)
+
+
+def seed_words():
+    """The word of the kernel's command line that SEED asks for, in a list."""
+    seed = os.environ.get("SEED")
+    return [f"minato.seed={whole(seed, 'SEED', 0, 2**32 - 1)}"] if seed else []
 
 
 def free_port():
@@ -76,7 +101,7 @@ def check_port(port):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
+        except OSError:
             raise LaunchError(f"port {port} of 127.0.0.1 cannot be used (it is taken, or not ours "
                               "to use): choose another, or none for a free one") from None
 
@@ -107,8 +132,8 @@ class Machine:
     def image_options(self):
         if self.iso:
             return ["-boot", "d", "-cdrom", readable(self.iso, "image")]
-        return ["-kernel", readable(self.kernel, "kernel"),
-                "-initrd", escaped(readable(self.archive, "boot archive")),
+        return ["-kernel", readable(self.kernel, "kernel", "make builds it"),
+                "-initrd", escaped(readable(self.archive, "boot archive", "make builds it")),
                 "-append", " ".join(self.words)]
 
     def clock_options(self, accel):
@@ -124,10 +149,8 @@ class Machine:
         if not shutil.which(qemu):
             raise LaunchError(f"{qemu} is missing: install the package qemu-system-x86")
         check_accelerator(qemu, accel)
-        memory = int(positive(os.environ.get("MEM") or "128", "MEM (the memory in MiB)"))
-        if memory < LEAST_MEMORY:
-            raise LaunchError(f"MEM={memory} is too small: kernel and boot archive need "
-                              f"{LEAST_MEMORY} MiB")
+        memory = whole(os.environ.get("MEM") or "128", "MEM (the memory in MiB)", LEAST_MEMORY,
+                       MOST_MEMORY)
         command = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                    "-vga", "std", "-machine", "pc", "-accel", accel, "-m", str(memory),
                    "-cpu", os.environ.get("CPU") or DEFAULT_CPU,
@@ -150,7 +173,7 @@ def check_accelerator(qemu, accel):
         raise LaunchError("/dev/kvm is missing or not ours to use: leave out ACCEL=kvm")
     probe = [qemu, "-nodefaults", "-display", "none", "-no-reboot", "-accel", "kvm", "-cpu",
              DEFAULT_CPU, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-             "-kernel", readable(PROBE, "probe")]
+             "-kernel", readable(PROBE, "probe", "make run ACCEL=kvm builds it")]
     try:
         status = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, timeout=10,
                                 check=False, preexec_fn=die_with_parent).returncode
@@ -169,11 +192,18 @@ class Ending:
         self.why = why
 
 
+def refusal(complaint):
+    """What QEMU says when it does not start, and what of the environment may have made it so."""
+    given = [f"{name}={os.environ[name]}" for name in ("QEMU", "MEM", "CPU", "ACCEL")
+             if os.environ.get(name)]
+    return f"QEMU refused to start: {complaint}" + (f": check {' '.join(given)}" if given else "")
+
+
 def judge(code, complaints):
     """What QEMU's exit code means. A code of isa-debug-exit is odd; so is QEMU's own 1."""
     errors = [line for line in complaints if "warning:" not in line]
     if code == 1 and errors:
-        return Ending(NO_STATUS, "QEMU refused to start: " + errors[-1])
+        return Ending(NO_STATUS, refusal(errors[-1]))
     if code > 0 and code & 1:
         return Ending(code >> 1, KERNEL_SAYS.get(code >> 1))
     if code == 0:
@@ -191,7 +221,7 @@ class LineSplitter:
     def feed(self, data):
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
-            self.sink(line.replace(b"\r", b"").decode("utf-8", "replace"))
+            self.sink(line.removesuffix(b"\r").decode("utf-8", "surrogateescape"))
 
     def finish(self):
         if self.rest:
@@ -218,7 +248,7 @@ def pump(process, streams, deadline):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            for key, _ in selector.select(left):
+            for key, _ in selector.select(min(left, 60)):
                 data = os.read(key.fd, 65536)
                 if data:
                     key.data.feed(data)
@@ -278,6 +308,8 @@ def restore_terminal(saved):
 def launch(tool, action):
     """Runs `action` and exits with the status it returns; errors and signals become a sentence."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # bytes go through as they are
     try:
         sys.exit(action())
     except LaunchError as error:
@@ -286,5 +318,14 @@ def launch(tool, action):
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        forget_output()
         sys.exit(141)
+    except OSError as error:
+        forget_output()
+        print(f"{tool}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
+
+
+def forget_output():
+    """Nobody takes standard output: let what is left of it go nowhere, not fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -20,7 +20,7 @@ build/tools/kvm-probe.elf: tools/qemu-kvm-probe.asm tools/qemu-probe.ld | deps-b
 run: $(RUN_NEEDS)
 	@tools/run
 scenario: $(RUN_NEEDS)
-	@tools/scenario $(S)
+	@tools/scenario
 gdb: $(RUN_NEEDS) deps-gdb
 	@tools/gdb/start $(PROGRAM_ELF)
 

@@ -68,10 +68,26 @@ like(scenarios("ok 1 - a\npanic: bad news\n^")->{out}, qr/^#   \| panic: bad new
 like(scenarios("1..0 # SKIP no disk\n")->{out}, qr/^ok 1 - F\/1\.lua # SKIP no disk$/m,
     'a file may skip all');
 
+# What S names: one path as it stands, or words as a shell reads them, patterns too.
+my $names = "$place/names";
+mkdir $names or die;
+write_file("$names/$_", "ok 1\n1..1\n") for 'a b.lua', "it's;#,\\.lua", "two\nlines.lua", 'x1.lua', 'x2.lua';
+
+sub named {
+    my $r = run('make', '-s', 'scenario', {env => {%env, MAKEFLAGS => '', S => $_[0]}});
+    return join '|', $r->{status}, $r->{out} =~ m{^# \Q$names\E/(.*)}mg;
+}
+is(named("$names/a b.lua"), '0|a b.lua', 'S: a blank in a name');
+is(named("$names/it's;#,\\.lua"), "0|it's;#,\\.lua", 'S: whatever else is in a name');
+is(named("$names/two\nlines.lua"), '0|two lines.lua', 'S: a name of two lines is told in one');
+is(named("$names/x?.lua '$names/a b.lua'"), '0|x1.lua|x2.lua|a b.lua', 'S: patterns, quoted words');
+
 # tools/run: the script's output alone, its status, and the wall-clock limit.
 $r = run('tools/run', {stdin => "one\ntwo\n\@3", env => \%env});
 is($r->{out}, "one\ntwo\n", 'run: output alone on standard output');
 is($r->{status}, 3, "run: the guest's status");
+is(run('tools/run', {stdin => "caf\xe9 \r\xc3\xa9\n", env => \%env})->{out}, "caf\xe9 \r\xc3\xa9\n",
+    'run: each byte as it came');
 $r = run('tools/run', {stdin => "one\n&", env => {%env, TIMEOUT => 8}});
 is($r->{status}, 124, 'run: a machine that hangs is ended');
 like($r->{err}, qr/no end after 8 seconds of wall-clock time/, 'run: and it is said why');
