@@ -66,10 +66,11 @@ typedef struct mig_symtab {
 
 /*
  * A message struct is declared with every array at its largest; on the wire an array takes only
- * what it uses, and what follows moves up.  This is the struct moved with it: the fields behind an array
- * of at most max bytes, of which used are used, are found through the result.
+ * what it uses, and what follows moves up.  This is the struct moved with it: the fields behind an
+ * array of at most max bytes, of which used are used, are found through the result.  That may point
+ * in front of the message, where C lets no pointer be moved, hence the sum of integers.
  */
-#define MIG_BEHIND(type, msg, used, max) ((type *)(void *)((char *)(msg) + (used) - (max)))
+#define MIG_BEHIND(type, msg, used, max) ((type *)((vm_offset_t)(msg) + (used) - (max)))
 
 /* Copies at most max bytes of a string including its end, which is always there. Returns the bytes
  * used. */

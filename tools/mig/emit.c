@@ -128,6 +128,16 @@ char *count_in_message(const struct message *message, const struct arg *arg)
     return format("%s->%sCnt", via(message, field->behind), arg->count_of->name);
 }
 
+unsigned most_counted(const struct routine *routine, const struct arg *arg)
+{
+    unsigned most = 0;
+
+    for (const struct arg *a = routine->args; a; a = a->next)
+        if (a->count_of == arg && a->type->count != 0 && (most == 0 || a->type->count < most))
+            most = a->type->count;
+    return most;
+}
+
 char *bytes_of(const struct arg *arg, const char *count)
 {
     unsigned size = arg->type->kind == TYPE_STRING ? 1 : element_size(arg->type);

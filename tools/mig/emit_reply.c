@@ -79,12 +79,14 @@ static void emit_count_checks(FILE *out, const struct message *message)
 {
     const char *start = "    if (";
 
-    for (const struct field *f = message->fields; f; f = f->next)
-        if (f->kind == FIELD_COUNT && f->arg->type->kind != TYPE_STRING &&
-            f->arg->type->count != 0) {
-            fprintf(out, "%sOutP->%sCnt > %u", start, f->arg->name, f->arg->type->count);
+    for (const struct field *f = message->fields; f; f = f->next) {
+        unsigned most = most_counted(message->routine, f->arg);
+
+        if (f->kind == FIELD_COUNT && f->arg->type->kind != TYPE_STRING && most != 0) {
+            fprintf(out, "%sOutP->%sCnt > %u", start, f->arg->name, most);
             start = " ||\n        ";
         }
+    }
     if (same(start, "    if ("))
         return;
     fputs(") {\n        mig_reply_error(OutHeadP, MIG_ARRAY_TOO_LARGE);\n"

@@ -184,6 +184,7 @@ static void emit_out_initial(FILE *out, const struct routine *routine, const str
 {
     const struct message *request = &routine->request;
     const struct field *value = find_field(&routine->reply, arg, FIELD_VALUE);
+    unsigned most = most_counted(routine, arg);
     const char *name = arg->name;
 
     if (arg_has_count(arg)) {
@@ -191,10 +192,9 @@ static void emit_out_initial(FILE *out, const struct routine *routine, const str
             fprintf(out, "    OutP->%sCnt = %s;\n", name, count_in_message(request, arg));
         else if (arg->flags & FLAG_COUNT_INOUT)
             fprintf(out, "    OutP->%sCnt = %s < %u ? %s : %u;\n", name,
-                    count_in_message(request, arg), arg->type->count,
-                    count_in_message(request, arg), arg->type->count);
+                    count_in_message(request, arg), most, count_in_message(request, arg), most);
         else
-            fprintf(out, "    OutP->%sCnt = %u;\n", name, arg->type->count);
+            fprintf(out, "    OutP->%sCnt = %u;\n", name, most);
     }
     if (!value || arg->direction != DIR_INOUT || needs_local(arg))
         return;

@@ -321,6 +321,8 @@ const struct field *find_field(const struct message *message, const struct arg *
                                enum field_kind kind);
 /* The field `nameCnt` that counts an argument's elements, as a C expression. */
 char *count_in_message(const struct message *message, const struct arg *arg);
+/* The most elements that the argument, and all that share its count, have room for; 0: no limit. */
+unsigned most_counted(const struct routine *routine, const struct arg *arg);
 /* Bytes of data in a number of elements, as a C expression. */
 char *bytes_of(const struct arg *arg, const char *count);
 unsigned element_size(const struct type *type);

@@ -107,5 +107,5 @@ my $data = decode_json(slurp("$out/data.json"));
 my ($count) = grep { $_->{name} eq 'vCnt' }
     map { @{ $_->{args} } } grep { $_->{name} eq 'count_inout' } @{ $data->{routines} };
 is($count->{direction}, 'inout', 'CountInOut makes the count go both ways');
-is($data->{end}, 4013, 'ids end behind the last');
+is($data->{end}, 4014, 'ids end behind the last');
 done_testing();

@@ -135,6 +135,21 @@ kern_return_t do_tell(mach_port_t server, int what)
     return what < 0 ? KERN_FAILURE : KERN_SUCCESS;
 }
 
+kern_return_t do_least_count(mach_port_t server, ints_t x, mach_msg_type_number_t xCnt, bytes_t y,
+                             int n, ints_t a, mach_msg_type_number_t *aCnt, bytes_t b)
+{
+    (void)server;
+    if (xCnt != 4 || x[3] != 103 || y[3] != 'd')
+        return KERN_INVALID_ARGUMENT;
+    told = *aCnt;
+    for (int i = 0; i < told; i++) {
+        a[i] = 10 + i;
+        b[i] = 'a' + i;
+    }
+    *aCnt = n;
+    return KERN_SUCCESS;
+}
+
 /* ---- tests ---- */
 
 static void test_scalars(void)
@@ -253,6 +268,15 @@ static void test_counts(void)
     is(same_count(SERVER_PORT, 5, a, &count, b, c, &tail), KERN_SUCCESS, "SameCount: a call");
     ok(count == 5 && a[4] == 4 && b[4] == 'e' && c[4] == -4 && tail == 4711,
        "arrays with one count, and what is behind them");
+    count = 10;
+    is(least_count(SERVER_PORT, v, 4, "abcd", 4, a, &count, b), KERN_SUCCESS,
+       "SameCount of smaller arrays");
+    is(told, 4, "  the server is told of the smaller room");
+    ok(count == 4 && a[3] == 13 && b[3] == 'd', "  both come back");
+    is(least_count(SERVER_PORT, v, 4, "abcd", 5, a, &count, b), MIG_ARRAY_TOO_LARGE,
+       "  a server that ignores it is found out");
+    is(least_count(SERVER_PORT, v, 5, "abcde", 4, a, &count, b), MIG_ARRAY_TOO_LARGE,
+       "  and so is a user");
     is(same_in(SERVER_PORT, v, 3, v, &product), KERN_SUCCESS, "SameCount of in arrays");
     is(product, 100 * 100 + 101 * 101 + 102 * 102, "both arrive");
 }
@@ -324,9 +348,9 @@ int main(void)
     test_strings();
     test_codes();
     is(data_subsystem.start, 4000, "the table begins with the base");
-    is(data_subsystem.end, 4013, "skipped ids are counted");
+    is(data_subsystem.end, 4014, "skipped ids are counted");
     ok(data_subsystem.routine[2].stub_routine == NULL, "a skipped id has no stub");
     is(data_subsystem.routine[3].argc, 19, "the table knows the number of parameters");
-    is(data_MSG_COUNT, 13, "so does the header's count of ids");
+    is(data_MSG_COUNT, 14, "so does the header's count of ids");
     return test_done();
 }
