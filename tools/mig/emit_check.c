@@ -74,9 +74,13 @@ static void emit_disposition_check(FILE *out, const struct message *message, con
                                    const struct arg *arg)
 {
     struct disposition wanted = message->is_reply ? got_by_user(arg) : got_by_server(arg);
+    const char *p = subject(message);
 
     if (wanted.number != POLYMORPHIC)
-        fprintf(out, " ||\n        %s->%s.disposition != %s", subject(message), name, wanted.name);
+        fprintf(out, " ||\n        %s->%s.disposition != %s", p, name, wanted.name);
+    else if (is_port_array(arg)) /* one is told for all of them */
+        fprintf(out, " ||\n        %s->%s.disposition != %s->%s[0].disposition", p, name, p,
+                arg->name);
 }
 
 static void emit_descriptor(FILE *out, const struct message *message,

@@ -211,6 +211,18 @@ kern_return_t do_fail(mach_port_t server, mach_port_t *p)
     return KERN_NO_SPACE;
 }
 
+kern_return_t do_few_any(mach_port_t server, mach_port_array_t some, mach_msg_type_name_t somePoly,
+                         mach_msg_type_number_t someCnt, mach_port_array_t back,
+                         mach_msg_type_name_t *backPoly, mach_msg_type_number_t *backCnt)
+{
+    (void)server;
+    seen.pd = somePoly;
+    memcpy(back, some, 4 * someCnt);
+    *backPoly = MACH_MSG_TYPE_MOVE_SEND_ONCE;
+    *backCnt = someCnt;
+    return KERN_SUCCESS;
+}
+
 /* ---- tests ---- */
 
 static void test_rights(void)
@@ -267,6 +279,37 @@ static void test_poly(void)
     is(anyone(SERVER_PORT, MACH_MSG_TYPE_MAKE_SEND_ONCE, &disposition), KERN_SUCCESS,
        "a request port whose kind matters to the server");
     is(disposition, MACH_MSG_TYPE_PORT_SEND_ONCE, "  which is told");
+}
+
+static void mix_kinds(union buffer *request)
+{
+    ((__Request__few_any_t *)(void *)request)->some[1].disposition = MACH_MSG_TYPE_PORT_SEND_ONCE;
+}
+
+static void mix_kinds_back(union buffer *reply)
+{
+    ((__Reply__few_any_t *)(void *)reply)->back[1].disposition = MACH_MSG_TYPE_PORT_SEND;
+}
+
+static void test_poly_array(void)
+{
+    mach_port_t some[] = {1, 2, 3}, back[4] = {0};
+    mach_msg_type_number_t count = 0;
+    mach_msg_type_name_t backPoly = 0;
+
+    fake_reset();
+    is(few_any(SERVER_PORT, some, MACH_MSG_TYPE_MAKE_SEND, 3, back, &backPoly, &count),
+       KERN_SUCCESS, "a polymorphic array of ports in-line");
+    is(seen.pd, MACH_MSG_TYPE_PORT_SEND, "  the server learns the disposition of all");
+    ok(count == 3 && back[2] == 3 && backPoly == MACH_MSG_TYPE_PORT_SEND_ONCE,
+       "  so does the user");
+    fake.edit_request = mix_kinds;
+    is(few_any(SERVER_PORT, some, MACH_MSG_TYPE_MAKE_SEND, 3, back, &backPoly, &count),
+       MIG_BAD_ARGUMENTS, "  one of another kind among them is refused");
+    fake.edit_request = NULL;
+    fake.edit_reply = mix_kinds_back;
+    is(few_any(SERVER_PORT, some, MACH_MSG_TYPE_MAKE_SEND, 3, back, &backPoly, &count),
+       MIG_TYPE_ERROR, "  in a reply too");
 }
 
 static void test_port_descriptor_arrays(void)
@@ -402,6 +445,7 @@ int main(void)
     fake.demux = ports_server;
     test_rights();
     test_poly();
+    test_poly_array();
     test_port_descriptor_arrays();
     test_memory();
     test_port_arrays();
