@@ -208,6 +208,14 @@ static inline void mig_call_undo(mach_msg_header_t *msg, mach_msg_return_t resul
         mach_msg_destroy(msg);
 }
 
+/* Releases the reply right of a request that will not be answered. */
+static inline void mig_drop_reply_right(mach_msg_header_t *request)
+{
+    if (MACH_PORT_VALID(request->msgh_remote_port))
+        mach_port_deallocate(mach_task_self_, request->msgh_remote_port);
+    request->msgh_remote_port = MACH_PORT_NULL;
+}
+
 /*
  * Ends a call whose mach_msg() failed; gives the reply port back if nothing can arrive on it any
  * more and destroys it otherwise.

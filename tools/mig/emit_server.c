@@ -281,6 +281,21 @@ static void emit_function_call(FILE *out, const struct routine *routine)
     fputs(");\n", out);
 }
 
+/*
+ * A simpleroutine is answered if it failed, and otherwise not; who asked for an answer all the same
+ * gave a reply right that no function has seen.  (The kernel's dispatcher destroys its reply.)
+ */
+static void emit_simple_end(FILE *out, const struct routine *routine, const char *indent)
+{
+    if (!routine->server_sees_reply_port && !subsys.kernel_server)
+        fprintf(out,
+                "%sif (Result == KERN_SUCCESS || Result == MIG_NO_REPLY)\n"
+                "%s    mig_drop_reply_right(InHeadP);\n", indent, indent);
+    fprintf(out,
+            "%smig_reply_error(OutHeadP, Result == KERN_SUCCESS ? MIG_NO_REPLY : Result);\n",
+            indent);
+}
+
 /* An answer that is only an error code: the function gets the code and nothing else. */
 static void emit_error_answer(FILE *out, const struct routine *routine)
 {
@@ -301,8 +316,9 @@ static void emit_error_answer(FILE *out, const struct routine *routine)
             fputs("0", out);
         fputs(p->next ? ", " : "", out);
     }
-    fputs(");\n        mig_reply_error(OutHeadP, Result == KERN_SUCCESS ? MIG_NO_REPLY : Result);\n"
-          "        return;\n    }\n", out);
+    fputs(");\n", out);
+    emit_simple_end(out, routine, "        ");
+    fputs("        return;\n    }\n", out);
 }
 
 /* ---- after the call ------------------------------------------------------------------------- */
@@ -374,8 +390,7 @@ static void emit_stub(FILE *out, const struct routine *routine)
     emit_destructors(out, routine);
     emit_release(out, routine);
     if (routine->simple) {
-        fputs("    mig_reply_error(OutHeadP, Result == KERN_SUCCESS ? MIG_NO_REPLY : Result);\n",
-              out);
+        emit_simple_end(out, routine, "    ");
     } else {
         fputs("    if (Result != KERN_SUCCESS) {\n"
               "        mig_reply_error(OutHeadP, Result);\n"

@@ -262,6 +262,21 @@ static void test_descriptors(void)
     is(calls, 0, "none of these calls the function");
 }
 
+/* A simpleroutine that is sent as if it were a routine. */
+static void test_reply_right(void)
+{
+    spoil(4);
+    spoiled.head.msgh_bits |= MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, 0);
+    spoiled.head.msgh_remote_port = REPLY_PORT;
+    fake_reset();
+    is(deliver(), MIG_NO_REPLY, "a simpleroutine with a reply right is served");
+    is(fake.deallocated, 1, "  the right, which no function has seen, is released");
+    spoiled.head.msgh_size += 4;
+    fake_reset();
+    is(deliver(), MIG_BAD_ARGUMENTS, "  a malformed one is answered");
+    is(fake.deallocated, 0, "  by that right");
+}
+
 static void test_ids(void)
 {
     spoil(0);
@@ -520,6 +535,7 @@ int main(void)
     test_counts();
     test_strings();
     test_descriptors();
+    test_reply_right();
     test_ids();
     test_random_requests();
     test_replies();
