@@ -125,6 +125,47 @@ like($r->{out}, qr/^not ok 1 - the script has at least one test$/m,
     'a scenario without tests fails');
 $r = scenario("test('a', function(t) end) os.exit(0)");
 is($r->{status}, 0, 'os.exit ends a scenario with its plan');
+$r = scenario("test('a', function(t) t.ok(true) end) test('b', function() os.exit(0) end)");
+is($r->{status}, 1, 'os.exit(0) in the middle of a test: status 1');
+like($r->{out}, qr/^not ok 2 - b\n#   os\.exit .*\n1\.\.2\n\z/m, 'and the test has failed');
+
+# ---- what is left behind, and what is said ----------------------------------------------------
+
+$r = scenario(<<'END');
+local self = mach.mach_task_self()
+test("a task without a name", function(t)
+    local _, task = mach.task_create(self, {}, false)
+    mach.mach_port_deallocate(self, task)
+end)
+test("a child's child", function(t)
+    local code = "spawn.task('mach.receive{port = mach.mach_reply_port()}') return 1"
+    t.eq({spawn.task(code):wait()}, {true, 1})
+end)
+test("a child's child that ends in time", function(t)
+    local code = "spawn.task('mach.clock_sleep(0, 1, {tv_nsec = 200000000})') return 1"
+    t.eq({spawn.task(code):wait()}, {true, 1})
+end)
+test("skipped, with a leak", function(t) mach.mach_reply_port() t.skip("not today") end)
+test("skipped, with permission", function(t)
+    t.leaks_ok("the port")
+    mach.mach_reply_port()
+    t.skip("not today")
+end)
+test("failed, with permission", function(t) t.leaks_ok("nothing") error("some error") end)
+test("one\r\nline", function(t) for i = 1, 4000 do t.fail("again") end end)
+END
+
+is(point_of($r, 1), "not ok 1 - a task without a name\n#   leaked: 1 task\n", 'a leaked task');
+is(point_of($r, 2), "not ok 2 - a child's child\n#   leaked: 1 task\n", 'a task of a child');
+like($r->{out}, qr/^ok 3/m, 'which has a second to be gone');
+like(point_of($r, 4), qr/^not ok 4 - skipped, with a leak\n#   leaked: name/,
+    'a test that was skipped leaves nothing behind either');
+is(point_of($r, 5), "ok 5 - skipped, with permission # SKIP not today\n#   leaks_ok: the port\n",
+    'without permission');
+like($r->{out}, qr/^# leaks_ok: 2 tests had permission .*\n1\.\.7\n\z/m,
+    'permissions are counted at the end, however the test ended');
+like(point_of($r, 7), qr/^not ok 7 - one  line\n(#   FILE:\d+: again\n)+#   \.\.\. and more/,
+    'a description stays on its line; what there is no room for is said to be missing');
 
 # ---- scripts that are no scenarios -----------------------------------------------------------
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a test leaves behind: names and their user references, threads, kernel objects of this task.
+ * What a test leaves behind: names and their user references, threads, kernel objects of this task,
+ * and tasks: nobody but the script and its children makes any while it runs.
  * Only what is new counts, not what is gone: a test may use up what the script had made before it.
  * Memory does not count, since Lua's own comes and goes as it likes. Ports of the module's own are
  * passed over; the name of a spawned task is the script's.
  */
 #include "spawn.h"
+#include "state.h"
 #include "test.h"
 
 #include <mach/mig.h>
@@ -25,6 +27,7 @@ struct name_info {
 struct snapshot {
     unsigned threads;
     minato_task_counts_t counts;
+    unsigned tasks; /* of the host */
     unsigned name_count;
     struct name_info names[]; /* by name */
 };
@@ -41,6 +44,14 @@ static unsigned count_threads(void)
     if (count > 0)
         vm_deallocate(mach_task_self(), (vm_address_t)(uintptr_t)threads, count * sizeof(*threads));
     return count;
+}
+
+static unsigned count_tasks(void)
+{
+    minato_host_counts_t counts = {0};
+
+    minato_host_counts(state_host(), &counts);
+    return counts.tasks;
 }
 
 static void look_at_name(struct name_info *info, mach_port_name_t name, mach_port_type_t type)
@@ -97,6 +108,7 @@ struct snapshot *snapshot_take(void)
     if (snapshot != NULL) {
         snapshot->threads = threads;
         minato_task_counts(mach_task_self(), &snapshot->counts);
+        snapshot->tasks = count_tasks();
     }
     return snapshot;
 }
@@ -188,6 +200,7 @@ static int compare(const struct snapshot *before, const struct snapshot *after, 
 {
     return compare_all_names(before, after, say) +
            compare_count(before->threads, after->threads, "thread", say) +
+           compare_count(before->tasks, after->tasks, "task", say) +
            compare_count(before->counts.semaphores, after->counts.semaphores, "semaphore", say) +
            compare_count(before->counts.kernel_objects - before->counts.semaphores,
                          after->counts.kernel_objects - after->counts.semaphores,

@@ -13,11 +13,13 @@
 #include "state.h"
 
 #include <console_session.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTES_MAX 8192
+#define NOTES_MAX 32768
+#define NOTES_END "#   ... and more, for which there is no room\n"
 
 static struct {
     int points; /* printed so far */
@@ -28,9 +30,10 @@ static struct {
     int running;
     int failures;
     int leaks_allowed;
+    const char *rule;
     char skip[200];        /* the reason; empty: not skipped */
-    char notes[NOTES_MAX]; /* lines to be printed after the point */
-    size_t used;
+    char notes[NOTES_MAX + sizeof(NOTES_END)]; /* lines to be printed after the point */
+    size_t used;                               /* NOTES_MAX: no more */
 } tests;
 
 static char skip_mark; /* its address is the error by which t.skip leaves the test */
@@ -51,7 +54,9 @@ static void note(const char *text)
         int size = snprintf(tests.notes + tests.used, NOTES_MAX - tests.used, "#   %.*s\n",
                             (int)length, text);
         if (tests.used + (size_t)size >= NOTES_MAX) {
-            tests.notes[tests.used] = '\0';
+            if (tests.used < NOTES_MAX)
+                strcpy(tests.notes + tests.used, NOTES_END);
+            tests.used = NOTES_MAX;
             return;
         }
         tests.used += (size_t)size;
@@ -69,7 +74,7 @@ static void print_description(const char *text)
         if (*text == '#')
             fputs("\\#", stdout);
         else
-            putchar(*text == '\n' ? ' ' : *text);
+            putchar(iscntrl((unsigned char)*text) ? ' ' : *text);
     }
 }
 
@@ -98,13 +103,17 @@ void test_script_failed(const char *text)
 
 int test_finish(void)
 {
+    if (tests.running) {
+        note("os.exit ended the script in the middle of this test");
+        print_point(0, tests.rule, NULL);
+    }
     if (!test_is_tap() || tests.finished)
         return tests.failed > 0;
     tests.finished = 1;
     if (tests.points == 0)
         print_point(0, "the script has at least one test", NULL);
     if (tests.leaks_ok > 0)
-        printf("# leaks_ok: %d test%s left something behind with permission\n", tests.leaks_ok,
+        printf("# leaks_ok: %d test%s had permission to leave something behind\n", tests.leaks_ok,
                tests.leaks_ok == 1 ? "" : "s");
     printf("1..%d\n", tests.points);
     fflush(stdout);
@@ -237,11 +246,13 @@ static void prepare(void)
     snapshot_free(snapshot_take());
 }
 
-/* Runs the function at index 2; returns whether its leaks are to be looked for. */
+/* Runs the function at index 2; returns whether its leaks are to be looked for: not when an error
+ * ended it, which has kept it from tidying up. */
 static int run_body(lua_State *L)
 {
     tests.failures = 0;
     tests.leaks_allowed = 0;
+    tests.rule = lua_tostring(L, 1);
     tests.skip[0] = '\0';
     tests.running = 1;
     lua_pushcfunction(L, state_traceback);
@@ -249,10 +260,9 @@ static int run_body(lua_State *L)
     push_t(L);
     int status = lua_pcall(L, 1, 0, 3);
     tests.running = 0;
-    if (status == LUA_OK)
+    tests.leaks_ok += tests.leaks_allowed;
+    if (status == LUA_OK || lua_touserdata(L, -1) == &skip_mark)
         return 1;
-    if (lua_touserdata(L, -1) == &skip_mark)
-        return 0;
     tests.failures++;
     note(luaL_tolstring(L, -1, NULL));
     return 0;
@@ -263,9 +273,7 @@ static void look_for_leaks(lua_State *L, const struct snapshot *before)
     lua_settop(L, 2);
     lua_gc(L, LUA_GCCOLLECT);
     lua_gc(L, LUA_GCCOLLECT); /* finalizers have run; what they held goes too */
-    if (tests.leaks_allowed)
-        tests.leaks_ok++;
-    else
+    if (!tests.leaks_allowed)
         tests.failures += snapshot_compare(before, note);
 }
 
