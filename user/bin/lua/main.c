@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SCRIPT "opt/minato/script"
 #define SCRIPT_NAME "opt/minato/script-name"
@@ -75,6 +76,7 @@ static int run_script(lua_State *L)
     size_t size;
     const char *code = lua_tolstring(L, -1, &size);
 
+    close(STDIN_FILENO); /* nobody types: who reads is told so at once, and does not wait */
     code = skip_hash_line(code, &size);
     lua_pushcfunction(L, state_traceback);
     int handler = lua_gettop(L);

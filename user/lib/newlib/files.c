@@ -28,6 +28,7 @@ struct open_file {
 static struct {
     struct mutex lock;
     struct open_file file[OPEN_MAX];
+    int input_closed; // who still reads standard input finds its end
 } files;
 
 static int failed(int error)
@@ -122,6 +123,7 @@ int close(int fd)
     struct open_file *file;
     struct open_file old;
 
+    files.input_closed |= fd == STDIN_FILENO;
     if (is_console(fd))
         return 0;
     file = file_lock(fd);
@@ -141,7 +143,7 @@ _READ_WRITE_RETURN_TYPE read(int fd, void *buffer, size_t size)
     size_t left;
 
     if (is_console(fd))
-        return console_read_bytes(buffer, size);
+        return files.input_closed ? 0 : console_read_bytes(buffer, size);
     file = file_lock(fd);
     if (file == NULL)
         return -1;
