@@ -179,9 +179,12 @@ is(script("os.exit(false)")->{status}, 1, 'os.exit(false) is 1');
 $r = script("print('before')\nerror('my mistake')");
 is($r->{status}, 1, 'an error is status 1');
 like($r->{out}, qr/^before\nlua: stdin:2: my mistake\nstack traceback:/, 'and is told');
+like(script("error{code = 5}")->{out}, qr/^lua: \{code = 5\}\n/, 'a table as error: what is in it');
 $r = script("test('a', function(t) t.eq(1, 2) end)");
 is($r->{status}, 1, 'a script with a failed test: status 1');
 like($r->{out}, qr/^not ok 1 - a\n.*^1\.\.1\n\z/ms, 'and TAP with a plan');
+$r = script("print(io.read(), io.read('a'), spawn.thread('return io.read()'):wait())");
+is($r->{out}, "nil\t\ttrue\tnil\n", 'who reads finds no input, and does not wait for any');
 $r = script("spawn.task('print(\"from the child\")'):wait()\nprint('from the parent')");
 is($r->{out}, "from the child\nfrom the parent\n", 'a child prints through a session of its own');
 

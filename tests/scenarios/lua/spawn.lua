@@ -122,6 +122,8 @@ end)
 
 test(":wait(ms) returns false and the error text", function(t)
     t.eq({spawn.task("error('boom', 0)"):wait(5000)}, {false, "boom"})
+    t.eq({spawn.task("error({code = 5})"):wait(5000)}, {false, "{code = 5}"})
+    t.eq({spawn.task("error()"):wait(5000)}, {false, "nil"})
     local ok, text = spawn.task("local x = nil + 1"):wait(5000)
     t.ok(ok == false and text:find("arithmetic", 1, true), text)
     local ok, text = spawn.task("syntax error here"):wait(5000)

@@ -6,6 +6,7 @@
 #include "job.h"
 
 #include "serial.h"
+#include "show.h"
 #include "state.h"
 
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static int job_body(lua_State *L)
 static void keep_result(lua_State *L, struct job *job)
 {
     size_t size;
-    const char *bytes = luaL_tolstring(L, -1, &size);
+    const char *bytes = show_text(L, -1, &size);
 
     job->result = malloc(size + 1);
     if (job->result == NULL)

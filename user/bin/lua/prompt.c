@@ -104,12 +104,10 @@ static void interrupt_start(void)
 static int print_values(lua_State *L)
 {
     int n = lua_gettop(L);
+    size_t length;
 
     for (int i = 1; i <= n; i++) {
-        const char *text = lua_istable(L, i) && luaL_getmetafield(L, i, "__tostring") == LUA_TNIL
-                               ? show_value(L, i, SHOW_LINES)
-                               : luaL_tolstring(L, i, NULL);
-        size_t length = lua_rawlen(L, -1);
+        const char *text = show_text(L, i, &length);
         output_text(i > 1 ? "\t" : "", i > 1);
         output_text(text, length);
     }

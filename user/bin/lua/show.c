@@ -251,3 +251,13 @@ const char *show_value(lua_State *L, int index, enum show_lines lines)
     lua_replace(L, box);
     return text;
 }
+
+const char *show_text(lua_State *L, int index, size_t *length)
+{
+    int value = lua_absindex(L, index);
+
+    if (!lua_istable(L, value) || luaL_getmetafield(L, value, "__tostring") != LUA_TNIL)
+        return luaL_tolstring(L, value, length);
+    show_value(L, value, SHOW_LINES);
+    return lua_tolstring(L, -1, length);
+}

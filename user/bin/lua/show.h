@@ -17,6 +17,10 @@ enum show_lines {
  * userdata. */
 const char *show_value(lua_State *L, int index, enum show_lines lines);
 
+/* Pushes the value at `index` as print writes it, but a table, unless it has __tostring, with what
+ * is in it. */
+const char *show_text(lua_State *L, int index, size_t *length);
+
 /* Where two values differ: a path like ".ports[1]", empty for the values themselves. */
 struct difference {
     char path[96];

@@ -7,6 +7,7 @@
 #include "state.h"
 
 #include "module.h"
+#include "show.h"
 #include "watch.h"
 
 #include <cthreads.h>
@@ -198,7 +199,7 @@ int state_traceback(lua_State *L)
     if (lua_type(L, 1) != LUA_TSTRING) {
         if (lua_isuserdata(L, 1)) /* one of our own marks */
             return 1;
-        luaL_tolstring(L, 1, NULL);
+        show_text(L, 1, NULL);
         lua_replace(L, 1);
     }
     if (strstr(lua_tostring(L, 1), "\nstack traceback:") == NULL)

@@ -31,7 +31,7 @@ static struct {
     int failures;
     int leaks_allowed;
     const char *rule;
-    char skip[200];        /* the reason; empty: not skipped */
+    char skip[200];                            /* the reason; empty: not skipped */
     char notes[NOTES_MAX + sizeof(NOTES_END)]; /* lines to be printed after the point */
     size_t used;                               /* NOTES_MAX: no more */
 } tests;
@@ -137,7 +137,7 @@ static const char *reason(lua_State *L, int index, const char *otherwise)
 {
     if (lua_isnoneornil(L, index))
         return otherwise;
-    return luaL_tolstring(L, index, NULL);
+    return show_text(L, index, NULL);
 }
 
 /* Notes a value, and what it is called if it is a return code. */
