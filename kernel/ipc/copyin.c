@@ -163,7 +163,7 @@ static mach_msg_return_t gather_memory(struct copyin *c, mach_msg_ool_descriptor
     if (ool->size != 0 && ool->copy == MACH_MSG_PHYSICAL_COPY && ool->size <= PHYSICAL_COPY_MAX) {
         mr = copy_physically(address, ool->size, &copy);
     } else if (ool->size != 0) {
-        kr = vm_map_copyin(c->map, address, ool->size, false, &copy);
+        kr = vm_map_copyin(c->map, address, ool->size, &copy);
         if (kr != KERN_SUCCESS)
             mr = memory_error(kr);
     }

@@ -128,5 +128,5 @@ kern_return_t archive_copy(const char *name, struct vm_map_copy **copy, vm_size_
     if (name[0] != '\0' && !find(name, &file))
         return KERN_FAILURE;
     *size = file.size;
-    return vm_map_copyin(map, map_address + file.offset, file.size, false, copy);
+    return vm_map_copyin(map, map_address + file.offset, file.size, copy);
 }

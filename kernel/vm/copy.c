@@ -164,7 +164,7 @@ static kern_return_t clear_edges(struct vm_map_copy *copy)
     return clear_part(copy, copy->size - 1, after, PAGE_SIZE);
 }
 
-kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t size, bool destroy,
+kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t size,
                             struct vm_map_copy **copyp)
 {
     vm_offset_t start, end;
@@ -180,21 +180,13 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
         return KERN_INVALID_ADDRESS;
     if ((kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_READ)) != KERN_SUCCESS)
         return kr;
-    if (destroy && !map_clip(map, start, end))
-        return KERN_RESOURCE_SHORTAGE;
     if ((copy = copy_create(size, address - start)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    if (destroy) // so that copying what only this map sees finds nothing to write-protect
-        map_unmap_pages(map, start, end, ~0u);
     kr = copy_range(map, start, end, copy) ? clear_edges(copy) : KERN_RESOURCE_SHORTAGE;
-    if (kr == KERN_SUCCESS && destroy && !map_clip(map, start, end))
-        kr = KERN_RESOURCE_SHORTAGE; // entries changed while it waited for a pager
     if (kr != KERN_SUCCESS) {
         vm_map_copy_discard(copy);
         return kr;
     }
-    while (destroy && map_remove_some(map, &start, end))
-        ;
     *copyp = copy;
     return KERN_SUCCESS;
 }

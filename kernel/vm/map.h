@@ -97,12 +97,11 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
                            vm_prot_t max_protection, vm_inherit_t inheritance);
 
 // ---- copies (vm/copy.c) ----
-// Takes a copy of [address, address + size), any alignment. Every page must be readable; with
-// `destroy` the pages that the range touches are then unmapped. size 0 gives *copy NULL. Bytes
-// beside the range in its first and last page do not travel: the copy has zeros there. Blocks only
-// when those two pages must come from a pager.
+// Takes a copy of [address, address + size), any alignment. Every page must be readable. size 0 gives
+// *copy NULL. Bytes beside the range in its first and last page do not travel: the copy has zeros
+// there. Blocks only when those two pages must come from a pager.
 // KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE, KERN_RESOURCE_SHORTAGE.
-kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t size, bool destroy,
+kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t size,
                             struct vm_map_copy **copy);
 // Maps the copy somewhere in `map` and consumes it. *address gets the same offset in its page as
 // the source had. On error the copy is still the caller's. A NULL copy gives address 0.

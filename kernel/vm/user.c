@@ -15,7 +15,7 @@ kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map
 
     if (map == NULL)
         return KERN_INVALID_ARGUMENT;
-    kr = vm_map_copyin(map, address, size, false, data);
+    kr = vm_map_copyin(map, address, size, data);
     *data_count = kr == KERN_SUCCESS ? size : 0;
     return kr;
 }
@@ -36,7 +36,7 @@ kern_return_t vm_copy(vm_map_t map, vm_address_t source_address, vm_size_t size,
 
     if (map == NULL)
         return KERN_INVALID_ARGUMENT;
-    kr = vm_map_copyin(map, source_address, size, false, &copy);
+    kr = vm_map_copyin(map, source_address, size, &copy);
     if (kr != KERN_SUCCESS)
         return kr;
     kr = vm_map_copy_overwrite(map, dest_address, copy);

@@ -262,7 +262,7 @@ static void test_copies(void)
     a = allocated(2 * PAGE);
     poke(a, 'a');
     poke(a + 99, 's');
-    CHECK_EQ(vm_map_copyin(map, a + 100, 8, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, a + 100, 8, &copy), KERN_SUCCESS);
     CHECK_EQ(vm_map_copyout(map, &b, copy), KERN_SUCCESS);
     for (unsigned i = 0; i < PAGE; i += 3)
         CHECK_EQ(peek(trunc_page(b) + i), 0);
@@ -372,7 +372,7 @@ static void test_costs(void)
         poke(a + i * PAGE, 1);
     for (int round = 0; round < 3; round++) {
         fake_fail_from(0);
-        CHECK_EQ(vm_map_copyin(map, a, 8 << 20, false, &copy), KERN_SUCCESS);
+        CHECK_EQ(vm_map_copyin(map, a, 8 << 20, &copy), KERN_SUCCESS);
         CHECK_EQ(vm_map_copyout(map, &b, copy), KERN_SUCCESS);
         CHECK_EQ(fake_allocations, 3); // copy, object, entry
         CHECK_EQ(vm_deallocate(map, b, 8 << 20), KERN_SUCCESS);
@@ -381,7 +381,7 @@ static void test_costs(void)
     a = allocated(8 << 20);
     for (unsigned i = 0; i < 2048; i++)
         poke(a + i * PAGE, 1);
-    vm_map_copyin(map, a, 8 << 20, false, &copy);
+    vm_map_copyin(map, a, 8 << 20, &copy);
     vm_map_copyout(map, &b, copy);
     copied = current_task()->events.cow_faults;
     fake_fail_from(0);
@@ -461,7 +461,7 @@ static void test_shutdown(void)
     CHECK_EQ(vm_protect(other, b, PAGE, FALSE, 1), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_inherit(other, b, PAGE, 1), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_region(other, &b, &size, &info), KERN_INVALID_ARGUMENT);
-    CHECK_EQ(vm_map_copyin(other, b, PAGE, false, &copy), KERN_INVALID_ARGUMENT);
+    CHECK_EQ(vm_map_copyin(other, b, PAGE, &copy), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_copyout(other, &b, NULL), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_copy_overwrite(other, b, NULL), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map(other, &a, PAGE, 0, TRUE, NULL, 0, FALSE, 3, 7, 1), KERN_INVALID_ARGUMENT);

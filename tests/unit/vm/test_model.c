@@ -126,7 +126,7 @@ static void check_page(unsigned k, unsigned i)
     struct model_page *p = &model[k][i];
     unsigned char bytes[PAGE_SIZE];
     struct vm_map_copy *copy;
-    kern_return_t kr = vm_map_copyin(maps[k], BASE + i * PAGE_SIZE, PAGE_SIZE, false, &copy);
+    kern_return_t kr = vm_map_copyin(maps[k], BASE + i * PAGE_SIZE, PAGE_SIZE, &copy);
 
     CHECK_EQ(kr, model_check(model[k], i, i, VM_PROT_READ, 0));
     check_region(k, i);
@@ -338,7 +338,7 @@ static void op_copyin(unsigned k)
 
     if (copies[c] != NULL)
         return;
-    if (!agreed("copyin", vm_map_copyin(maps[k], r.address, r.size, destroy, &copies[c]), want)) {
+    if (!agreed("copyin", vm_map_copyin(maps[k], r.address, r.size, &copies[c]), want)) {
         CHECK(copies[c] == NULL);
         return;
     }
@@ -347,7 +347,9 @@ static void op_copyin(unsigned k)
         memcpy(m->bytes + i * PAGE_SIZE, model[k][r.first + i].cell->bytes, PAGE_SIZE);
     memset(m->bytes, 0, m->offset);
     memset(m->bytes + m->offset + m->size, 0, pages * PAGE_SIZE - m->offset - m->size);
-    for (unsigned i = r.first; destroy && i <= r.last; i++)
+    if (!destroy || !agreed("deallocate", vm_deallocate(maps[k], r.address, r.size), KERN_SUCCESS))
+        return;
+    for (unsigned i = r.first; i <= r.last; i++)
         cell_drop(&model[k][i].cell);
 }
 

@@ -188,7 +188,7 @@ static void test_copies(void)
 
     set_up();
     CHECK_EQ(peek(base), 'A');
-    CHECK_EQ(vm_map_copyin(map, base, 4 * PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, base, 4 * PAGE, &copy), KERN_SUCCESS);
     CHECK_EQ(requests, 1);
     *fake_access(map, base, true, &kr) = 'w';
     CHECK_EQ(vm_map_copyout(map, &out, copy), KERN_SUCCESS);
@@ -198,20 +198,20 @@ static void test_copies(void)
     *fake_access(map, out + 2 * PAGE, true, &kr) = 'x';
     CHECK_EQ(peek(base + 2 * PAGE), 'C');
     CHECK_EQ(requests, 2);
-    CHECK_EQ(vm_map_copyin(map, out + 3 * PAGE, PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, out + 3 * PAGE, PAGE, &copy), KERN_SUCCESS);
     char byte;
     CHECK_EQ(vm_map_copy_read(copy, 0, &byte, 1), KERN_SUCCESS);
     CHECK_EQ(byte, 'D');
     vm_map_copy_discard(copy);
     rule("a copy asks the original's pager for what was not there, and is a copy");
-    CHECK_EQ(vm_map_copyin(map, base + 4 * PAGE, 2 * PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, base + 4 * PAGE, 2 * PAGE, &copy), KERN_SUCCESS);
     CHECK_EQ(vm_map_copy_overwrite(map, base + 5 * PAGE, copy), KERN_SUCCESS);
     CHECK_EQ(peek(base + 5 * PAGE), 'E');
     CHECK_EQ(peek(base + 6 * PAGE), 'F');
     CHECK_EQ(peek(base + 4 * PAGE), 'E');
     rule("memory with a pager is overwritten with memory with a pager");
     CHECK_EQ(vm_deallocate(map, out, 4 * PAGE), KERN_SUCCESS);
-    CHECK_EQ(vm_map_copyin(map, base + PAGE, PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, base + PAGE, PAGE, &copy), KERN_SUCCESS);
     *fake_access(map, base + PAGE, true, &kr) = '1';
     CHECK_EQ(vm_map_copyout(map, &out, copy), KERN_SUCCESS);
     CHECK_EQ(peek(out), '1');
@@ -219,11 +219,11 @@ static void test_copies(void)
     CHECK_EQ(peek(out), '1');
     rule("a page that a copy has taken over is the copy's own");
     answer = KERN_FAILURE;
-    CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE, PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE, PAGE, &copy), KERN_SUCCESS);
     CHECK_EQ(vm_map_copy_overwrite(map, base, copy), KERN_MEMORY_ERROR);
     CHECK_EQ(peek(base), 'w');
     vm_map_copy_discard(copy);
-    CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE + 1, 5, false, &copy), KERN_MEMORY_ERROR);
+    CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE + 1, 5, &copy), KERN_MEMORY_ERROR);
     CHECK(copy == NULL);
     tear_down("an error of the pager stops an overwrite before it begins");
 }

@@ -41,7 +41,7 @@ static void set_up(void)
         poke(map, A + i * PAGE, (char)('0' + i));
     poke(map, C + 40 * PAGE, 'c');
     child = vm_map_fork(map);
-    CHECK_EQ(vm_map_copyin(map, A + PAGE + 7, 5 * PAGE, false, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copyin(map, A + PAGE + 7, 5 * PAGE, &copy), KERN_SUCCESS);
     made = NULL;
     forked = NULL;
 }
@@ -52,7 +52,7 @@ static int look(struct vm_map *in, vm_offset_t address)
     struct vm_map_copy *c;
     char byte;
 
-    if (vm_map_copyin(in, address, PAGE, false, &c) != KERN_SUCCESS)
+    if (vm_map_copyin(in, address, PAGE, &c) != KERN_SUCCESS)
         return -1;
     CHECK_EQ(vm_map_copy_read(c, 0, &byte, 1), KERN_SUCCESS);
     vm_map_copy_discard(c);
@@ -118,11 +118,7 @@ static kern_return_t fork_map(void)
 }
 static kern_return_t copyin(void)
 {
-    return vm_map_copyin(map, A + 3 * PAGE + 5, 3 * PAGE, false, &made);
-}
-static kern_return_t copyin_destroy(void)
-{
-    return vm_map_copyin(map, A + 3 * PAGE + 5, 3 * PAGE, true, &made);
+    return vm_map_copyin(map, A + 3 * PAGE + 5, 3 * PAGE, &made);
 }
 static kern_return_t copyout(void)
 {
@@ -151,7 +147,7 @@ static kern_return_t overwrite_parts(void)
 static kern_return_t overwrite_fresh(void)
 {
     struct vm_map_copy *three;
-    kern_return_t kr = vm_map_copyin(map, A, 3 * PAGE, false, &three);
+    kern_return_t kr = vm_map_copyin(map, A, 3 * PAGE, &three);
 
     if (kr != KERN_SUCCESS)
         return kr;
@@ -189,7 +185,6 @@ static const struct {
     {"vm_inherit of the middle", inherit},
     {"vm_map_fork", fork_map},
     {"copyin", copyin},
-    {"copyin that deallocates", copyin_destroy},
     {"copyout", copyout},
     {"overwrite by whole pages", overwrite_whole},
     {"overwrite by parts", overwrite_parts},
