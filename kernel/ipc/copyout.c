@@ -11,6 +11,7 @@
 #include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
+#include "x86/usercopy.h"
 
 // ---- header ----
 
@@ -94,6 +95,18 @@ static mach_msg_return_t copyout_header(struct space *space, struct kmsg *kmsg,
 
 // ---- body ----
 
+bool buffer_writable(uintptr_t address, mach_msg_size_t size)
+{
+    uint32_t zero = 0;
+    uintptr_t last = address + size - sizeof zero;
+
+    for (; address / PAGE_SIZE != last / PAGE_SIZE; address = (address | (PAGE_SIZE - 1)) + 1) {
+        if (address > last || !copy_to_user(address, &zero, sizeof zero))
+            return false;
+    }
+    return copy_to_user(last, &zero, sizeof zero);
+}
+
 static mach_msg_return_t copyout_right(struct space *space, mach_port_t *field,
                                        mach_msg_type_name_t type)
 {
@@ -104,6 +117,12 @@ static mach_msg_return_t copyout_right(struct space *space, mach_port_t *field,
     port_release_right(port, type);
     *field = MACH_PORT_NULL;
     return space_error(space);
+}
+
+// What was short when memory could not be given.
+static mach_msg_return_t memory_error(kern_return_t kr)
+{
+    return kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_VM_KERNEL : MACH_MSG_VM_SPACE;
 }
 
 static mach_msg_return_t copyout_memory(struct vm_map *map, mach_msg_ool_descriptor_t *ool)
@@ -119,44 +138,50 @@ static mach_msg_return_t copyout_memory(struct vm_map *map, mach_msg_ool_descrip
     vm_map_copy_discard(copy);
     ool->address = NULL;
     ool->size = 0;
-    return kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_VM_KERNEL : MACH_MSG_VM_SPACE;
+    return memory_error(kr);
 }
 
-// An array of rights: names first, in place, then the array of names into the receiver's memory.
+// Fresh memory in the current task's map with every page there, so that writing to it cannot fail.
+static kern_return_t allocate_pages(struct vm_map *map, vm_offset_t *address, vm_size_t size)
+{
+    kern_return_t kr = vm_allocate(map, address, size, true);
+
+    if (kr != KERN_SUCCESS || buffer_writable(*address, size))
+        return kr;
+    vm_deallocate(map, *address, size);
+    return KERN_RESOURCE_SHORTAGE;
+}
+
+// An array of rights becomes one of names. Memory first: names that nobody can read would be lost.
 static mach_msg_return_t copyout_array(struct space *space, struct vm_map *map,
                                        mach_msg_ool_ports_descriptor_t *array)
 {
+    vm_size_t size = array->count * sizeof(mach_port_name_t);
     mach_port_t *fields = array->address;
-    struct vm_map_copy *copy = NULL;
     vm_offset_t address = 0;
-    kern_return_t kr = KERN_SUCCESS;
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
+    kern_return_t kr;
 
     array->address = NULL;
     array->deallocate = true;
-    if (array->count == 0)
+    if (size == 0)
         return MACH_MSG_SUCCESS;
-    // Memory first: names that nobody can read would be lost.
-    kr = vm_allocate(map, &address, array->count * sizeof(mach_port_name_t), true);
-    if (kr == KERN_SUCCESS) {
-        for (mach_msg_size_t i = 0; i < array->count; i++) {
-            mr |= copyout_right(space, &fields[i], array->disposition);
-            preemption_point();
-        }
-        kr = vm_map_copy_from_kernel(fields, array->count * sizeof(mach_port_name_t), &copy);
+    kr = allocate_pages(map, &address, size);
+    for (mach_msg_size_t i = 0; i < array->count; i++) {
         if (kr == KERN_SUCCESS)
-            kr = vm_map_copy_overwrite(map, address, copy);
-        array->address = (void *)address;
-        if (kr != KERN_SUCCESS)
-            vm_map_copy_discard(copy);
-    } else {
-        for (mach_msg_size_t i = 0; i < array->count; i++)
+            mr |= copyout_right(space, &fields[i], array->disposition);
+        else
             port_release_right(kmsg_port(fields[i]), array->disposition);
+        preemption_point();
+    }
+    if (kr == KERN_SUCCESS) {
+        copy_to_user(address, fields, size);
+        array->address = (void *)address;
+    } else {
         array->count = 0;
+        mr = memory_error(kr);
     }
     kfree(fields);
-    if (kr != KERN_SUCCESS)
-        mr |= kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_VM_KERNEL : MACH_MSG_VM_SPACE;
     return mr;
 }
 

@@ -91,6 +91,9 @@ mach_msg_return_t kmsg_copyout(struct space *space, struct vm_map *map, struct k
 // Gives a message that could not be queued back to its sender: as kmsg_copyout, fields not reversed.
 // The MACH_MSG_* bits to add to the send error; 0 when all went back.
 mach_msg_return_t kmsg_copyout_pseudo(struct space *space, struct vm_map *map, struct kmsg *kmsg);
+// Touches every page of a buffer of the current task, so that what is written there later cannot fail.
+// False: some of it cannot be written.
+bool buffer_writable(uintptr_t address, mach_msg_size_t size);
 // Destroys the message except its header, which becomes presentable with the destination alone.
 void kmsg_copyout_destination(struct space *space, struct kmsg *kmsg);
 

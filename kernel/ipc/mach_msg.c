@@ -42,19 +42,6 @@ static mach_msg_return_t send_message(uintptr_t address, mach_msg_option_t optio
     return mr;
 }
 
-// Touches every page of a buffer, so that what is written there later cannot fail.
-static bool buffer_writable(uintptr_t address, mach_msg_size_t size)
-{
-    uint32_t zero = 0;
-    uintptr_t last = address + size - sizeof zero;
-
-    for (; address / PAGE_SIZE != last / PAGE_SIZE; address = (address | (PAGE_SIZE - 1)) + 1) {
-        if (address > last || !copy_to_user(address, &zero, sizeof zero))
-            return false;
-    }
-    return copy_to_user(last, &zero, sizeof zero);
-}
-
 // Whether receiving the message gives the receiver anything that it could lose track of.
 static bool carries(const struct kmsg *kmsg)
 {

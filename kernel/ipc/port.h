@@ -57,7 +57,6 @@ struct port {
     struct list set_link;           // set->members
     struct list ready_link;         // set->ready, while it has messages
     struct port *no_senders;        // send-once right to notify; NULL: none registered
-    uint32_t no_senders_sync;
     struct port *port_destroyed;    // send-once right
     struct list dead_name_requests; // struct dead_name_request.link
     uint32_t context;               // protected payload
