@@ -69,9 +69,7 @@ static unsigned buffer_room(mach_msg_size_t rcv_size)
 static void push_received(lua_State *L, const struct message_call *call, unsigned room, int raw,
                           mach_msg_return_t kr)
 {
-    int code = kr & ~MACH_MSG_MASK;
-    int whole =
-        kr == MACH_MSG_SUCCESS || code == MACH_RCV_HEADER_ERROR || code == MACH_RCV_BODY_ERROR;
+    int whole = kr == MACH_MSG_SUCCESS || (kr & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR;
     struct incoming in = {call->header, room,  whole ? WHOLE_MESSAGE : ONLY_HEADER,
                           raw,          whole, NULL};
 
