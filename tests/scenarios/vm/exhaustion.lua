@@ -162,28 +162,41 @@ local function end_things(made)
     end
 end
 
+local MANY = ("."):rep(64 * PAGE)
+
+-- A task with n times MANY in its memory, or as much as there is room for; where the next byte
+-- goes.
+local function filled(n)
+    local task = tasks.create()
+    must((mach.vm_allocate(task, BASE, (host_counts().pages_total + 1000) * PAGE, false)),
+         "vm_allocate")
+    local at = BASE + 1
+    while n > 0 and mach.vm_write(task, at, MANY) == 0 do at, n = at + #MANY, n - 1 end
+    return task, at
+end
+
+-- A task with all memory there is, to the last page.
+local function filled_up()
+    local saved = savings()
+    local task, at = filled(10000)
+    while mach.vm_write(task, at, "one page more") == 0 do at = at + PAGE end
+    -- A page copied to parts of two takes just these two, one after the other.
+    while mach.vm_copy(task, BASE, PAGE, at) == 0 do at = at + 2 * PAGE end
+    saved = nil
+    collectgarbage()
+    return task
+end
+
 test("While memory is short, calls that need some answer KERN_RESOURCE_SHORTAGE or succeed.",
 function(t)
-    local bytes = ("."):rep(64 * PAGE)
-    local function filled(n)
-        local task = tasks.create()
-        must((mach.vm_allocate(task, BASE, (host_counts().pages_total + 1000) * PAGE, false)),
-             "vm_allocate")
-        local at = BASE + 1
-        while n > 0 and mach.vm_write(task, at, bytes) == 0 do at, n = at + #bytes, n - 1 end
-        return task, at
-    end
     -- Once with memory enough, so that this script has what it needs.
     local rehearsal, made = filled(20), {}
     for _ = 1, 5 do make_things(t, rehearsal, made) end
     end_things(made)
     tasks.terminate(rehearsal)
     deallocate(table.unpack(made))
-    local before, saved = host_counts(), savings()
-    local task, at = filled(10000)
-    while mach.vm_write(task, at, "one page more") == 0 do at = at + PAGE end
-    saved = nil
-    collectgarbage()
+    local before = host_counts()
+    local task = filled_up()
     made = {}
     for _ = 1, 20 do make_things(t, task, made) end
     end_things(made)
@@ -192,4 +205,50 @@ function(t)
     local after = host_counts()
     t.eq({after.tasks, after.threads, after.semaphores},
          {before.tasks, before.threads, before.semaphores}, "what is left")
+end)
+
+-- Receives a message with an array of rights; then sends one that has to copy memory.
+local function receive_and_send(carrier, a, address, size)
+    local kr, msg = mach.receive{port = carrier, timeout = 0}
+    local sent = mach.send{remote = carrier, disp = mach.MACH_MSG_TYPE_MAKE_SEND, timeout = 0,
+                           ports = {{a, mach.MACH_MSG_TYPE_MOVE_SEND}},
+                           ool = {{addr = address, size = size, deallocate = true,
+                                   copy = mach.MACH_MSG_PHYSICAL_COPY}}}
+    return {kr, msg.body, msg.ports, #msg.ool_ports[1][1], sent}
+end
+
+-- The kernel finds a page here and there when it looks for one, so more than one is asked for.
+test("MACH_MSG_VM_KERNEL and MACH_SEND_NO_BUFFER: what a message needs of memory is refused, "
+     .. "without a loss.", function(t)
+    local COPY, PORT_SEND = mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_PORT_SEND
+    local COUNT, SIZE = 4000, 4 * PAGE - 2
+    local carrier, a, array = ports.allocate(), ports.both(2), {}
+    local kr, first = mach.vm_allocate(self, 0, 8 * PAGE, true)
+    must(kr, "vm_allocate")
+    local second, text = first + 4 * PAGE, ("contents"):rep(8 * PAGE // 8)
+    must(mach.vm_write(self, first, text), "vm_write")
+    for i = 1, COUNT do array[i] = i % 2 == 0 and a or 0 end
+    local function post()
+        must(mach.send{remote = carrier, disp = mach.MACH_MSG_TYPE_MAKE_SEND, body = "text",
+                       ports = {{a, COPY}}, ool_ports = {{array, COPY}}}, "send")
+    end
+    post()
+    t.eq(receive_and_send(carrier, a, first + 1, SIZE),
+         {0, "text", {{a, PORT_SEND}}, COUNT, 0}, "with memory enough")
+    must((mach.receive{port = carrier, timeout = 0}), "receive")
+    post()
+    local urefs = 2 + 1 + COUNT // 2
+    t.eq(ports.info(a).urefs, urefs, "references")
+    local task = filled_up()
+    t.eq(receive_and_send(carrier, a, second + 1, SIZE),
+         {mach.MACH_RCV_BODY_ERROR | mach.MACH_MSG_VM_KERNEL, "text", {{a, PORT_SEND}}, 0,
+          mach.MACH_SEND_NO_BUFFER}, "while memory is short")
+    tasks.terminate(task)
+    local info = ports.info(a)
+    t.eq({info.urefs, info.srights, ports.info(carrier).queue_length}, {urefs + 1, 1, 0},
+         "references, send rights; nothing was sent")
+    local kr, bytes = mach.vm_read(self, second, 4 * PAGE)
+    t.eq({kr, bytes == text:sub(1, 4 * PAGE)}, {0, true}, "the sender's memory")
+    must(mach.vm_deallocate(self, second, 4 * PAGE), "vm_deallocate")
+    ports.destroy(carrier, a)
 end)

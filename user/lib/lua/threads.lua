@@ -81,35 +81,41 @@ function threads.counter_end(thread, page)
     memory.release(page, 2 * PAGE)
 end
 
--- ---- a thread that makes one trap ----------------------------------------------------------------
+-- ---- a thread that makes traps ------------------------------------------------------------------
 
--- The code: makes trap `number`, stores the result at page + 256, signals `done`, waits for ever.
--- Its stacks are in the second page; each has a return address before the arguments.
-local function write_trap(page, number, arguments, done, never)
+-- The code: makes trap `number`, again while it succeeds if `again` is set, stores the result at
+-- page + 256, signals `done`, waits for ever. Its stacks are in the second page; each has a return
+-- address before the arguments.
+local function write_trap(page, number, again, arguments, done, never)
     local stack = page + PAGE
-    -- mov eax, number; int 0x81; mov [page + 256], eax; mov esp, stack + 256;
-    -- mov eax, 33 (signal done); int 0x81; again: mov esp, stack + 512; mov eax, 36 (wait never);
-    -- int 0x81; jmp again
-    memory.write(page, string.pack("<BI4 BB BI4 BI4 BI4 BB BI4 BI4 BB BB",
-        0xb8, number, 0xcd, 0x81, 0xa3, page + 256, 0xbc, stack + 256, 0xb8, 33, 0xcd, 0x81,
-        0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81, 0xeb, 0xf2))
+    -- start: mov eax, number; int 0x81; test eax, eax; jz start (or the next instruction);
+    -- mov [page + 256], eax; mov esp, stack + 256; mov eax, 33 (signal done); int 0x81;
+    -- last: mov esp, stack + 512; mov eax, 36 (wait never); int 0x81; jmp last
+    memory.write(page, string.pack("<BI4 BB BB Bb BI4 BI4 BI4 BB BI4 BI4 BB Bb",
+        0xb8, number, 0xcd, 0x81, 0x85, 0xc0, 0x74, again and -11 or 0, 0xa3, page + 256,
+        0xbc, stack + 256, 0xb8, 33, 0xcd, 0x81, 0xbc, stack + 512, 0xb8, 36, 0xcd, 0x81,
+        0xeb, -14))
     memory.write(stack, string.pack("<I4" .. ("I4"):rep(#arguments), 0, table.unpack(arguments)))
     memory.write(stack + 256, string.pack("<I4I4", 0, done))
     memory.write(stack + 512, string.pack("<I4I4", 0, never))
 end
 
--- Starts a thread that makes trap `number` with the given arguments, which the Lua module would not
--- let through, and then waits to be ended. What this returns is for trap_result.
-function threads.trap_begin(number, ...)
+local function begin(number, again, arguments)
     local page, done, never = memory.allocate(2 * PAGE), semaphores.create(), semaphores.create()
-    write_trap(page, number, {...}, done, never)
+    write_trap(page, number, again, arguments, done, never)
     local thread = threads.run(self, {eip = page, uesp = page + PAGE})
     return {thread = thread, page = page, done = done, never = never}
 end
 
--- Waits for the result of such a trap and ends its thread.
-function threads.trap_result(trap)
-    local waited = mach.semaphore_timedwait(trap.done, {tv_sec = 0, tv_nsec = 100000000})
+-- Starts a thread that makes trap `number` with the given arguments, which the Lua module would not
+-- let through, and then waits to be ended. What this returns is for trap_result.
+function threads.trap_begin(number, ...) return begin(number, false, {...}) end
+
+-- Waits for the result of such a trap, 100 ms unless told, and ends its thread.
+function threads.trap_result(trap, ms)
+    local time = ms or 100
+    local waited = mach.semaphore_timedwait(trap.done, {tv_sec = time // 1000,
+                                                        tv_nsec = time % 1000 * 1000000})
     local result = memory.read(trap.page + 256, 4)
     threads.terminate(trap.thread)
     semaphores.destroy(trap.done, trap.never)
@@ -118,6 +124,12 @@ function threads.trap_result(trap)
     return (string.unpack("<i4", result))
 end
 
+-- The result of trap `number`, made by a thread of its own.
 function threads.trap(number, ...) return threads.trap_result(threads.trap_begin(number, ...)) end
+
+-- The same again and again, up to half a minute, until it does not succeed; that result.
+function threads.trap_until_refused(number, ...)
+    return threads.trap_result(begin(number, true, {...}), 30000)
+end
 
 return threads
