@@ -158,88 +158,65 @@ local FITS = { -- body and reply; a dead name is no destination
     nothing = {},
 }
 
--- Destroys what is left of `names` and of the rights that came in `extra`.
-local function clear(names, extra)
-    for _, name in ipairs(extra or {}) do names[#names + 1] = name end
+-- The places that a right can have in a message: how it is sent there to `carrier`, what the
+-- receiver finds, as name and type, and the code for a right that does not go with a disposition.
+local PLACES = {
+    {rule = "In the body, %s goes only with its own dispositions: MACH_SEND_INVALID_RIGHT.",
+     refused = mach.MACH_SEND_INVALID_RIGHT,
+     send = function(carrier, name, how) return carry(carrier, {{name, how}}) end,
+     found = function(msg) return msg.ports[1][1], msg.ports[1][2] end},
+    {rule = "As reply port, %s goes only with its own dispositions: MACH_SEND_INVALID_REPLY.",
+     refused = mach.MACH_SEND_INVALID_REPLY, header = true,
+     send = function(carrier, name, how)
+         return mach.send{remote = carrier, disp = MAKE_SEND, local_port = name, local_disp = how}
+     end,
+     found = function(msg) -- the carrier's own right is the only other thing in the bits
+         return msg.remote, msg.bits ~ mach.MACH_MSGH_BITS(0, PORT_SEND)
+     end},
+    {rule = "As destination, %s goes only with its own dispositions: MACH_SEND_INVALID_DEST.",
+     refused = mach.MACH_SEND_INVALID_DEST, header = true, destination = true,
+     send = function(_, name, how) return mach.send{remote = name, disp = how, timeout = 0} end},
+}
+
+-- What sending a right of that kind with a disposition to that place answers.
+local function answer(place, kind, label)
+    if place.header and label == "MOVE_RECEIVE" then return mach.MACH_SEND_INVALID_HEADER end
+    local fits = FITS[kind][label] and not (place.destination and kind == "dead")
+    return fits and 0 or place.refused
+end
+
+-- Destroys what is left of `names`.
+local function clear(names)
     for _, name in ipairs(names) do
         if name ~= NULL and name ~= DEAD then mach.mach_port_destroy(self, name) end
     end
 end
 
+local function try_dispositions(t, place, kind)
+    for label, disposition in pairs(DISPOSITIONS) do
+        local carrier = allocate(RECEIVE)
+        local name, names = KINDS[kind]()
+        local before, want = space(), answer(place, kind, label)
+        t.eq((place.send(carrier, name, disposition)), want, label)
+        if want ~= 0 then
+            t.eq(space(), before, label .. ": names")
+        elseif place.found then
+            local got, how = place.found(fetch(t, carrier))
+            t.eq(how, CARRIED[disposition], label .. ": disposition received")
+            if kind == "dead" then t.eq(got, DEAD, label .. ": received") end
+            names[#names + 1] = got
+        end
+        destroy(carrier)
+        clear(names)
+    end
+end
+
 for _, kind in ipairs{"receive", "send", "once", "set", "dead", "nothing"} do
-    local make = KINDS[kind]
-    test(("In the body, %s goes only with its own dispositions: MACH_SEND_INVALID_RIGHT."):format(
-         kind == "nothing" and "a name without a right" or "a right of kind " .. kind),
-    function(t)
-        for label, disposition in pairs(DISPOSITIONS) do
-            local carrier = allocate(RECEIVE)
-            local name, names = make()
-            local before = space()
-            local kr = carry(carrier, {{name, disposition}})
-            local extra = {}
-            if FITS[kind][label] then
-                t.eq(kr, 0, label)
-                local got = fetch(t, carrier).ports[1]
-                t.eq(got[2], CARRIED[disposition], label .. ": disposition received")
-                if kind == "dead" then t.eq(got[1], DEAD, label .. ": received") end
-                extra = {got[1]}
-            else
-                t.eq(kr, mach.MACH_SEND_INVALID_RIGHT, label)
-                t.eq(space(), before, label .. ": names")
-            end
-            destroy(carrier)
-            clear(names, extra)
-        end
-    end)
-
-    test(("As reply port, %s goes only with its own dispositions: MACH_SEND_INVALID_REPLY."):format(
-         kind == "nothing" and "a name without a right" or "a right of kind " .. kind),
-    function(t)
-        for label, disposition in pairs(DISPOSITIONS) do
-            local carrier = allocate(RECEIVE)
-            local name, names = make()
-            local before = space()
-            local kr = mach.send{remote = carrier, disp = MAKE_SEND, local_port = name,
-                                 local_disp = disposition}
-            local extra = {}
-            if disposition == MOVE_RECEIVE then
-                t.eq(kr, mach.MACH_SEND_INVALID_HEADER, label)
-                t.eq(space(), before, label .. ": names")
-            elseif FITS[kind][label] then
-                t.eq(kr, 0, label)
-                local msg = fetch(t, carrier)
-                t.eq(msg.bits, mach.MACH_MSGH_BITS(CARRIED[disposition], PORT_SEND),
-                     label .. ": bits received")
-                if kind == "dead" then t.eq(msg.remote, DEAD, label .. ": received") end
-                extra = {msg.remote}
-            else
-                t.eq(kr, mach.MACH_SEND_INVALID_REPLY, label)
-                t.eq(space(), before, label .. ": names")
-            end
-            destroy(carrier)
-            clear(names, extra)
-        end
-    end)
-
-    test(("As destination, %s goes only with its own dispositions: MACH_SEND_INVALID_DEST."):format(
-         kind == "nothing" and "a name without a right" or "a right of kind " .. kind),
-    function(t)
-        for label, disposition in pairs(DISPOSITIONS) do
-            local name, names = make()
-            local before = space()
-            local kr = mach.send{remote = name, disp = disposition, timeout = 0}
-            if disposition == MOVE_RECEIVE then
-                t.eq(kr, mach.MACH_SEND_INVALID_HEADER, label)
-                t.eq(space(), before, label .. ": names")
-            elseif FITS[kind][label] and kind ~= "dead" then
-                t.eq(kr, 0, label)
-            else
-                t.eq(kr, mach.MACH_SEND_INVALID_DEST, label)
-                t.eq(space(), before, label .. ": names")
-            end
-            clear(names)
-        end
-    end)
+    for _, place in ipairs(PLACES) do
+        test(place.rule:format(kind == "nothing" and "a name without a right" or
+                               "a right of kind " .. kind),
+             function(t) try_dispositions(t, place, kind) end)
+    end
 end
 
 test("A dead name sent with MOVE_SEND or MOVE_SEND_ONCE loses one reference, COPY_SEND none.",

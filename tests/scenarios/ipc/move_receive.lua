@@ -56,35 +56,45 @@ test("The make-send count starts at 0 again, the queue limit stays.", function(t
     destroy(carrier, port)
 end)
 
-test("A full port in transit makes senders wait; they get in when its new holder receives.",
-function(t)
-    local carrier, port = both(), both()
+-- Fills the queue with the ids 1 to 5.
+local function fill(t, port)
     for id = 1, 5 do t.eq(post(port, id), 0, "send") end
-    t.eq(move(carrier, port), 0, "move")
+end
+
+-- A thread that waits for room to send id 6.
+local function waiting_sender(port)
     local job = spawn.thread(function()
         return (mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 6})
     end, {port = port})
     wait_until(port, "senders", 1)
+    return job
+end
+
+-- All six come, and the thread has its success.
+local function all_arrive(t, port, job)
+    for id = 1, 6 do t.eq(take(t, port).id, id, "in order") end
+    t.eq({job:wait(900)}, {true, 0}, "the sender")
+end
+
+test("A full port in transit makes senders wait; they get in when its new holder receives.",
+function(t)
+    local carrier, port = both(), both()
+    fill(t, port)
+    t.eq(move(carrier, port), 0, "move")
+    local job = waiting_sender(port)
     take(t, carrier)
     t.eq(info(port).senders, 1, "it still waits")
-    for id = 1, 6 do t.eq(take(t, port).id, id, "in order") end
-    local ok, kr = job:wait(900)
-    t.eq({ok, kr}, {true, 0}, "the sender")
+    all_arrive(t, port, job)
     destroy(carrier, port)
 end)
 
 test("A sender that waits when the port moves away gets in all the same.", function(t)
     local carrier, port = both(), both()
-    for id = 1, 5 do t.eq(post(port, id), 0, "send") end
-    local job = spawn.thread(function()
-        return (mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 6})
-    end, {port = port})
-    wait_until(port, "senders", 1)
+    fill(t, port)
+    local job = waiting_sender(port)
     t.eq(move(carrier, port), 0, "move")
     take(t, carrier)
-    for id = 1, 6 do t.eq(take(t, port).id, id, "in order") end
-    local ok, kr = job:wait(900)
-    t.eq({ok, kr}, {true, 0}, "the sender")
+    all_arrive(t, port, job)
     destroy(carrier, port)
 end)
 
@@ -196,7 +206,7 @@ test("Two ports in one message to one of them: a circle, both die.", function(t)
     destroy(a, b)
 end)
 
-test("The longest chain is no circle: it comes out again, link by link.", function(t)
+test("A long chain is no circle: it comes out again, link by link.", function(t)
     local n = 40
     local ports = {}
     for i = 1, n do ports[i] = both() end

@@ -25,7 +25,7 @@ local function port_with(limit)
     return name
 end
 
--- Sends a message without waiting; options as for mach.send.
+-- Sends a message without waiting, to the port's send right unless told otherwise.
 local function try(port, id, disp)
     local kr, msg = mach.send{remote = port, disp = disp or COPY_SEND, id = id, timeout = 0}
     if kr == TIMED_OUT then -- give back what the message brought back
@@ -46,9 +46,21 @@ local function sender(port, id)
     end, {port = port, id = id})
 end
 
-local function ends_with(t, job, want, what)
-    local ok, got = job:wait(900)
-    t.eq({ok, got}, {true, want}, what)
+-- Fills a queue of one message with id 0 and lets `n` senders wait, who bring the ids 1 to `n`.
+local function waiting_senders(t, port, n)
+    local jobs = {}
+    t.eq(try(port, 0), 0, "fill the queue")
+    for id = 1, n do
+        jobs[id] = sender(port, id)
+        wait_until(port, "senders", id)
+    end
+    return jobs
+end
+
+local function ends_with(t, job, want, what) t.eq({job:wait(900)}, {true, want}, what) end
+
+local function end_well(t, jobs)
+    for id, job in ipairs(jobs) do ends_with(t, job, 0, "sender " .. id) end
 end
 
 test("A new port takes MACH_PORT_QLIMIT_DEFAULT messages, the next sender waits.", function(t)
@@ -104,14 +116,12 @@ end)
 
 test("A full queue makes the sender wait until a message is taken.", function(t)
     local port = port_with(1)
-    t.eq(try(port, 1), 0, "the first")
-    local job = sender(port, 2)
-    wait_until(port, "senders", 1)
+    local jobs = waiting_senders(t, port, 1)
     sleep(50)
     t.eq({info(port).senders, info(port).queue_length}, {1, 1}, "it waits")
+    take(t, port, 0)
+    end_well(t, jobs)
     take(t, port, 1)
-    ends_with(t, job, 0, "the sender")
-    take(t, port, 2)
     destroy(port)
 end)
 
@@ -154,46 +164,36 @@ test("MACH_SEND_TIMEOUT does not hurt a message for which there is room.", funct
 end)
 
 test("Waiting senders get in one by one, in the order in which they came.", function(t)
-    local port, jobs = port_with(1), {}
-    t.eq(try(port, 0), 0, "fill the queue")
-    for id = 1, 5 do
-        jobs[id] = sender(port, id)
-        wait_until(port, "senders", id)
-    end
+    local port = port_with(1)
+    local jobs = waiting_senders(t, port, 5)
     for id = 0, 5 do
         take(t, port, id)
         t.eq({info(port).senders, info(port).queue_length},
              {math.max(4 - id, 0), id < 5 and 1 or 0}, "after message " .. id)
     end
-    for id = 1, 5 do ends_with(t, jobs[id], 0, "sender " .. id) end
+    end_well(t, jobs)
     destroy(port)
 end)
 
 test("A newcomer cannot overtake senders that wait.", function(t)
     local port = port_with(1)
-    t.eq(try(port, 0), 0, "fill the queue")
-    local job = sender(port, 1)
-    wait_until(port, "senders", 1)
+    local jobs = waiting_senders(t, port, 1)
     take(t, port, 0)
     t.eq(try(port, 2), TIMED_OUT, "the place belongs to the waiting sender")
     take(t, port, 1)
-    ends_with(t, job, 0, "the sender")
+    end_well(t, jobs)
     destroy(port)
 end)
 
 test("Raising the limit lets as many waiting senders in as there is room now.", function(t)
-    local port, jobs = port_with(1), {}
-    t.eq(try(port, 0), 0, "fill the queue")
-    for id = 1, 4 do
-        jobs[id] = sender(port, id)
-        wait_until(port, "senders", id)
-    end
+    local port = port_with(1)
+    local jobs = waiting_senders(t, port, 4)
     ports.set_limit(port, 3)
     t.eq({info(port).senders, info(port).queue_length}, {2, 3}, "limit 3")
     ports.set_limit(port, 10)
     t.eq({info(port).senders, info(port).queue_length}, {0, 5}, "limit 10")
     for id = 0, 4 do take(t, port, id) end
-    for id = 1, 4 do ends_with(t, jobs[id], 0, "sender " .. id) end
+    end_well(t, jobs)
     destroy(port)
 end)
 

@@ -44,6 +44,18 @@ local function shares(ms, ...)
     return table.unpack(share)
 end
 
+-- A thread of that priority that sleeps, and suspends the counter when 100 ms are over.
+local function stopper_of(c, base)
+    local stopper = spawn.thread(function()
+        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_FIFO, {base_priority = args.base},
+                           false)
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 100000000})
+        mach.thread_suspend(args.counter)
+    end, {counter = c.thread, base = base})
+    threads.wait_until_waiting(stopper.thread)
+    return stopper
+end
+
 local function sched(thread, flavor)
     local kr, info = mach.thread_info(thread, flavor)
     must(kr, "thread_info")
@@ -188,12 +200,7 @@ end)
 
 test("A thread that is made more urgent than the caller runs before the call returns.", function(t)
     local c = counter(FIFO, 70)
-    local stopper = spawn.thread(function() -- takes the processor back from the counter
-        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_FIFO, {base_priority = 10}, false)
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 100000000})
-        mach.thread_suspend(args.counter)
-    end, {counter = c.thread})
-    sleep(50) -- until it sleeps
+    local stopper = stopper_of(c, 10) -- takes the processor back from the counter
     start(c)
     t.eq(used(c), 0, "as long as it is less urgent")
     must(mach.thread_policy(c.thread, FIFO, {base_priority = 20}, false), "policy")
@@ -367,17 +374,12 @@ function(t)
     t.eq(mach.swtch(), false, "nobody is ready")
     t.eq(mach.swtch_pri(0), false, "nobody is ready")
     local c = counter(FIFO, 30)
-    local stopper = spawn.thread(function() -- takes the processor back from the counter
-        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_FIFO, {base_priority = 20}, false)
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 100000000})
-        mach.thread_suspend(args.counter)
-    end, {counter = c.thread})
-    sleep(50) -- until it sleeps
+    local stopper = stopper_of(c, 20) -- takes the processor back from the counter
     start(c)
     t.eq(used(c), 0, "a FIFO thread of our priority does not run before we give way")
     t.eq(mach.swtch(), true, "somebody was ready")
     t.ok(used(c) > 5, ("and ran %.2f ms"):format(used(c)))
-    stopper:wait(900)
+    t.eq((stopper:wait(900)), true, "the stopper has ended")
     stop(c)
     must(mach.thread_policy(mach.mach_thread_self(), TIMESHARE, {base_priority = 30}, false),
          "policy")

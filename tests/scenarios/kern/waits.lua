@@ -23,48 +23,54 @@ local function run_state(job) return threads.basic_info(job.thread).run_state en
 -- Each kind of wait: `setup` makes what the thread needs, `code` runs in the thread and answers
 -- with the return code of its wait, `happen` is what it waits for, `left` gives a number that tells
 -- whether something that happened is still there to be had, `finish` undoes the setup.
+
+-- A wait for a message that comes to e.port.
+local function receiving(kind)
+    kind.aborted = mach.MACH_RCV_INTERRUPTED
+    kind.setup = kind.setup or function() return {port = allocate(RECEIVE)} end
+    kind.happen = function(e) post(e.port, 7) end
+    kind.left = function(e) return info(e.port).queue_length end
+    kind.finish = function(e) destroy(e.port, e.set) end
+    return kind
+end
+
+-- A wait for a signal.
+local function taking(kind)
+    kind.aborted = mach.KERN_ABORTED
+    kind.setup = function() return {sem = semaphore()} end
+    kind.happen = function(e) must(mach.semaphore_signal(e.sem), "signal") end
+    kind.left = function(e)
+        local n = semaphores.drain(e.sem)
+        for _ = 1, n do must(mach.semaphore_signal(e.sem), "signal") end
+        return n
+    end
+    kind.finish = function(e) semaphores.destroy(e.sem) end
+    return kind
+end
+
+-- A wait of 200 ms for nothing but time.
+local function passing(kind)
+    kind.aborted = mach.KERN_ABORTED
+    kind.setup = function() return {} end
+    kind.happen = function() sleep(300) end
+    kind.finish = function() end
+    return kind
+end
+
 local KINDS = {
-    {
-        name = "receive from a port",
-        aborted = mach.MACH_RCV_INTERRUPTED,
-        setup = function() return {port = allocate(RECEIVE)} end,
-        code = function()
-            local kr = mach.receive{port = args.port, options = mach.MACH_RCV_INTERRUPT}
-            return kr
-        end,
-        happen = function(e) post(e.port, 7) end,
-        left = function(e) return info(e.port).queue_length end,
-        finish = function(e) destroy(e.port) end,
-    },
-    {
-        name = "receive from a set",
-        aborted = mach.MACH_RCV_INTERRUPTED,
-        setup = function()
-            local e = {set = allocate(SET), port = allocate(RECEIVE)}
-            must(mach.mach_port_insert_member(self, e.port, e.set), "insert_member")
-            return e
-        end,
-        code = function()
-            local kr = mach.receive{port = args.set, options = mach.MACH_RCV_INTERRUPT}
-            return kr
-        end,
-        happen = function(e) post(e.port, 7) end,
-        left = function(e) return info(e.port).queue_length end,
-        finish = function(e) destroy(e.set, e.port) end,
-    },
-    {
-        name = "receive with a timeout",
-        aborted = mach.MACH_RCV_INTERRUPTED,
-        setup = function() return {port = allocate(RECEIVE)} end,
-        code = function()
-            local kr = mach.receive{port = args.port, timeout = 60000,
-                                    options = mach.MACH_RCV_INTERRUPT}
-            return kr
-        end,
-        happen = function(e) post(e.port, 7) end,
-        left = function(e) return info(e.port).queue_length end,
-        finish = function(e) destroy(e.port) end,
-    },
+    receiving{name = "receive from a port", code = function()
+        return (mach.receive{port = args.port, options = mach.MACH_RCV_INTERRUPT})
+    end},
+    receiving{name = "receive from a set", code = function()
+        return (mach.receive{port = args.set, options = mach.MACH_RCV_INTERRUPT})
+    end, setup = function()
+        local e = {set = allocate(SET), port = allocate(RECEIVE)}
+        must(mach.mach_port_insert_member(self, e.port, e.set), "insert_member")
+        return e
+    end},
+    receiving{name = "receive with a timeout", code = function()
+        return (mach.receive{port = args.port, timeout = 60000, options = mach.MACH_RCV_INTERRUPT})
+    end},
     {
         name = "send to a full port",
         aborted = mach.MACH_SEND_INTERRUPTED,
@@ -87,53 +93,16 @@ local KINDS = {
         left = function(e) return 1 - info(e.port).queue_length end,
         finish = function(e) destroy(e.port) end,
     },
-    {
-        name = "semaphore_wait",
-        aborted = mach.KERN_ABORTED,
-        setup = function() return {sem = semaphore()} end,
-        code = function() return mach.semaphore_wait(args.sem) end,
-        happen = function(e) must(mach.semaphore_signal(e.sem), "signal") end,
-        left = function(e)
-            if mach.semaphore_timedwait(e.sem, {tv_sec = 0, tv_nsec = 0}) ~= 0 then return 0 end
-            must(mach.semaphore_signal(e.sem), "signal")
-            return 1
-        end,
-        finish = function(e) semaphores.destroy(e.sem) end,
-    },
-    {
-        name = "semaphore_timedwait",
-        aborted = mach.KERN_ABORTED,
-        setup = function() return {sem = semaphore()} end,
-        code = function()
-            return mach.semaphore_timedwait(args.sem, {tv_sec = 60, tv_nsec = 0})
-        end,
-        happen = function(e) must(mach.semaphore_signal(e.sem), "signal") end,
-        left = function(e)
-            if mach.semaphore_timedwait(e.sem, {tv_sec = 0, tv_nsec = 0}) ~= 0 then return 0 end
-            must(mach.semaphore_signal(e.sem), "signal")
-            return 1
-        end,
-        finish = function(e) semaphores.destroy(e.sem) end,
-    },
-    {
-        name = "clock_sleep",
-        aborted = mach.KERN_ABORTED,
-        setup = function() return {} end,
-        code = function()
-            local kr = mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 200000000})
-            return kr
-        end,
-        happen = function() sleep(300) end,
-        finish = function() end,
-    },
-    {
-        name = "thread_switch with WAIT",
-        aborted = mach.KERN_ABORTED,
-        setup = function() return {} end,
-        code = function() return mach.thread_switch(0, mach.SWITCH_OPTION_WAIT, 200) end,
-        happen = function() sleep(300) end,
-        finish = function() end,
-    },
+    taking{name = "semaphore_wait", code = function() return mach.semaphore_wait(args.sem) end},
+    taking{name = "semaphore_timedwait", code = function()
+        return mach.semaphore_timedwait(args.sem, {tv_sec = 60, tv_nsec = 0})
+    end},
+    passing{name = "clock_sleep", code = function()
+        return (mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 200000000}))
+    end},
+    passing{name = "thread_switch with WAIT", code = function()
+        return mach.thread_switch(0, mach.SWITCH_OPTION_WAIT, 200)
+    end},
 }
 
 -- Runs the kind's wait in a thread and returns when it waits.
@@ -158,18 +127,24 @@ local function for_each_kind(rule, body)
     end
 end
 
+-- The wait that has ended took nothing and will take nothing.
+local function nothing_taken(t, kind, e)
+    if not kind.left then return end
+    kind.happen(e)
+    t.eq(kind.left(e), 1, "what happens afterwards is left to others")
+end
+
 for_each_kind("thread_abort ends %s with the documented code.", function(t, kind, job, e)
     t.eq(mach.thread_abort(job.thread), 0, "thread_abort")
     ends_with(t, job, kind.aborted, kind.name)
-    if not kind.left then return end
-    local before = kind.left(e)
-    kind.happen(e)
-    t.eq(kind.left(e), before + 1, "what happens afterwards is left to others")
+    nothing_taken(t, kind, e)
 end)
 
-for_each_kind("thread_abort_safely ends %s just so: it can be begun again.", function(t, kind, job)
+for_each_kind("thread_abort_safely ends %s just so: it can be begun again.",
+function(t, kind, job, e)
     t.eq(mach.thread_abort_safely(job.thread), 0, "thread_abort_safely")
     ends_with(t, job, kind.aborted, kind.name)
+    nothing_taken(t, kind, e)
 end)
 
 for_each_kind("A thread suspended in %s goes on waiting, the result awaits it.",
@@ -213,9 +188,7 @@ function(t, kind, job, e)
     t.eq(mach.thread_terminate(job.thread), 0, "terminate")
     t.eq({mach.mach_port_type(self, job.thread)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "its port")
     t.eq((job:wait(900)), false, "it has died")
-    if not kind.left then return end
-    kind.happen(e)
-    t.eq(kind.left(e), 1, "what happens afterwards is left to others")
+    nothing_taken(t, kind, e)
 end)
 
 for_each_kind("A thread terminated while suspended in %s is gone too.", function(t, _, job)
