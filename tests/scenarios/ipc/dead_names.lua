@@ -4,7 +4,7 @@
 -- "Port Rights".
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
-local counts = require "counts"
+local objects = require "counts".objects
 local allocate, destroy, NOTHING = ports.allocate, ports.destroy, ports.NOTHING
 
 local self = mach.mach_task_self()
@@ -118,10 +118,10 @@ test("Dead names of different ports stay apart; a dead placeholder is like any o
 end)
 
 test("A thousand rights die with their ports and are found dead one by one.", function(t)
-    local before = counts.host()
+    local before = objects()
     local names = {}
     for i = 1, 1000 do names[i] = dead_port(1) end
     for i = 1, 1000, 37 do t.eq(state(names[i]), {T_DEAD, 1}, "name " .. i) end
     destroy(table.unpack(names))
-    t.eq(counts.host().ports, before.ports, "ports in the kernel")
+    t.eq(objects(), before, "what is in the kernel")
 end)

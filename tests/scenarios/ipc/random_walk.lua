@@ -10,7 +10,8 @@
 -- model; what is an error, the step says. Results are predicted, not names: those are learnt from
 -- the kernel and checked to be the right ones or new.
 
-local must, model, counts = require "must", require "port_model", require "counts"
+local must, model = require "must", require "port_model"
+local objects = require "counts".objects
 local set_limit = require "ports".set_limit
 
 local self = mach.mach_task_self()
@@ -461,7 +462,7 @@ local function finish(t)
 end
 
 local function walk(t, seed, steps)
-    local before = counts.host().ports
+    local before = objects()
     start(seed)
     for step = 1, steps do
         local what, got, want = pick(STEPS)()
@@ -474,7 +475,7 @@ local function walk(t, seed, steps)
         end
     end
     finish(t)
-    t.eq(counts.host().ports, before, "ports in the kernel")
+    t.eq(objects(), before, "what is in the kernel")
 end
 
 for seed = 1, 12 do

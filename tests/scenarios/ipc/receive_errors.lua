@@ -3,7 +3,7 @@
 -- receiver sees of it, what becomes of the rights and the memory in it. Manual: mach_msg.
 
 local must, ports = require "must", require "ports"
-local memory = require "memory"
+local memory, answer = require "memory", require "jobs".answer
 local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
 local info, wait_until = ports.info, ports.wait_until
 local trap, now = require "threads".trap, require "clock".now
@@ -24,12 +24,6 @@ local function receiver(port, options, max)
         local kr, msg = mach.receive{port = args.port, options = args.options, max = args.max}
         return {kr, msg.id}
     end, {port = port, options = options or 0, max = max or 1000})
-end
-
-local function answer(t, job)
-    local ok, got = job:wait(900)
-    t.eq(ok, true, "the thread's end")
-    return got
 end
 
 test("MACH_RCV_INVALID_NAME: only a receive right or a set can be received from.", function(t)

@@ -4,7 +4,7 @@
 -- other scenarios are checked here once more under these circumstances.
 
 local must, ports = require "must", require "ports"
-local memory, threads = require "memory", require "threads"
+local memory, threads, seen = require "memory", require "threads", require "jobs".answer
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, info, wait_until = ports.destroy, ports.info, ports.wait_until
 
@@ -56,12 +56,6 @@ local function server(port, options)
     end, options)
     wait_until(port, "waiters", 1)
     return job
-end
-
-local function seen(t, job)
-    local ok, got = job:wait(900)
-    t.eq(ok, true, "the server's end")
-    return ok and got or {}
 end
 
 test("A hundred calls by threads that reply and receive in one call, too.", function(t)

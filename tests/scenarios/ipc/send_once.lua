@@ -71,29 +71,24 @@ test("Moving a send-once right from hand to hand does not use it.", function(t)
 end)
 
 test("Each way to destroy a send-once right makes one send-once notification.", function(t)
+    local function send_and_destroy(message)
+        message.remote, message.disp = allocate(), MAKE_SEND
+        local kr = mach.send(message)
+        destroy(message.remote)
+        return kr
+    end
     local ways = {
         deallocate = function(right) return mach.mach_port_deallocate(self, right) end,
         destroy = function(right) return mach.mach_port_destroy(self, right) end,
         mod_refs = function(right) return mach.mach_port_mod_refs(self, right, ONCE, -1) end,
         ["in the body of a message that is destroyed"] = function(right)
-            local carrier = allocate()
-            local kr = mach.send{remote = carrier, disp = MAKE_SEND, ports = {{right, MOVE_ONCE}}}
-            destroy(carrier)
-            return kr
+            return send_and_destroy{ports = {{right, MOVE_ONCE}}}
         end,
         ["in an array in a message that is destroyed"] = function(right)
-            local carrier = allocate()
-            local kr = mach.send{remote = carrier, disp = MAKE_SEND,
-                                 ool_ports = {{{right}, MOVE_ONCE}}}
-            destroy(carrier)
-            return kr
+            return send_and_destroy{ool_ports = {{{right}, MOVE_ONCE}}}
         end,
         ["as reply port of a message that is destroyed"] = function(right)
-            local carrier = allocate()
-            local kr = mach.send{remote = carrier, disp = MAKE_SEND, local_port = right,
-                                 local_disp = MOVE_ONCE}
-            destroy(carrier)
-            return kr
+            return send_and_destroy{local_port = right, local_disp = MOVE_ONCE}
         end,
         ["as reply port of a message too large to be received"] = function(right)
             local carrier = allocate()

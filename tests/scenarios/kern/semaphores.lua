@@ -58,6 +58,20 @@ local function all_end(t, jobs, want)
     end
 end
 
+-- Signals once for each waiter, and ends all; returns whom the signals served, in order.
+local function served_in_order(t, sem, log, jobs)
+    local order = {}
+    for i = 1, #jobs do
+        local served = signal_and_look(sem, log)
+        t.eq(#served, 1, "waiters served by signal " .. i)
+        order[i] = served[1]
+    end
+    all_end(t, jobs)
+    destroy(sem)
+    ports.destroy(log)
+    return order
+end
+
 test("A new semaphore has the value it was created with, whatever its policy.", function(t)
     for _, policy in ipairs(POLICIES) do
         for _, value in ipairs{0, 1, 2, 17} do
@@ -92,16 +106,7 @@ end)
 test("SYNC_POLICY_FIFO serves in the order of arrival, whatever the priorities.", function(t)
     local sem, log, jobs = semaphore(FIFO, 0), log_new(), {}
     for i, base in ipairs{70, 60, 80, 64, 50} do jobs[i] = waiter(sem, log, i, base) end
-    local order = {}
-    for i = 1, #jobs do
-        local served = signal_and_look(sem, log)
-        t.eq(#served, 1, "waiters served by signal " .. i)
-        order[i] = served[1]
-    end
-    t.eq(order, {1, 2, 3, 4, 5})
-    all_end(t, jobs)
-    destroy(sem)
-    ports.destroy(log)
+    t.eq(served_in_order(t, sem, log, jobs), {1, 2, 3, 4, 5})
 end)
 
 test("A FIFO semaphore is strong: threads that signal and wait again take turns.", function(t)
@@ -132,12 +137,7 @@ test("SYNC_POLICY_FIXED_PRIORITY serves the most urgent waiter, equals in order 
 function(t)
     local sem, log, jobs = semaphore(PRIORITY, 0), log_new(), {}
     for i, base in ipairs{80, 70, 90, 70, 60, 80} do jobs[i] = waiter(sem, log, i, base) end
-    local order = {}
-    for i = 1, #jobs do order[i] = signal_and_look(sem, log)[1] end
-    t.eq(order, {5, 2, 4, 1, 6, 3})
-    all_end(t, jobs)
-    destroy(sem)
-    ports.destroy(log)
+    t.eq(served_in_order(t, sem, log, jobs), {5, 2, 4, 1, 6, 3})
 end)
 
 test("A waiter whose priority changes moves to its new place in a FIXED_PRIORITY semaphore.",
@@ -150,12 +150,7 @@ function(t)
     end
     set(4, 60)
     set(1, 90)
-    local order = {}
-    for i = 1, #jobs do order[i] = signal_and_look(sem, log)[1] end
-    t.eq(order, {4, 2, 3, 1})
-    all_end(t, jobs)
-    destroy(sem)
-    ports.destroy(log)
+    t.eq(served_in_order(t, sem, log, jobs), {4, 2, 3, 1})
 end)
 
 test("A waiter of a FIFO semaphore whose priority changes keeps its place.", function(t)
@@ -163,23 +158,15 @@ test("A waiter of a FIFO semaphore whose priority changes keeps its place.", fun
     for i = 1, 3 do jobs[i] = waiter(sem, log, i) end
     must(mach.thread_policy(jobs[3].thread, mach.POLICY_TIMESHARE, {base_priority = 40}, false),
          "thread_policy")
-    local order = {}
-    for i = 1, #jobs do order[i] = signal_and_look(sem, log)[1] end
-    t.eq(order, {1, 2, 3})
-    all_end(t, jobs)
-    destroy(sem)
-    ports.destroy(log)
+    t.eq(served_in_order(t, sem, log, jobs), {1, 2, 3})
 end)
 
 -- The order in which a weak semaphore with that seed serves `n` waiters.
 local function random_order(t, seed, n)
-    local sem, log, jobs, order = semaphore(RANDOM, 0), log_new(), {}, {}
+    local sem, log, jobs = semaphore(RANDOM, 0), log_new(), {}
     for i = 1, n do jobs[i] = waiter(sem, log, i) end
     must(mach.seed(seed), "seed")
-    for i = 1, n do order[i] = signal_and_look(sem, log)[1] end
-    all_end(t, jobs)
-    destroy(sem)
-    ports.destroy(log)
+    local order = served_in_order(t, sem, log, jobs)
     local sorted = table.move(order, 1, n, 1, {})
     table.sort(sorted)
     for i = 1, n do t.eq(sorted[i], i, "each waiter is served once, seed " .. seed) end

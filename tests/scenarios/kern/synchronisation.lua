@@ -8,7 +8,7 @@
 
 local must, semaphores, threads = require "must", require "semaphores", require "threads"
 local memory, sleep = require "memory", require "clock".sleep
-local destroy = semaphores.destroy
+local destroy, finish = semaphores.destroy, require "jobs".answers
 
 local function semaphore(value, policy) return semaphores.create(policy, value) end
 
@@ -45,16 +45,6 @@ local function start(n, page, values, code)
         jobs[id] = spawn.thread(PRELUDE .. code, args)
     end
     return jobs
-end
-
-local function finish(t, jobs, what)
-    local results = {}
-    for i, job in ipairs(jobs) do
-        local ok, result = job:wait(8000)
-        t.ok(ok, ("%s %d: %s"):format(what, i, tostring(result)))
-        results[i] = result
-    end
-    return results
 end
 
 for _, policy in ipairs{{"FIFO", mach.SYNC_POLICY_FIFO},

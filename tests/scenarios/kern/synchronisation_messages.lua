@@ -6,6 +6,7 @@
 
 local must, ports = require "must", require "ports"
 local destroy, deallocate = ports.destroy, ports.deallocate
+local finish = require "jobs".answers
 
 local COPY_SEND = mach.MACH_MSG_TYPE_COPY_SEND
 
@@ -14,16 +15,6 @@ local function new_port(limit)
     local port = ports.both()
     ports.set_limit(port, limit)
     return port
-end
-
-local function finish(t, jobs, what)
-    local results = {}
-    for i, job in ipairs(jobs) do
-        local ok, result = job:wait(8000)
-        t.ok(ok, ("%s %d: %s"):format(what, i, tostring(result)))
-        results[i] = result
-    end
-    return results
 end
 
 test("A port is a bounded buffer: producers wait for room, each producer's items stay in order.",

@@ -6,7 +6,8 @@
 -- and this script keeps some memory of its own to be let go when there is none elsewhere.
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
-local memory, host_counts, sleep = require "memory", require "counts".host, require "clock".sleep
+local memory, counts, sleep = require "memory", require "counts", require "clock".sleep
+local host_counts, objects = counts.host, counts.objects
 local deallocate = ports.deallocate
 
 local self = mach.mach_task_self()
@@ -195,16 +196,14 @@ function(t)
     end_things(made)
     tasks.terminate(rehearsal)
     deallocate(table.unpack(made))
-    local before = host_counts()
+    local before = objects()
     local task = filled_up()
     made = {}
     for _ = 1, 20 do make_things(t, task, made) end
     end_things(made)
     tasks.terminate(task)
     deallocate(table.unpack(made))
-    local after = host_counts()
-    t.eq({after.tasks, after.threads, after.semaphores},
-         {before.tasks, before.threads, before.semaphores}, "what is left")
+    t.eq(objects(), before, "what is left")
 end)
 
 -- Receives a message with an array of rights; then sends one that has to copy memory.

@@ -12,6 +12,13 @@ function counts.host()
     return found
 end
 
+-- Of those only the objects that a task has made, to be compared with later.
+function counts.objects()
+    local c = counts.host()
+    return {tasks = c.tasks, threads = c.threads, ports = c.ports, port_sets = c.port_sets,
+            semaphores = c.semaphores, messages_queued = c.messages_queued}
+end
+
 -- Of this task unless another is given.
 function counts.task(task)
     local kr, found = mach.minato_task_counts(task or mach.mach_task_self())
