@@ -55,6 +55,24 @@ my $calls = read_file("$path/calls");
 like($calls, qr/^-qq update\n-qq install -y --no-remove --no-install-recommends nasm\n\z/,
     'apt-get is asked for that package alone, and not to remove any');
 
+# Other tools, another newlib and Lua: the environment names them, so apt is no help.
+for my $case ([CROSS => 'no-such-', 'no-such-gcc no-such-ld'],
+    [HOSTCC => 'no-such-cc', 'no-such-cc'],
+    [NEWLIB_TAR => '/none.tar', '/none.tar'], [LUA_SRC => '/none', '/none/src/lua.h']) {
+    my ($name, $value, $missing) = @$case;
+    $r = run('tools/deps', 'build', {env => {$name => $value}});
+    isnt($r->{status}, 0, "$name=$value: not ready");
+    like($r->{err}, qr/^deps: see that \Q$missing\E can be found, or leave out .*$name=/m,
+        'why, and the cure');
+}
+$path = path_without('apt-get', 'dpkg-source', 'patch', 'flock');
+is(run('tools/deps', 'build', {env => {PATH => $path}})->{status}, 1,
+    'without apt: what unpacks the Lua of Debian is missed');
+my $lua = folder();
+mkdir "$lua/src" and write_file("$lua/src/lua.h", '');
+$r = run('tools/deps', 'build', {env => {PATH => $path, LUA_SRC => $lua}});
+is($r->{err}, '', 'but not with a Lua of our own');
+
 # A QEMU of another age.
 $path = path_without('qemu-system-i386');
 write_file("$path/qemu-system-i386", "#!/bin/sh\necho 'QEMU emulator version 5.2.0'\n");
