@@ -28,10 +28,11 @@ local function call(port, id, body, fields)
 end
 
 test("MIG_BAD_ID: every id that no routine has, on every kind of port.", function(t)
-    local sem = semaphores.create()
+    local sem, thread = semaphores.create(), mach.mach_thread_self()
+    local kr, clock = mach.host_get_clock_service(host, mach.REALTIME_CLOCK)
+    must(kr, "host_get_clock_service")
     local before = space()
-    local thread = mach.mach_thread_self()
-    for what, port in pairs{task = self, thread = thread, host = host, sem = sem} do
+    for what, port in pairs{task = self, thread = thread, host = host, sem = sem, clock = clock} do
         for _, id in ipairs{0, 1, 71, 100, 1999, 2103, 2999, 3199, 3209, 3210, 3217, 3221, 3230,
                             3233, 4199, 4299, 616999, 617099, 3125099, 999999999, 0x7fffff9b, -1,
                             -2147483648, -303} do
@@ -40,6 +41,7 @@ test("MIG_BAD_ID: every id that no routine has, on every kind of port.", functio
     end
     t.eq(space(), before, "names")
     semaphores.destroy(sem)
+    ports.deallocate(clock)
 end)
 
 test("MIG_BAD_ARGUMENTS: a request that is too short, too long or complex for no reason.",

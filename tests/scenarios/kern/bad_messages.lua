@@ -90,12 +90,15 @@ end)
 
 test("A notification sent to a kernel object or server changes nothing.", function(t)
     each_object(function(what, port, lives)
-        for id = mach.MACH_NOTIFY_FIRST or 64, 72 do
-            mach.send{remote = port, disp = COPY_SEND, id = id, body = NDR .. word(self),
-                      timeout = 100}
-            mach.send{remote = port, disp = COPY_SEND, id = id, timeout = 100}
+        local before, there = ports.space(), objects()
+        for id = 64, mach.MACH_NOTIFY_DEAD_NAME do
+            for _, body in ipairs{"", NDR .. word(self)} do
+                t.eq(mach.send{remote = port, disp = COPY_SEND, id = id, timeout = 100,
+                               body = body}, 0, ("%s, id %d"):format(what, id))
+            end
         end
         t.ok(lives(), what .. " goes on")
+        t.eq({ports.space(), objects()}, {before, there}, what .. ": names, objects")
     end)
 end)
 

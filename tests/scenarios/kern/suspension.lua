@@ -226,14 +226,26 @@ function(t)
     end
 end)
 
+-- Has a thread with such a page make a trap instead: thread_switch with WAIT, for a minute.
+local function wait_for_ever(task, thread, page)
+    local stack = page + 2 * PAGE - 64
+    memory.write(page, string.pack("<BI4BB", 0xb8, mach.MACH_TRAP_thread_switch, 0xcd, 0x81), task)
+    memory.write(stack, string.pack("<I4I4I4I4", 0, 0, mach.SWITCH_OPTION_WAIT, 60000), task)
+    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = stack}),
+         "thread_set_state")
+end
+
 test("task_terminate ends a task in any state: with threads running, suspended, waiting, new.",
 function(t)
-    for _, what in ipairs{"new", "running", "suspended thread", "suspended task"} do
+    for _, what in ipairs{"new", "running", "waiting", "suspended thread", "suspended task"} do
         local task = tasks.create()
         local page = counter_page(task)
         local thread = counter_thread(task, page)
+        if what == "waiting" then wait_for_ever(task, thread, page) end
         if what ~= "new" then must(mach.thread_resume(thread), "resume") end
         sleep(3)
+        t.eq(basic(thread).run_state, what == "new" and mach.TH_STATE_STOPPED or what == "waiting"
+             and mach.TH_STATE_WAITING or mach.TH_STATE_RUNNING, "to begin with: " .. what)
         if what == "suspended thread" then must(mach.thread_suspend(thread), "suspend") end
         if what == "suspended task" then must(mach.task_suspend(task), "task_suspend") end
         t.eq(mach.task_terminate(task), 0, what)
