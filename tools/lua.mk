@@ -15,9 +15,9 @@ build/user/bin/lua/json/%.json: include/mach/%.defs $(MIG) $(ALL_DEFS)
 	@mkdir -p $(@D)
 	$(Q)$(MIG_RUN) -user /dev/null -header /dev/null -server /dev/null -sheader /dev/null \
 	    -json $@ $<
-build/user/bin/lua/calls.c: $(LUA_JSON) user/bin/lua/layout.h tools/luagen
+build/user/bin/lua/calls.c: $(LUA_JSON) user/bin/lua/layout_table.c tools/luagen
 	$(call say,LUAGEN,$@)
-	$(Q)tools/luagen calls $@ --layouts user/bin/lua/layout.h --include include $(LUA_JSON)
+	$(Q)tools/luagen calls $@ --layouts user/bin/lua/layout_table.c --include include $(LUA_JSON)
 build/user/bin/lua/constants.c: $(wildcard include/mach/*.h) tools/luagen build/flags | $(USER_READY)
 	$(call say,LUAGEN,$@)
 	@mkdir -p $(@D)

@@ -24,7 +24,7 @@ sub generate {
         '-header', '/dev/null',
         '-server', '/dev/null', '-sheader', '/dev/null', '-json', "$name.json", "$name.defs");
     return $r if $r->{status};
-    $r = run('tools/luagen', 'calls', "$name.c", '--layouts', 'user/bin/lua/layout.h',
+    $r = run('tools/luagen', 'calls', "$name.c", '--layouts', 'user/bin/lua/layout_table.c',
         '--include', 'include', "$name.json");
     $r->{c} = -e "$name.c" ? read_file("$name.c") : '';
     return $r;
@@ -41,6 +41,9 @@ for my $name (qw(mach mach_port mach_host sync clock minato bootstrap device_io)
     is("@missing", '', "$name.defs: all " . @routines . ' routines have a binding');
 }
 like($calls, qr/vm_allocate: zero-filled memory of size bytes/, 'help has the words of the .defs');
+like($calls, qr/in     wait_time  tvalspec_t: \{tv_sec=, tv_nsec=\}\\n/,
+    'and the fields of a small structure');
+like($calls, qr/out    data         pointer_t: a string\\n/, 'and what Lua has for an array');
 
 my $constants = read_file('build/user/bin/lua/constants.c');
 for my $name (qw(KERN_SUCCESS MACH_PORT_DEAD MACH_SEND_INVALID_DEST MACH_RCV_LARGE VM_PROT_READ
@@ -74,7 +77,7 @@ for my $routine (sort keys %errors) {
     like($r->{err}, $errors{$routine}, 'and the error names routine and argument');
 }
 
-$r = run('tools/luagen', 'calls', "$place/x.c", '--layouts', 'user/bin/lua/layout.h', '--include',
+$r = run('tools/luagen', 'calls', "$place/x.c", '--layouts', 'user/bin/lua/layout_table.c', '--include',
     'include', "$place/no-such-file.json");
 ok($r->{status} != 0 && one_sentence($r->{err}), 'a missing file is told in one sentence');
 $r = run('tools/luagen', 'constants', "$place/x.c", '--cc', $cc);
