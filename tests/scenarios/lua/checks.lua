@@ -5,6 +5,19 @@
 
 local self = mach.mach_task_self()
 
+test("what the module makes when something is first used is no leak", function(t)
+    mach.seed(1)
+    mach.host_page_size(mach.mach_host_self())
+    spawn.task("return spawn.thread('return 1'):wait()"):wait()
+    spawn.thread("return spawn.task('return 1'):wait()"):wait()
+    t.within(1000, function() mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_nsec = 1}) end)
+    mach.rpc{remote = self, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 1}
+    io.stdout:write("")
+    print("first output")
+    require("ports").type_of(self)
+    for _ in pairs(mach) do end
+end)
+
 test("t.eq compares tables deeply, and returns whether they are equal", function(t)
     t.eq(t.eq({1, {2, x = {"y"}}}, {1, {2, x = {"y"}}}), true)
     local cycle, other = {1}, {1}

@@ -51,6 +51,30 @@ test("local_port with local_disp is the reply port of the receiver's msg.remote"
     destroy(p, reply)
 end)
 
+test("names and bits of a msg are unsigned, its id signed, to the ends of their ranges", function(t)
+    local high = 0xf0000001
+    t.eq(mach.mach_port_allocate_name(self, RECEIVE, high), 0)
+    for _, id in ipairs {-0x80000000, -1, 0x7fffffff} do
+        t.eq((mach.send{remote = high, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = id,
+                        ports = {{high, mach.MACH_MSG_TYPE_MAKE_SEND}}}), 0)
+        local kr, msg = mach.receive{port = high, timeout = 0}
+        t.eq({kr, msg.id, msg.local_port, msg.ports[1][1]}, {0, id, high, high})
+        t.eq(msg.bits, mach.MACH_MSGH_BITS_COMPLEX |
+             mach.MACH_MSGH_BITS(0, mach.MACH_MSG_TYPE_PORT_SEND))
+    end
+    destroy(high)
+end)
+
+test("a message received from a set has the member as local_port", function(t)
+    local p, q = port_with_send(), port_with_send()
+    local _, set = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_PORT_SET)
+    for _, member in ipairs {p, q} do mach.mach_port_move_member(self, member, set) end
+    mach.send{remote = q}
+    local kr, msg = mach.receive{port = set, timeout = 0}
+    t.eq({kr, msg.local_port}, {0, q})
+    destroy(p, q, set)
+end)
+
 test("ports = {{name, disp}, ...} travel, and arrive in the same shape", function(t)
     local p, a, b = port_with_send(), port_new(), port_with_send()
     local ports = {{a, mach.MACH_MSG_TYPE_MAKE_SEND}, {b, mach.MACH_MSG_TYPE_COPY_SEND},
@@ -114,6 +138,21 @@ test("ool_ports = {{{names...}, disp}} arrive in the same shape", function(t)
     t.eq((mach.send{remote = p, ool_ports = {{{}, mach.MACH_MSG_TYPE_MAKE_SEND}}}), 0)
     t.eq(select(2, mach.receive{port = p}).ool_ports, {{{}, mach.MACH_MSG_TYPE_PORT_SEND}})
     destroy(p, a, b)
+end)
+
+test("the lists of a msg have the shape of the send fields: they can be sent on as they are",
+     function(t)
+    local p, a = port_with_send(), port_with_send()
+    t.eq((mach.send{remote = p, id = 5, body = "body", ports = {{a, mach.MACH_MSG_TYPE_COPY_SEND}},
+                    ool = {{data = "some"}, {data = ""}},
+                    ool_ports = {{{a, a}, mach.MACH_MSG_TYPE_COPY_SEND}}}), 0)
+    local _, first = mach.receive{port = p, timeout = 0}
+    t.eq((mach.send{remote = p, id = first.id, body = first.body, ports = first.ports,
+                    ool = first.ool, ool_ports = first.ool_ports}), 0)
+    local _, second = mach.receive{port = p, timeout = 0}
+    first.seqno = 1
+    t.eq(second, first)
+    destroy(p, a)
 end)
 
 test("a timeout sets the TIMEOUT option, of a send and of a receive", function(t)
@@ -235,6 +274,59 @@ test("after SEND_TIMED_OUT msg is the pseudo-received message, its memory releas
     destroy(p, a)
 end)
 
+test("what came back after SEND_TIMED_OUT is the script's: a receive right, memory given as addr",
+     function(t)
+    local p, a = port_with_send(), port_new()
+    mach.mach_port_set_attributes(self, p, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1})
+    mach.send{remote = p}
+    local _, addr = mach.vm_allocate(self, 0, 4096, true)
+    mach.vm_write(self, addr, "moved")
+    local kr, msg = mach.send{remote = p, timeout = 0, body = "body",
+                              ports = {{a, mach.MACH_MSG_TYPE_MOVE_RECEIVE}},
+                              ool = {{addr = addr, size = 4096, deallocate = true}}}
+    t.eq({kr, msg.remote, msg.body, msg.ports[1][2]},
+         {mach.MACH_SEND_TIMED_OUT, p, "body", mach.MACH_MSG_TYPE_PORT_RECEIVE})
+    t.eq(type_of(msg.ports[1][1]), mach.MACH_PORT_TYPE_RECEIVE)
+    t.eq({msg.ool[1].size, msg.ool[1].data}, {4096, nil})
+    t.eq({mach.vm_read(self, msg.ool[1].addr, 5)}, {0, "moved"})
+    t.eq(mach.vm_deallocate(self, msg.ool[1].addr, 4096), 0)
+    destroy(p, msg.ports[1][1])
+end)
+
+test("an interrupted send goes on with all that it carries, unless SEND_INTERRUPT is an option",
+     function(t)
+    local p, a = port_with_send(), port_new()
+    local code = [[
+        local kr, msg = mach.send{remote = args.p, options = args.options, body = "body",
+                                  ports = {{args.a, mach.MACH_MSG_TYPE_MAKE_SEND}},
+                                  ool = {{data = "kept"}, {data = "given", deallocate = true}},
+                                  ool_ports = {{{args.a}, mach.MACH_MSG_TYPE_MAKE_SEND}}}
+        return {kr, msg and {msg.body, msg.ports, msg.ool, msg.ool_ports}}
+    ]]
+    local whole = {"body", {{a, mach.MACH_MSG_TYPE_PORT_SEND}},
+                   {{data = "kept", size = 4}, {data = "given", size = 5}},
+                   {{{a}, mach.MACH_MSG_TYPE_PORT_SEND}}}
+    mach.mach_port_set_attributes(self, p, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1})
+    mach.send{remote = p}
+    local sender = spawn.thread(code, {p = p, a = a})
+    for _ = 1, 2 do
+        t.eq({sender:wait(50)}, {nil, "timeout"})
+        mach.thread_abort(sender.thread)
+    end
+    t.eq({sender:wait(50)}, {nil, "timeout"})
+    mach.receive{port = p}
+    t.eq({sender:wait()}, {true, {0}})
+    local kr, msg = mach.receive{port = p, timeout = 0}
+    t.eq({kr, {msg.body, msg.ports, msg.ool, msg.ool_ports}}, {0, whole})
+    mach.send{remote = p}
+    local sender = spawn.thread(code, {p = p, a = a, options = mach.MACH_SEND_INTERRUPT})
+    t.eq({sender:wait(50)}, {nil, "timeout"})
+    mach.thread_abort(sender.thread)
+    t.eq({sender:wait()}, {true, {mach.MACH_SEND_INTERRUPTED, whole}})
+    t.eq({mach.mach_port_get_refs(self, a, SEND)}, {0, 4})
+    destroy(p, a)
+end)
+
 test("the script's own memory stays its own after a send error", function(t)
     local p = port_with_send()
     local _, addr = mach.vm_allocate(self, 0, 4096, true)
@@ -268,6 +360,76 @@ test("rpc{reply_timeout = ms} bounds the wait for the reply, timeout the one for
     destroy(p)
 end)
 
+-- A thread that answers one message on p: with `code`, where msg is the message and reply(fields)
+-- sends an answer.
+local function answerer(p, code)
+    return spawn.thread([[
+        local kr, msg = mach.receive{port = args.p}
+        local function reply(fields)
+            fields.remote, fields.disp = msg.remote, mach.MACH_MSGH_BITS_REMOTE_MASK & msg.bits
+            return (mach.send(fields))
+        end
+    ]] .. code, {p = p})
+end
+
+test("rpc receives as receive does: max, raw, options", function(t)
+    local p = port_with_send()
+    local server = answerer(p, "return reply{ool = {{data = 'raw memory'}}}")
+    local kr, reply = mach.rpc{remote = p, raw = true}
+    t.eq({kr, reply.seqno, reply.ool[1].size, reply.ool[1].data}, {0, 0, 10, nil})
+    t.eq({mach.vm_read(self, reply.ool[1].addr, 10)}, {0, "raw memory"})
+    t.eq(mach.vm_deallocate(self, reply.ool[1].addr, 10), 0)
+    t.eq({server:wait()}, {true, 0})
+    server = answerer(p, "return reply{body = ('x'):rep(100)}")
+    local sender = mach.MACH_RCV_TRAILER_ELEMENTS(mach.MACH_RCV_TRAILER_SENDER)
+    local kr, reply = mach.rpc{remote = p, max = 100, options = sender}
+    t.eq({kr, #reply.body, #reply.sender}, {0, 100, 2})
+    server:wait()
+    server = answerer(p, "return reply{body = ('x'):rep(100)}")
+    local kr, reply = mach.rpc{remote = p, max = 99}
+    t.eq({kr, reply.size, reply.body}, {mach.MACH_RCV_TOO_LARGE, 124, nil})
+    server:wait()
+    destroy(p)
+end)
+
+test("rpc with a local_port of the script's receives the reply there, and the port stays",
+     function(t)
+    local p, mine = port_with_send(), port_new()
+    local server = answerer(p, "return {msg.bits & 0xff, reply{id = 3}}")
+    local kr, reply = mach.rpc{remote = p, local_port = mine}
+    t.eq({kr, reply.id, reply.local_port}, {0, 3, mine})
+    t.eq({server:wait()}, {true, {mach.MACH_MSG_TYPE_PORT_SEND_ONCE, 0}})
+    t.eq(type_of(mine), mach.MACH_PORT_TYPE_RECEIVE)
+    server = answerer(p, "return {msg.bits & 0xff, reply{id = 4}}")
+    local kr, reply = mach.rpc{remote = p, local_disp = mach.MACH_MSG_TYPE_MAKE_SEND}
+    t.eq({kr, reply.id}, {0, 4}, "with a reply port that is made: local_disp is as given")
+    local ok, value = server:wait()
+    t.eq(value[1], mach.MACH_MSG_TYPE_PORT_SEND)
+    destroy(p, mine)
+end)
+
+test("a server that drops the reply right ends the rpc: the reply is the send-once notification",
+     function(t)
+    local p = port_with_send()
+    local server = answerer(p, "mach.mach_port_deallocate(mach.mach_task_self(), msg.remote)")
+    local kr, reply = mach.rpc{remote = p}
+    t.eq({kr, reply.id}, {0, mach.MACH_NOTIFY_SEND_ONCE})
+    server:wait()
+    destroy(p)
+end)
+
+test("after an rpc that could not be sent msg is the message, and no reply port stays", function(t)
+    local p, a = port_with_send(), port_new()
+    mach.mach_port_set_attributes(self, p, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1})
+    mach.send{remote = p}
+    local kr, msg = mach.rpc{remote = p, timeout = 0, id = 6, body = "body",
+                             ports = {{a, mach.MACH_MSG_TYPE_MAKE_SEND}}}
+    t.eq({kr, msg.id, msg.body, msg.remote, msg.ports},
+         {mach.MACH_SEND_TIMED_OUT, 6, "body", p, {{a, mach.MACH_MSG_TYPE_PORT_SEND}}})
+    t.eq((mach.rpc{remote = p, body = "odd"}), mach.MACH_SEND_MSG_TOO_SMALL)
+    destroy(p, a)
+end)
+
 test("mach_msg(bytes, option, send_size, rcv_size, rcv_name, timeout, notify) is the bare call",
      function(t)
     local p = port_with_send()
@@ -285,6 +447,30 @@ test("mach_msg(bytes, option, send_size, rcv_size, rcv_name, timeout, notify) is
     t.eq((mach.mach_msg(bytes, mach.MACH_SEND_MSG, 23, 0, 0)), mach.MACH_SEND_MSG_TOO_SMALL)
     t.eq((mach.mach_msg("", mach.MACH_SEND_MSG, 0x10004, 0, 0)), mach.MACH_SEND_TOO_LARGE)
     t.eq((mach.mach_msg(bytes, 0, 0, 0, 0, 0, 0)), 0)
+    destroy(p)
+end)
+
+test("the bare call returns the buffer as a send or receive that failed left it", function(t)
+    local p = port_with_send()
+    mach.mach_port_set_attributes(self, p, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1})
+    local format = "<I4I4I4I4I4i4c4"
+    local bytes = format:pack(mach.MACH_MSG_TYPE_COPY_SEND, 99, p, 0, 7, 6, "body")
+    local function send()
+        return mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_SEND_TIMEOUT, 28, 0, 0, 0, 0)
+    end
+    t.eq((send()), 0)
+    local kr, left = send()
+    t.eq({kr, left}, {mach.MACH_SEND_TIMED_OUT,
+                      format:pack(mach.MACH_MSG_TYPE_MOVE_SEND, 28, p, 0, 0, 6, "body")})
+    local function receive(size, option)
+        return mach.mach_msg("", mach.MACH_RCV_MSG | option, 0, size, p, 0, 0)
+    end
+    local kr, left = receive(24, mach.MACH_RCV_LARGE)
+    t.eq({kr, #left, (string.unpack("<I4", left, 5))}, {mach.MACH_RCV_TOO_LARGE, 24, 28})
+    local seqno = mach.MACH_RCV_TRAILER_ELEMENTS(mach.MACH_RCV_TRAILER_SEQNO)
+    local kr, left = receive(40, seqno)
+    t.eq({kr, left:sub(25)}, {0, string.pack("<c4I4I4I4", "body", 0, 12, 0)})
+    t.eq((receive(40, mach.MACH_RCV_TIMEOUT)), mach.MACH_RCV_TIMED_OUT)
     destroy(p)
 end)
 

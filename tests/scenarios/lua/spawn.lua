@@ -43,6 +43,19 @@ test("the code finds the values in the table args", function(t)
     t.eq({spawn.task("return args", values):wait(5000)}, {true, values})
 end)
 
+test("values keep their kind on the way there and back: integers, floats, keys of all kinds",
+     function(t)
+    local values = {[1] = math.maxinteger, [-2] = math.mininteger, [2.5] = 3.0, [true] = false,
+                    inf = -math.huge, empty = "", none = {}}
+    local ok, back = spawn.task("return args", values):wait(5000)
+    t.eq({ok, back}, {true, values})
+    for key, value in pairs(back) do
+        t.eq({type(value), math.type(value)}, {type(values[key]), math.type(values[key])})
+    end
+    local ok, nan = spawn.task("return 0 / 0"):wait(5000)
+    t.ok(ok and nan ~= nan)
+end)
+
 test("values that cannot travel are refused: functions, cycles", function(t)
     local cycle = {}
     cycle.again = cycle
@@ -75,6 +88,10 @@ test("ports = {srv = {name, disp}} chooses the right that is handed over", funct
         return select(2, spawn.task(code, nil, {srv = {p, disp}}):wait(5000))
     end
     t.eq(try(mach.MACH_MSG_TYPE_MAKE_SEND), mach.MACH_PORT_TYPE_SEND)
+    mach.mach_port_insert_right(self, p, p, mach.MACH_MSG_TYPE_MAKE_SEND)
+    t.eq(try(mach.MACH_MSG_TYPE_COPY_SEND), mach.MACH_PORT_TYPE_SEND)
+    t.eq(try(mach.MACH_MSG_TYPE_MOVE_SEND), mach.MACH_PORT_TYPE_SEND)
+    t.eq({mach.mach_port_type(self, p)}, {0, mach.MACH_PORT_TYPE_RECEIVE}, "the send right moved")
     t.eq(try(mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), mach.MACH_PORT_TYPE_SEND_ONCE)
     t.eq(select(2, mach.receive{port = p, timeout = 1000}).id, mach.MACH_NOTIFY_SEND_ONCE)
     t.eq(try(mach.MACH_MSG_TYPE_MOVE_RECEIVE), mach.MACH_PORT_TYPE_RECEIVE)
@@ -151,6 +168,24 @@ test("wait releases the task's name", function(t)
     local name = child.task
     t.eq({child:wait(5000)}, {true, 1})
     t.eq((mach.mach_port_type(self, name)), mach.KERN_INVALID_NAME)
+end)
+
+test("wait releases one reference: what the script has added to the task's name stays", function(t)
+    local child = spawn.task("return 1")
+    local name = child.task
+    mach.mach_port_mod_refs(self, name, mach.MACH_PORT_RIGHT_SEND, 1)
+    child:wait(5000)
+    t.eq({mach.mach_port_get_refs(self, name, mach.MACH_PORT_RIGHT_DEAD_NAME)}, {0, 1})
+    mach.mach_port_deallocate(self, name)
+end)
+
+test("a child's cached names are its own", function(t)
+    local child = spawn.task([[
+        local kr, size = mach.host_page_size(mach.mach_host_self())
+        return {kr, size, (mach.task_info(mach.mach_task_self(), mach.TASK_BASIC_INFO)),
+                (mach.thread_info(mach.mach_thread_self(), mach.THREAD_BASIC_INFO))}
+    ]])
+    t.eq({child:wait(5000)}, {true, {0, 4096, 0, 0}})
 end)
 
 test("when wait has returned the child's rights are gone: its ports are dead", function(t)
