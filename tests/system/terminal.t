@@ -14,6 +14,24 @@ import time
 
 PROMPT = rb"(^|[\r\n]|\x1b\[[0-9;]*[A-Za-z])> "
 PATIENCE = 20       # seconds of wall-clock time for any one answer
+# Keys typed at the prompt, the line that comes of it, the rule. (QEMU takes one ^A for itself.)
+KEYS = [
+    (b"10 + 1)\x1b[Hprint(\x1b[F\r", b"11", "Home and End"),
+    (b"10 + 2)\x01\x01print(\x05\r", b"12", "^A and ^E"),
+    (b"print(1x3)\x02\x02\x02\x06\x02\x04\r", b"13", "^B and ^F, ^D deletes"),
+    (b"print(1x4)\x1b[D\x1b[D\x1b[D\x1b[3~\r", b"14", "Delete"),
+    (b"print(15)junk\x02\x02\x02\x02\x0b\r", b"15", "^K deletes to the end"),
+    (b"junk\x15print(16)\r", b"16", "^U deletes to the beginning"),
+    (b"print(17) junk\x17\r", b"17", "^W deletes a word"),
+    (b"\x10\x10\x10\x0e\r", b"16", "^P and ^N go through the history"),
+    (b"1\x1b[A\x1b[B8\r", b"18", "after the history comes what was typed"),
+    (b"\x12+ 1\r", b"11", "^R searches the history"),
+    (b"\x12print(1\x12\r", b"16", "^R again finds an older line"),
+    (b"mach.KERN_INVALID_NA\t\r", b"15", "Tab completes a name"),
+    (b"for i = 19, 19 do\rprint(i)\rend\r", b"19", "a statement of three lines"),
+    (b"garbage(\x03print(20)\r", b"20", "^C drops the line"),
+    (b"20 +\r\x0321\r", b"21", "^C drops a line that is continued"),
+]
 points = 0
 failed = 0
 
@@ -99,6 +117,19 @@ def main():
           "the line before comes back, and can be edited in the middle", terminal.seen)
     terminal.answer(b"prinx(1)\x1b[D\x1b[D\x1b[D\x7ft\r")
     point(terminal.expect(line(b"1")), "backspace works in the middle", terminal.seen)
+    for keys, want, rule in KEYS:
+        terminal.answer(keys)
+        point(terminal.expect(line(want)), rule, terminal.seen)
+    terminal.answer(b"mach.mach_port_all\t\t")
+    point(terminal.expect(rb"\nmach_port_allocate +mach_port_allocate_name"),
+          "Tab again lists the names that begin so", terminal.seen)
+    terminal.type(b"\x15\r")
+    for what, code in (("code that runs", b"while true do end"),
+                       ("code that waits", b"mach.receive{port = mach.mach_reply_port()}")):
+        terminal.answer(b"print('now') " + code + b"\r")
+        terminal.expect(line(b"now"))
+        terminal.type(b"\x03")
+        point(terminal.expect(rb"interrupted\r*\n"), "^C interrupts " + what, terminal.seen)
     terminal.answer(b"string.rep('ab',\r")
     terminal.expect(rb">> ")
     terminal.type(b"3)\r")
@@ -111,6 +142,10 @@ def main():
     terminal.type(b"\x01x")
     point(terminal.end() == 0, "Ctrl-A X leaves with status 0")
     point(termios.tcgetattr(terminal.fd)[:4] == modes[:4], "the terminal is as before")
+    terminal = Terminal("tools/run")
+    terminal.answer(b"\x04")
+    point(terminal.expect(rb"powering off"), "^D at an empty line powers off", terminal.seen)
+    point(terminal.end() == 0, "with status 0")
     print(f"1..{points}")
     return 1 if failed else 0
 
