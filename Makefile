@@ -76,7 +76,7 @@ help:
 	@tail -n +2 tools/help.txt
 
 clean:
-	rm -rf $(filter-out build/newlib% build/apt build/lua-src build/lua,$(wildcard build/*))
+	rm -rf $(filter-out build/newlib build/apt build/lua-src build/lua,$(wildcard build/*))
 distclean:
 	rm -rf build
 
