@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -278,16 +279,20 @@ def run_batch(machine, seconds, sink):
 
 def run_interactive(machine, seconds=None):
     """Boots with the serial line in the terminal (Ctrl-A X leaves); returns the Ending."""
-    process = subprocess.Popen(machine.command("mon:stdio"), preexec_fn=die_with_parent)
     saved = terminal_state()
-    try:
-        code = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return Ending(TIMED_OUT, f"no end after {seconds:g} seconds of wall-clock time")
-    finally:
-        stop(process)
-        restore_terminal(saved)
-    return Ending(0) if code == 0 else judge(code, [])
+    with tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen(machine.command("mon:stdio"), stderr=complaints,
+                                   preexec_fn=die_with_parent)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return Ending(TIMED_OUT, f"no end after {seconds:g} seconds of wall-clock time")
+        finally:
+            stop(process)
+            restore_terminal(saved)
+        complaints.seek(0)
+        said = complaints.read().decode("utf-8", "surrogateescape").splitlines()
+    return Ending(0) if code == 0 else judge(code, said)
 
 
 def terminal_state():

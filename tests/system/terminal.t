@@ -146,6 +146,10 @@ def main():
     terminal.answer(b"\x04")
     point(terminal.expect(rb"powering off"), "^D at an empty line powers off", terminal.seen)
     point(terminal.end() == 0, "with status 0")
+    terminal = Terminal("env", "CPU=no-such-cpu", "tools/run")
+    point(terminal.expect(rb"run: QEMU refused to start: .*no-such-cpu"), "a refusal is told",
+          terminal.seen)
+    point(terminal.end() not in (0, None), "and is no success")
     print(f"1..{points}")
     return 1 if failed else 0
 
