@@ -188,6 +188,14 @@ is($r->{out}, "nil\t\ttrue\tnil\n", 'who reads finds no input, and does not wait
 $r = script("spawn.task('print(\"from the child\")'):wait()\nprint('from the parent')");
 is($r->{out}, "from the child\nfrom the parent\n", 'a child prints through a session of its own');
 
+my $listed = script('help()')->{out};
+like($listed, qr/\b$_\b/, "help() lists $_")
+    for qw(mach_msg vm_allocate semaphore_timedwait spawn.task object:wait t.within);
+$r = script('help("spawn.task") help(test) help("mach.vm_read") help("SYNC_POLICY")');
+like($r->{out}, qr/^\Q$_\E\(.*\) -> .*\n.*\w/m, "help explains $_")
+    for qw(spawn.task test mach.vm_read);
+like($r->{out}, qr/^mach\.SYNC_POLICY_RANDOM = 256 \(0x100\)$/m, 'help(word) lists what has it');
+
 # ---- minato.seed= ----------------------------------------------------------------------------
 
 # The order in which a semaphore of the random policy wakes six threads.

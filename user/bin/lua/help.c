@@ -6,13 +6,49 @@
 #include "help.h"
 
 #include "entry.h"
+#include "spawn.h"
 #include "state.h"
+#include "test.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define WIDTH 78
+#define GROUP "besides mach"
+
+static const struct entry others[] = {
+    {"spawn.task", spawn_task, GROUP, "code, values, ports", "object",
+     "Runs code, a string or a function that uses no local variable from outside, in a new task.\n"
+     "There the table args has the values, and names of its own for the ports: {key = name} hands\n"
+     "over a send right, {key = {name, disp}} chooses. object.task is the task."},
+    {"spawn.thread", spawn_thread, GROUP, "code, values", "object",
+     "The same in a thread of this task, with the same names. object.thread is the thread."},
+    {"object:wait", NULL, GROUP, "ms", "true, value | false, error text | nil, \"timeout\"",
+     "What the code returned, if it ends within ms; without ms, when it ends."},
+    {"test", test_run, GROUP, "rule, function(t) ... end", "nothing",
+     "One TAP point, with the checks that are fields of t. What the test leaves behind fails it."},
+    {"t.eq", NULL, GROUP, "got, want, why", "boolean", "Tables are compared by what is in them."},
+    {"t.ok", NULL, GROUP, "x, why", "boolean", NULL},
+    {"t.fail", NULL, GROUP, "why", "nothing", NULL},
+    {"t.skip", NULL, GROUP, "reason", "nothing", "Ends the test as skipped."},
+    {"t.within", NULL, GROUP, "ms, f", "what f returns", "A failure if f takes longer."},
+    {"t.leaks_ok", NULL, GROUP, "reason", "nothing", "Permits it to leave something behind."},
+    {0},
+};
+#define OTHERS (sizeof(others) / sizeof(others[0]) - 1)
+
+/* Goes through the fields of mach, then the others; null after the last. */
+static const struct entry *any_entry(unsigned i)
+{
+    static unsigned of_mach;
+
+    while (entry_at(of_mach) != NULL)
+        of_mach++;
+    if (i < of_mach)
+        return entry_at(i);
+    return i - of_mach < OTHERS ? &others[i - of_mach] : NULL;
+}
 
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
@@ -30,7 +66,7 @@ static void list_group(const char *group)
     size_t column = 0;
 
     say("%s:\n", group);
-    for (unsigned i = 0; (entry = entry_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (entry = any_entry(i)) != NULL; i++) {
         if (strcmp(entry->group, group) != 0)
             continue;
         size_t length = strlen(entry->name) + 2;
@@ -49,22 +85,25 @@ static void list_all(void)
     const char *last = "";
     const struct entry *entry;
 
-    for (unsigned i = 0; (entry = entry_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (entry = any_entry(i)) != NULL; i++) {
         if (strcmp(entry->group, last) != 0)
             list_group(entry->group);
         last = entry->group;
     }
-    say("also:\n"
-        "  spawn.task(code, values, ports)  spawn.thread(code, values)  object:wait(ms)\n"
-        "  test(rule, function(t) ... end): t.eq t.ok t.fail t.skip t.within t.leaks_ok\n"
-        "All but the last two lines are fields of mach, as are the constants (mach.KERN_SUCCESS).\n"
+    say("All but the last group are fields of mach, as are the constants (mach.KERN_SUCCESS).\n"
         "help(\"vm_allocate\") explains one call, help(\"semaphore\") lists what has that in its "
         "name.\n");
 }
 
+static void signature(const struct entry *entry)
+{
+    say("%s%s(%s) -> %s\n", strcmp(entry->group, GROUP) == 0 ? "" : "mach.", entry->name,
+        entry->arguments, entry->results);
+}
+
 static void explain(const struct entry *entry)
 {
-    say("mach.%s(%s) -> %s\n", entry->name, entry->arguments, entry->results);
+    signature(entry);
     if (entry->text != NULL)
         say("%s\n", entry->text);
 }
@@ -75,9 +114,9 @@ static int list_matches(const char *word)
     const struct entry *entry;
     int found = 0;
 
-    for (unsigned i = 0; (entry = entry_at(i)) != NULL; i++)
+    for (unsigned i = 0; (entry = any_entry(i)) != NULL; i++)
         if (strstr(entry->name, word) != NULL) {
-            say("mach.%s(%s) -> %s\n", entry->name, entry->arguments, entry->results);
+            signature(entry);
             found++;
         }
     for (unsigned i = 0; i < constant_count; i++)
@@ -89,13 +128,13 @@ static int list_matches(const char *word)
     return found;
 }
 
-/* The entry of a function that the script gives. */
-static const struct entry *entry_of(lua_CFunction function)
+/* The entry with that name, or that function if it is not null. */
+static const struct entry *find(const char *name, lua_CFunction function)
 {
     const struct entry *entry;
 
-    for (unsigned i = 0; (entry = entry_at(i)) != NULL; i++)
-        if (entry->function == function)
+    for (unsigned i = 0; (entry = any_entry(i)) != NULL; i++)
+        if (strcmp(entry->name, name) == 0 || (function != NULL && entry->function == function))
             return entry;
     return NULL;
 }
@@ -112,7 +151,7 @@ static int help(lua_State *L)
     const char *word = luaL_tolstring(L, 1, NULL);
     if (strncmp(word, "mach.", 5) == 0)
         word += 5;
-    entry = lua_iscfunction(L, 1) ? entry_of(lua_tocfunction(L, 1)) : entry_find(word);
+    entry = find(word, lua_tocfunction(L, 1));
     if (entry != NULL)
         explain(entry);
     else if (!list_matches(word))

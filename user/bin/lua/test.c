@@ -277,7 +277,7 @@ static void look_for_leaks(lua_State *L, const struct snapshot *before)
         tests.failures += snapshot_compare(before, note);
 }
 
-static int test_run(lua_State *L)
+int test_run(lua_State *L)
 {
     static const struct call call = {"test", {"rule", "function"}};
 

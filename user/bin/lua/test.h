@@ -8,6 +8,8 @@
 
 #include <lua.h>
 
+/* test(rule, function): runs one test and prints its point. */
+int test_run(lua_State *L);
 /* Whether the script has run a test (or is a scenario): then all it says is TAP. */
 int test_is_tap(void);
 /* Records a failure of the test that runs, at the line of the Lua function that called us. */
