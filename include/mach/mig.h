@@ -200,12 +200,13 @@ static inline boolean_t mig_part_received(mach_msg_return_t result)
     return ((unsigned int)result & ~(unsigned int)MACH_MSG_MASK) == MACH_RCV_BODY_ERROR;
 }
 
-/* Releases what a mach_msg() that failed left in the buffer: of the request or of the reply. */
-static inline void mig_call_undo(mach_msg_header_t *msg, mach_msg_return_t result)
+/* Releases what a mach_msg() that failed left of the request or of the reply. */
+static inline void mig_call_undo(mach_msg_header_t *request, mach_msg_header_t *reply,
+                                 mach_msg_return_t result)
 {
-    mig_send_undo(msg, result);
+    mig_send_undo(request, result);
     if (mig_part_received(result))
-        mach_msg_destroy(msg);
+        mach_msg_destroy(reply);
 }
 
 /* Releases the reply right of a request that will not be answered. */
@@ -220,10 +221,10 @@ static inline void mig_drop_reply_right(mach_msg_header_t *request)
  * Ends a call whose mach_msg() failed; gives the reply port back if nothing can arrive on it any
  * more and destroys it otherwise.
  */
-static inline void mig_call_failed(mach_msg_header_t *msg, mach_port_t reply_port,
-                                   mach_msg_return_t result)
+static inline void mig_call_failed(mach_msg_header_t *request, mach_msg_header_t *reply,
+                                   mach_port_t reply_port, mach_msg_return_t result)
 {
-    mig_call_undo(msg, result);
+    mig_call_undo(request, reply, result);
     if (mig_part_received(result) ||
         (mig_send_failed(result) && result != MACH_SEND_INVALID_REPLY))
         mig_put_reply_port(reply_port);

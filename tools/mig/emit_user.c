@@ -288,8 +288,8 @@ static void emit_user_call(FILE *out, const struct routine *routine)
 {
     bool over = overwrites(routine);
     const char *fail = routine->user_gives_reply_port
-                           ? "        mig_call_undo(&InP->Head, Result);\n"
-                           : "        mig_call_failed(&InP->Head, ReplyPort, Result);\n";
+                           ? "        mig_call_undo(&InP->Head, &OutP->Head, Result);\n"
+                           : "        mig_call_failed(&InP->Head, &OutP->Head, ReplyPort, Result);\n";
 
     if (over)
         emit_scatter(out, &routine->reply);
@@ -443,15 +443,16 @@ static void emit_locals(FILE *out, const struct routine *routine)
         fprintf(out, "    union {\n        __Request__%s_t In;\n        mig_reply_error_t Error;\n"
                      "    } Mess;\n", name);
     } else {
+        /* What is overwritten is said where the reply comes, before the request goes. */
         fprintf(out,
-                "    union {\n"
+                "    %s {\n"
                 "        __Request__%s_t In;\n"
                 "        struct {\n"
                 "            __Reply__%s_t Out;\n"
                 "            mach_msg_max_trailer_t trailer;\n"
                 "        } Reply;\n"
                 "    } Mess;\n",
-                name, name);
+                overwrites(routine) ? "struct" : "union", name, name);
         fprintf(out, "    __Reply__%s_t *OutP = &Mess.Reply.Out;\n", name);
         emit_pointers(out, &routine->reply);
     }

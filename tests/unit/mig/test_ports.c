@@ -142,10 +142,12 @@ kern_return_t do_port_arrays(mach_port_t server, mach_port_array_t ports,
     return KERN_SUCCESS;
 }
 
-kern_return_t do_into(mach_port_t server, vm_offset_t *data, mach_msg_type_number_t *dataCnt,
-                      vm_offset_t *other, mach_msg_type_number_t *otherCnt, mach_port_t *port)
+kern_return_t do_into(mach_port_t server, int n, vm_offset_t *data,
+                      mach_msg_type_number_t *dataCnt, vm_offset_t *other,
+                      mach_msg_type_number_t *otherCnt, mach_port_t *port)
 {
     (void)server;
+    seen.count = n;
     *data = (vm_offset_t)"12345678";
     *dataCnt = 8;
     *other = (vm_offset_t)"1234";
@@ -421,7 +423,9 @@ static void test_modes(void)
     __Reply__into_t *scatter = (void *)&fake.scatter;
 
     fake_reset();
-    is(into(SERVER_PORT, &data, &count, &other, &other_count, &port), KERN_SUCCESS, "Overwrite");
+    is(into(SERVER_PORT, 4321, &data, &count, &other, &other_count, &port), KERN_SUCCESS,
+       "Overwrite");
+    is(seen.count, 4321, "leaves the request alone");
     ok(fake.option & MACH_RCV_OVERWRITE, "asks for an overwriting receive");
     is(fake.scatter_size, 24 + 4 + 3 * 12, "gives a scatter list");
     ok(scatter->data.address == buffer && scatter->data.size == 64 &&
