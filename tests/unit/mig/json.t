@@ -108,4 +108,8 @@ my ($count) = grep { $_->{name} eq 'vCnt' }
     map { @{ $_->{args} } } grep { $_->{name} eq 'count_inout' } @{ $data->{routines} };
 is($count->{direction}, 'inout', 'CountInOut makes the count go both ways');
 is($data->{end}, 4014, 'ids end behind the last');
+my ($fixed) = grep { $_->{name} eq 'fixed' } @{ $data->{routines} };
+my @lines = split /\n/, slurp($fixed->{file});
+like($fixed->{file}, qr/data\.defs$/, 'the file of a routine');
+like($lines[$fixed->{line} - 1], qr/^routine fixed\(/, '  and its line');
 done_testing();

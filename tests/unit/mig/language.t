@@ -58,6 +58,7 @@ my $twice = "#define lookup lookup_old\n#include \"inner.defs\"\n#undef lookup\n
 my $header = compile($start . $twice);
 like($header, qr/kern_return_t lookup_old\(/, 'a name redefined around an include');
 like($header, qr/kern_return_t lookup\(/, '  and not redefined');
+like($header, qr/lookup_old, id 100 .*lookup, id 101 /s, '  each with its id');
 like(compile($start . "routine NAME(p : mach_port_t);\n", '-DNAME=called'), qr/ called\(/, '-D');
 like(compile($start . "routine a(p : mach_port_t\n#ifdef X\n; x : int\n#endif\n);\n", '-D X -UX'),
      qr/ a\(\n    mach_port_t p\);/, '-U');
@@ -72,12 +73,24 @@ like($header, qr/ u_a\(.* v_b\(/s, 'userprefix holds for what follows');
 like(compile($start . "userprefix u_;\nroutine a(p : mach_port_t);\n", '-prefix msg_'), qr/ msg_a\(/,
      '-prefix stands above userprefix');
 
-# ---- kernel sides by option ----
+put('t.defs', $start . "serverprefix s_;\nroutine a(p : mach_port_t);\nserverprefix t_;\n" .
+    "routine b(p : mach_port_t);\n");
+system("$mig -Iinclude -sheader $dir/s.h $dir/t.defs");
+like(`cat $dir/s.h`, qr/ s_a\(.* t_b\(/s, 'so does serverprefix');
+
+# ---- kernel sides by option, and by the words in the subsystem statement ----
 like(compile($start . "#if KERNEL_USER\nroutine a(p : mach_port_t);\n#endif\n", '-kernel-user'),
      qr/ipc_port_t p\)/, '-kernel-user defines KERNEL_USER and takes the kernel\'s types');
 put('t.defs', $start . "#if KERNEL_SERVER\nroutine a(p : mach_port_t);\n#endif\n");
 system("$mig -Iinclude -kernel-server -server $dir/s.c $dir/t.defs");
 like(`cat $dir/s.c`, qr/ipc_port_t p\).*msgh_remote_port/s, '-kernel-server likewise');
+for (['KernelUser', 1, 0], ['KernelServer', 0, 1], ['KernelServer KernelUser', 1, 1], ['', 0, 0]) {
+    my ($words, @kernel) = @$_;
+    put('t.defs', $start =~ s/subsystem/subsystem $words/r . 'routine a(p : mach_port_t);');
+    system("$mig -Iinclude -header $dir/t.h -sheader $dir/s.h $dir/t.defs");
+    is(`cat $dir/t.h` =~ /ipc_port_t p\)/ ? 1 : 0, $kernel[0], "the user's side of '$words'");
+    is(`cat $dir/s.h` =~ /ipc_port_t p\)/ ? 1 : 0, $kernel[1], "  the server's");
+}
 
 # ---- outputs ----
 put('t.defs', $start . "import <a.h>;\nuimport \"b.h\";\nsimport <c.h>;\nimport <a.h>;\n" .

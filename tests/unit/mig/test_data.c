@@ -328,6 +328,9 @@ static void test_codes(void)
     is(nothing(SERVER_PORT), KERN_SUCCESS, "a routine without arguments");
     is(fake.send_size, 24, "is sent as a header");
     is(fake.reply.head.msgh_size, 36, "and answered with a code");
+    fake.sent.head.msgh_id = 4002;
+    is(fake_deliver(&fake.sent, 24), MIG_BAD_ID, "an id that the .defs skip: MIG_BAD_ID");
+    ok(!data_server(&fake.sent.head, &fake.reply.head), "  the dispatcher returns FALSE");
     is(tell(SERVER_PORT, 5), KERN_SUCCESS, "a simpleroutine");
     is(told, 5, "arrives");
     is(fake.option, MACH_SEND_MSG, "and only sends");

@@ -126,19 +126,24 @@ kern_return_t do_port_arrays(mach_port_t server, mach_port_array_t ports,
                              mach_msg_type_number_t portsCnt, mach_port_array_t moved,
                              mach_msg_type_number_t movedCnt, mach_port_array_t some,
                              mach_msg_type_name_t somePoly, mach_msg_type_number_t someCnt,
+                             mach_port_array_t sent, mach_msg_type_number_t sentCnt,
                              mach_port_array_t *ports2, mach_msg_type_number_t *ports2Cnt,
                              mach_port_array_t *any2, mach_msg_type_name_t *any2Poly,
-                             mach_msg_type_number_t *any2Cnt)
+                             mach_msg_type_number_t *any2Cnt, mach_port_array_t *sent2,
+                             mach_msg_type_name_t *sent2Poly, mach_msg_type_number_t *sent2Cnt)
 {
     (void)server;
     seen.good = portsCnt == 2 && ports[1] == 2 && movedCnt == 1 && moved[0] == 3 && someCnt == 3 &&
-                some[2] == 6;
+                some[2] == 6 && sentCnt == 1 && sent[0] == 6;
     seen.pd = somePoly;
     *ports2 = (mach_port_array_t)some_ints;
     *ports2Cnt = 7;
     *any2 = (mach_port_array_t)some_ints;
     *any2Poly = MACH_MSG_TYPE_MAKE_SEND_ONCE;
     *any2Cnt = 2;
+    *sent2 = (mach_port_array_t)some_ints + 1;
+    *sent2Poly = MACH_MSG_TYPE_MAKE_SEND;
+    *sent2Cnt = 1;
     return KERN_SUCCESS;
 }
 
@@ -375,15 +380,15 @@ static void test_memory(void)
 static void test_port_arrays(void)
 {
     mach_port_t ports[] = {1, 2, 3, 4, 5, 6};
-    mach_port_array_t ports2, any2;
-    mach_msg_type_number_t ports2Cnt, any2Cnt;
+    mach_port_array_t ports2, any2, sent2;
+    mach_msg_type_number_t ports2Cnt, any2Cnt, sent2Cnt;
     mach_msg_type_name_t any2Poly = 0;
     __Request__port_arrays_t *request = (void *)&fake.sent;
 
     fake_reset();
     is(port_arrays(SERVER_PORT, ports, 2, ports + 2, 1, ports + 3, MACH_MSG_TYPE_MAKE_SEND, 3,
-                   &ports2, &ports2Cnt, &any2, &any2Poly, &any2Cnt), KERN_SUCCESS,
-       "out-of-line arrays of ports");
+                   ports + 5, MACH_MSG_TYPE_MOVE_SEND, 1, &ports2, &ports2Cnt, &any2, &any2Poly,
+                   &any2Cnt, &sent2, &sent2Cnt), KERN_SUCCESS, "out-of-line arrays of ports");
     ok(seen.good, "arrive");
     is(seen.pd, MACH_MSG_TYPE_PORT_SEND, "with the disposition of all");
     ok(request->ports.disposition == MACH_MSG_TYPE_COPY_SEND && request->ports.count == 2,
@@ -392,6 +397,11 @@ static void test_port_arrays(void)
        "moved, and the array deallocated");
     ok(ports2Cnt == 7 && ports2[6] == 7 && any2Cnt == 2, "and come back");
     is(any2Poly, MACH_MSG_TYPE_PORT_SEND_ONCE, "with a disposition too");
+    is(request->sent.disposition, MACH_MSG_TYPE_MOVE_SEND, "PORT_SEND: the sender says how");
+    ok(sent2Cnt == 1 && sent2[0] == 2, "  the receiver gets send rights");
+    is(port_arrays(SERVER_PORT, ports, 2, ports, 1, ports, MACH_MSG_TYPE_MAKE_SEND, 3, ports,
+                   MACH_MSG_TYPE_MAKE_SEND_ONCE, 1, &ports2, &ports2Cnt, &any2, &any2Poly,
+                   &any2Cnt, &sent2, &sent2Cnt), MIG_BAD_ARGUMENTS, "  and nothing else");
 }
 
 static void test_counts_behind(void)

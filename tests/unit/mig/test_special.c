@@ -93,6 +93,13 @@ kern_return_t s_ask(mach_port_t server, int x)
     return KERN_SUCCESS;
 }
 
+kern_return_t s_given(mach_port_t server, int x, int *y)
+{
+    (void)server;
+    *y = x + 1;
+    return KERN_SUCCESS;
+}
+
 kern_return_t s_later(mach_port_t server, mach_port_t reply_to, int *x)
 {
     (void)server;
@@ -232,6 +239,8 @@ static void test_reply_ports(void)
        MACH_MSGH_BITS_LOCAL(fake.sent.head.msgh_bits) == MACH_MSG_TYPE_MAKE_SEND_ONCE,
        "  is the reply port of the message");
     is(seen.x, 3, "  the server does not see it");
+    is(u_given(SERVER_PORT, 0x77a, 8, &x), KERN_SUCCESS, "ureplyport of a routine");
+    ok(x == 9 && fake.rcv_name == 0x77a && fake.got_reply_port == 0, "  is where the reply comes");
     is(u_later(SERVER_PORT, &x), MACH_RCV_TIMED_OUT, "sreplyport: the server keeps the reply port");
     is(seen.port, REPLY_PORT, "  and answers later");
     is(fake.lost_reply_port, 1, "  a user that stops waiting drops its reply port");
