@@ -97,6 +97,18 @@ static mach_msg_return_t receive_first(struct buffers *buffers, mach_port_t port
                     MACH_PORT_NULL);
 }
 
+// Whether the error is about one request, which is gone: too large for the interface, or no memory for
+// its rights. Its sender hears of it by the end of its reply right; no reason to stop.
+static boolean_t is_request_lost(struct buffers *buffers, mach_msg_return_t result)
+{
+    mach_msg_return_t error = result & ~MACH_MSG_MASK;
+
+    if (error == MACH_RCV_BODY_ERROR) // what has arrived of it
+        mach_msg_destroy(buffers->request);
+    return error == MACH_RCV_BODY_ERROR || error == MACH_RCV_HEADER_ERROR ||
+           error == MACH_RCV_TOO_LARGE;
+}
+
 mach_msg_return_t mach_msg_server(demux_t demux, mach_msg_size_t max_size, mach_port_t rcv_name,
                                   mach_msg_options_t options)
 {
@@ -107,9 +119,7 @@ mach_msg_return_t mach_msg_server(demux_t demux, mach_msg_size_t max_size, mach_
     if (result != KERN_SUCCESS)
         return result;
     result = receive_first(&buffers, rcv_name, receive);
-    // A request that is larger than any of the interface has been destroyed, and its sender told by
-    // the end of its reply right: no reason to stop.
-    while (result == MACH_MSG_SUCCESS || result == MACH_RCV_TOO_LARGE)
+    while (result == MACH_MSG_SUCCESS || is_request_lost(&buffers, result))
         if (result == MACH_MSG_SUCCESS && answer(demux, &buffers))
             result = reply_and_receive(&buffers, rcv_name, receive);
         else
