@@ -7,6 +7,8 @@
 // oldest pages go to the buddies. Read next: page_map.c, for where pages are mapped; page_tree.h,
 // for who holds them.
 #include "vm/page.h"
+#include "kern/sched.h"
+#include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
@@ -18,7 +20,7 @@
 #define STOCK_MAX 128     // single pages kept apart
 #define STOCK_ORDER 4     // fetched in blocks of 16
 #define STOCK_KEEP 64     // what is left of them when they become more
-#define RESERVE_SHARE 64  // one page in so many is for the kernel alone,
+#define RESERVE_SHARE 64  // one page in so many is for the kernel's objects, half of them for servers,
 #define RESERVE_MIN 64    // but at least this many
 
 static struct page *pages; // by frame number; covers everything up to the highest usable frame
@@ -139,7 +141,7 @@ static bool stock_fill(void)
     return true;
 }
 
-static struct page *page_take(void)
+static struct page *stock_take(void)
 {
     struct page *page;
 
@@ -148,10 +150,6 @@ static struct page *page_take(void)
     page = container_of(stock.next, struct page, link);
     list_remove(&page->link);
     stock_count--;
-    free_count--;
-    page->holders = 1;
-    page->order = 0;
-    page->busy = page->absent = page->error = page->dirty = false;
     return page;
 }
 
@@ -170,21 +168,39 @@ static void page_scrape(void)
     slab_reap();
 }
 
-struct page *page_alloc(void)
+// Takes 2^order pages, contiguous, so that `keep` are left. Who may be as urgent as the servers may have
+// those as well: however greedy programs are, bootstrap goes on and ends the run.
+static inline struct page *take(unsigned order, unsigned keep)
 {
-    if (free_count <= reserve) {
-        page_scrape();
-        if (free_count <= reserve)
-            return NULL;
+    struct page *page;
+
+    if (free_count < keep + (1u << order) && current_thread()->max_priority > PRIORITY_SERVER)
+        return NULL;
+    page = order == 0 ? stock_take() : block_alloc(order);
+    if (page != NULL) {
+        free_count -= 1u << order;
+        page->holders = 1;
+        page->order = (uint8_t)order;
+        page->busy = page->absent = page->error = page->dirty = false;
     }
-    return page_take();
+    return page;
 }
 
-struct page *page_alloc_kernel(void)
+static inline struct page *take_or_scrape(unsigned order, unsigned keep)
 {
-    if (free_count == 0)
+    struct page *page = take(order, keep);
+
+    if (page == NULL) {
         page_scrape();
-    return page_take();
+        stock_drain(0);
+        page = take(order, keep);
+    }
+    return page;
+}
+
+struct page *page_alloc(void)
+{
+    return take_or_scrape(0, reserve);
 }
 
 struct page *page_alloc_zeroed(void)
@@ -224,22 +240,9 @@ bool page_adopt(struct page *page)
 
 void *slab_page_alloc(unsigned order)
 {
-    struct page *page;
+    struct page *page = take_or_scrape(order, reserve / 2);
 
-    if (order == 0) {
-        page = page_alloc_kernel();
-        return page == NULL ? NULL : page_address(page);
-    }
-    if ((page = block_alloc(order)) == NULL) {
-        page_scrape();
-        stock_drain(0);
-        if ((page = block_alloc(order)) == NULL)
-            return NULL;
-    }
-    free_count -= 1u << order;
-    page->holders = 1;
-    page->order = (uint8_t)order;
-    return page_address(page);
+    return page == NULL ? NULL : page_address(page);
 }
 
 void slab_page_free(void *memory, unsigned order)
@@ -262,12 +265,12 @@ unsigned slab_page_order(const void *memory)
 
 uintptr_t machine_page_alloc(void)
 {
-    struct page *page = page_alloc_kernel();
+    void *page = slab_page_alloc(0);
 
     if (page == NULL)
         return 0;
-    memset(page_address(page), 0, PAGE_SIZE);
-    return page_physical(page);
+    memset(page, 0, PAGE_SIZE);
+    return virt_to_phys(page);
 }
 
 void machine_page_free(uintptr_t physical)

@@ -6,8 +6,8 @@
 // list of every place where it is mapped, so that it can be write-protected or taken away.
 //
 // Memory for the user (page_alloc) ends a little before memory for the kernel does (page tables,
-// slabs, page_alloc_kernel), so that a task that has eaten everything can still be served and
-// cleaned up.
+// slabs), so that a task that has eaten everything can still be served and cleaned up; and the last of
+// both is for threads that may be as urgent as the servers.
 #ifndef VM_PAGE_H
 #define VM_PAGE_H
 
@@ -40,7 +40,6 @@ void page_init(void);            // gives all usable memory to the free lists
 // One holder, not cleared. NULL when memory for users is short.
 struct page *page_alloc(void);
 struct page *page_alloc_zeroed(void);
-struct page *page_alloc_kernel(void); // may use the reserve
 void page_hold(struct page *page);
 void page_release(struct page *page); // the last holder frees it; it is mapped nowhere then
 uintptr_t page_physical(const struct page *page);

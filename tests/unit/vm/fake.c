@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "kern/waitq.h"
@@ -55,7 +56,7 @@ struct vm_map *current_map(void)
 }
 
 // Whoever faults has its faults and its system time counted.
-static struct thread fake_thread;
+struct thread fake_thread = {.max_priority = PRIORITY_USER};
 static struct task fake_task;
 struct cpu cpus[MAX_CPUS] = {{.current = &fake_thread}};
 

@@ -24,6 +24,7 @@ void fake_fail_from(unsigned n);
 extern void (*fake_preempt)(void);
 extern enum wait_result (*fake_wait)(struct waitq *q);
 extern struct vm_map *fake_current_map;
+extern struct thread fake_thread; // the current one, an ordinary program's
 extern bool fake_expect_panic; // the next panic ends the process with status 3
 
 // One access by a user program: walks the page table, faults as the processor would, and gives

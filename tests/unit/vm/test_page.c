@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include "check.h"
 #include "fake.h"
+#include "kern/sched.h"
+#include "kern/thread.h"
 #include "lib/slab.h"
 #include "tap.h"
 #include "vm/page.h"
@@ -64,29 +66,43 @@ static void test_blocks(void)
     tap_rule("random blocks of 1 … 32 pages never overlap and all come back");
 }
 
-static void test_reserve(void)
+// Takes pages as users do and then as page tables do, while there are any; adds them to `kept`.
+static void take_all(struct list *kept, unsigned *user, unsigned *kernel)
 {
-    unsigned before = pages_free(), kernel = 0;
-    struct list kept;
     struct page *page;
     uintptr_t physical;
 
-    list_init(&kept);
-    while ((page = page_alloc()) != NULL)
-        list_insert_tail(&kept, &page->link);
-    CHECK_EQ(pages_free(), 64);
+    for (*user = 0; (page = page_alloc()) != NULL; ++*user)
+        list_insert_tail(kept, &page->link);
     CHECK(page_alloc_zeroed() == NULL);
-    while ((physical = machine_page_alloc()) != 0) {
+    for (*kernel = 0; (physical = machine_page_alloc()) != 0; ++*kernel) {
         CHECK_EQ(*(int *)phys_to_virt(physical), 0);
-        list_insert_tail(&kept, &page_at(physical)->link);
-        kernel++;
+        list_insert_tail(kept, &page_at(physical)->link);
     }
-    CHECK_EQ(kernel, 64);
     CHECK(slab_page_alloc(0) == NULL && slab_page_alloc(3) == NULL);
+}
+
+static void test_reserve(void)
+{
+    unsigned before = pages_free(), user, kernel;
+    struct list kept;
+
+    list_init(&kept);
+    take_all(&kept, &user, &kernel);
+    CHECK_EQ(user, before - 64);
+    CHECK_EQ(kernel, 32);
+    tap_rule("programs run short while 64 pages are left, and their kernel objects at 32");
+    fake_thread.max_priority = PRIORITY_SERVER + 1;
+    CHECK(page_alloc() == NULL && slab_page_alloc(0) == NULL);
+    fake_thread.max_priority = PRIORITY_SERVER;
+    take_all(&kept, &user, &kernel);
+    CHECK_EQ(user + kernel, 32);
+    CHECK_EQ(pages_free(), 0);
+    fake_thread.max_priority = PRIORITY_USER;
     for (struct list *l; (l = list_pop(&kept)) != NULL;)
         page_release(container_of(l, struct page, link));
     CHECK_EQ(pages_free(), before);
-    tap_rule("users run short while 64 pages are left for the kernel, which then gets NULL");
+    tap_rule("who may be as urgent as the servers gets the rest");
 }
 
 static void test_merge(void)
