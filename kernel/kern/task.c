@@ -179,26 +179,27 @@ static void release_ports(struct task *task)
         port_slot_set(&task->registered[i], NULL);
 }
 
-// Its port dies, its threads end at their next boundary, its space and memory go now.
+// Its memory goes now, first of all: telling others of the rest takes some. Then its ports die, and its
+// threads end at their next boundary. Nobody could end the machine later than the first task.
 kern_return_t task_terminate(task_t task)
 {
     if (!task->alive)
         return KERN_SUCCESS;
+    if (task->number == 1) {
+        printf("Minato: the first task has ended, and the machine with it\n");
+        machine_power_off(1);
+    }
     task->alive = false;
     task_count--;
     list_remove(&task->link);
+    vm_map_shutdown(task->map);
     release_ports(task);
     while (!list_empty(&task->semaphores))
         semaphore_kill(container_of(task->semaphores.next, struct semaphore, task_link));
     list_for_each_safe(link, &task->threads)
         thread_terminate(container_of(link, struct thread, task_link));
     space_shutdown(task->space);
-    vm_map_shutdown(task->map);
     task_deallocate(task);
-    if (task_count == 0) {
-        printf("Minato: the last task has ended; nothing can happen any more\n");
-        machine_power_off(1);
-    }
     return KERN_SUCCESS;
 }
 

@@ -96,4 +96,39 @@ for my $server ('console', 'name') {
         'after a longer and longer wait');
 }
 
+# ---- bootstrap: its own life, and what others may do to it ----
+
+# However much a program takes, the servers and bootstrap have what they need to end it.
+my $greedy = write_file("$place/greedy.lua", <<'END');
+repeat local kr = mach.thread_create(mach.mach_task_self()) until kr ~= 0
+while true do print("more") end
+END
+$r = boot('--timeout', '30', '--append', 'minato.run=lua minato.timeout=9', '--script', $greedy);
+unlike($r->{out}, qr/\((bootstrap|console|name)\)|servers\//, 'a greedy program: no server dies');
+like($r->{out}, qr/^bootstrap: /m, 'and bootstrap says how the program ended');
+
+# Files are handed out without a copy: these are more than there is memory for.
+my $reader = write_file("$place/reader.lua", <<'END');
+local files = {}
+for i = 1, 30 do files[i] = assert(io.open("bin/lua", "rb")) end
+END
+$r = boot('--append', 'minato.run=lua', '--script', $reader, {env => {MEM => 16}});
+is($r->{status}, 0, 'a file that is open thirty times takes no memory of its own')
+    or diag($r->{out});
+
+# A bootstrap that dies when it would end the machine.
+my $cross = $ENV{CROSS} || 'i686-linux-gnu-';
+my ($address) = `${cross}nm build/servers/bootstrap.elf` =~ /^(\w+) T end_machine$/m;
+my ($start, $offset) =
+    `${cross}readelf -SW build/archive/bootstrap` =~ /\.text +PROGBITS +(\w+) (\w+)/;
+my $image = read_file('build/archive/bootstrap');
+substr($image, hex($address) - hex($start) + hex($offset), 2) = "\x0f\x0b"; # ud2
+my $mortal = write_file("$place/mortal", $image);
+my $short = write_file("$place/short.lua", "print('here')\n");
+$r = boot('--timeout', '15', '--archive', archive('bootstrap' => $mortal), '--append',
+    'minato.run=lua', '--script', $short);
+is($r->{status}, 1, 'without bootstrap the machine does not go on: status 1');
+like($r->{out}, qr/task 1 \(bootstrap\), thread \d+ ended by bad instruction.*\n.*the first task/,
+    'and two sentences');
+
 done_testing();
