@@ -53,17 +53,13 @@ kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_
     return KERN_SUCCESS;
 }
 
-// A copy of `data` to be sent and deallocated.
+// A copy of `data` to be sent and deallocated. The kernel makes it, copy-on-write: that takes no memory
+// of ours, and when it has none itself it says so.
 static kern_return_t hand_out(const void *data, size_t size, vm_offset_t *copy,
                               mach_msg_type_number_t *count)
 {
-    vm_address_t address;
-
-    if (vm_allocate(mach_task_self(), &address, size > 0 ? size : 1, TRUE) != KERN_SUCCESS)
+    if (vm_read(mach_task_self(), (vm_address_t)data, size, copy, count) != KERN_SUCCESS)
         return BOOTSTRAP_NO_MEMORY;
-    memcpy((void *)address, data, size);
-    *copy = address;
-    *count = size;
     return KERN_SUCCESS;
 }
 
