@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Ports of the host. A task reaches the plain one by mach_host_self(); the privileged ones come
- * from bootstrap_ports(). The numbers are those of host_get_special_port (issue B). Source: macOS
+ * from bootstrap_ports(). The numbers are those of host_get_special_port (to come). Source: macOS
  * mach/host_special_ports.h; HOST_DEVICE_MASTER_PORT is Minato's.
  */
 #ifndef _MACH_HOST_SPECIAL_PORTS_H_

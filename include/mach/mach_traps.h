@@ -51,7 +51,7 @@ extern mach_msg_return_t mach_msg(mach_msg_header_t *msg, mach_msg_option_t opti
                                   mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
                                   mach_port_name_t notify);
 /* The same with a separate buffer for the receive half (null: msg) of rcv_limit bytes of scatter
- * list with MACH_RCV_OVERWRITE.  Issue B. */
+ * list with MACH_RCV_OVERWRITE.  To come. */
 extern mach_msg_return_t mach_msg_overwrite(mach_msg_header_t *msg, mach_msg_option_t option,
                                             mach_msg_size_t send_size, mach_msg_size_t rcv_size,
                                             mach_port_name_t rcv_name, mach_msg_timeout_t timeout,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * External pagers: the types and constants that pager and kernel exchange (issue B has the calls,
+ * External pagers: the types and constants that pager and kernel exchange (the calls are to come,
  * in memory_object.defs and mach.defs). Source: OSF mach/memory_object.h.
  */
 #ifndef _MACH_MEMORY_OBJECT_H_

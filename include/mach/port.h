@@ -115,7 +115,7 @@ typedef struct mach_port_status {
 #define MACH_PORT_DNREQUESTS_SIZE_COUNT 1
 #define MACH_PORT_INFO_MAX 10 /* largest of the flavors, in words */
 
-/* Quality of service at allocation (mach_port_allocate_qos, issue B). */
+/* Quality of service at allocation (mach_port_allocate_qos, to come). */
 typedef struct mach_port_qos {
     unsigned int name : 1;     /* the caller gives the name */
     unsigned int prealloc : 1; /* a message buffer is kept with the port */

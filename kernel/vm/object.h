@@ -66,7 +66,7 @@ bool vm_object_grow(struct vm_object *object, vm_size_t size);
 void vm_object_forget(struct vm_object *object, vm_offset_t offset, vm_size_t size);
 
 // ---- pagers ----
-// How an object with a pager asks for a page: set by the pager protocol (issue B). The answer
+// How an object with a pager asks for a page: set by the pager protocol (to come). The answer
 // comes, before the call returns or later, through vm_object_answer.
 extern kern_return_t (*vm_pager_request)(struct vm_object *object, vm_offset_t offset,
                                          vm_prot_t access);
