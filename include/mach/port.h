@@ -75,6 +75,8 @@ typedef natural_t mach_port_rights_t;  /* number of rights */
 
 /* mach_port_status_t.mps_srights: whether send rights exist. */
 typedef unsigned int mach_port_srights_t;
+#define MACH_PORT_SRIGHTS_NONE 0
+#define MACH_PORT_SRIGHTS_PRESENT 1
 
 /* Queue limits: how many messages may wait in a port before senders wait. */
 #define MACH_PORT_QLIMIT_BASIC ((mach_port_msgcount_t)5)
