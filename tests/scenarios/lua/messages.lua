@@ -474,6 +474,28 @@ test("the bare call returns the buffer as a send or receive that failed left it"
     destroy(p)
 end)
 
+test("a finalizer may send and receive while another call makes its msg", function(t)
+    local p, q = port_with_send(), port_with_send()
+    local finalized = 0
+    local function finalize()
+        finalized = finalized + 1
+        mach.send{remote = q, body = ("B"):rep(400)}
+        mach.receive{port = q}
+    end
+    collectgarbage("incremental", 1, 1000, 5)
+    for i = 1, 1000 do
+        setmetatable({}, {__gc = finalize})
+        mach.send{remote = p, id = i, body = ("A"):rep(40), ool = {{data = "data"}}}
+        local _, msg = mach.receive{port = p}
+        if msg.id ~= i or msg.body ~= ("A"):rep(40) or msg.ool[1].data ~= "data" then
+            t.fail("message " .. i .. " is not what was sent")
+        end
+    end
+    collectgarbage("incremental", 200, 100, 13)
+    t.ok(finalized > 100, finalized)
+    destroy(p, q)
+end)
+
 test("fields of a wrong type or name are errors that name them", function(t)
     local function error_of(f, fields)
         local ok, text = pcall(f, fields)

@@ -20,6 +20,8 @@
 #define BODY_MAX (MACH_MSG_SIZE_MAX - sizeof(mach_msg_header_t))
 #define BUFFER_MAX (MACH_MSG_SIZE_MAX + 64) /* the kernel never writes more than that */
 
+#define BUFFER 2 /* where the buffer is on the stack of each of the four: behind the argument */
+
 /* One mach_msg() call. */
 struct message_call {
     mach_msg_header_t *header;
@@ -86,9 +88,10 @@ static uint32_t timeout_field(const struct fields *fields, const char *name, uin
     return option;
 }
 
-/* Pushes kr and msg, and lets the watch have its say. */
+/* Pushes kr below msg, gives the buffer back, and lets the watch have its say. */
 static int finish(lua_State *L, mach_msg_return_t kr)
 {
+    state_buffer_done(L, BUFFER);
     lua_pushinteger(L, kr);
     lua_insert(L, -2);
     return watch_finish(L, 2);
@@ -276,6 +279,7 @@ static int message_bare(lua_State *L)
     };
     unsigned room = given > BUFFER_MAX ? given : BUFFER_MAX;
 
+    lua_settop(L, BUFFER - 1);
     call.header = state_buffer(L, room);
     memset(call.header, 0, room);
     memcpy(call.header, bytes, given);

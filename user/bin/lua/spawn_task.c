@@ -376,18 +376,22 @@ int spawned_wait_task(lua_State *L, struct spawned *spawned, const struct deadli
 {
     unsigned room = MACH_MSG_SIZE_MAX + MAX_TRAILER_SIZE;
     mach_msg_header_t *header = state_buffer(L, room);
+    int buffer = lua_gettop(L), ended = 0;
 
-    for (;;) {
+    while (!ended) {
         unsigned ms = deadline_left(deadline, 3600000);
         mach_msg_return_t kr = mach_msg_trap(header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, room,
                                              spawned->result, ms, MACH_PORT_NULL);
         if (kr == MACH_MSG_SUCCESS && header->msgh_id != MACH_NOTIFY_SEND_ONCE)
             keep_report(L, spawned, header);
         else if (kr == MACH_MSG_SUCCESS)
-            break;
+            ended = 1;
         else if (watch_expired(L) || (kr == MACH_RCV_TIMED_OUT && ms == 0))
-            return 0;
+            break;
     }
+    state_buffer_done(L, buffer);
+    if (!ended)
+        return 0;
     release(spawned);
     mach_port_deallocate(mach_task_self(), spawned->name);
     return push_answer(L, spawned);

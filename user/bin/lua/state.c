@@ -184,14 +184,21 @@ void *state_buffer(lua_State *L, unsigned room)
 {
     struct state *state = state_of(L);
 
-    if (room > state->room) {
-        room = (room + 4095) & ~4095u;
-        state->room = 0;
-        state->buffer = lua_newuserdatauv(L, room, 0);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, state);
-        state->room = room;
-    }
-    return state->buffer;
+    if (room > state->room)
+        lua_newuserdatauv(L, (room + 4095) & ~4095u, 0);
+    else
+        lua_rawgetp(L, LUA_REGISTRYINDEX, state);
+    state->room = 0;
+    return lua_touserdata(L, -1);
+}
+
+void state_buffer_done(lua_State *L, int index)
+{
+    struct state *state = state_of(L);
+
+    lua_pushvalue(L, index);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, state);
+    state->room = (unsigned)lua_rawlen(L, index);
 }
 
 int state_traceback(lua_State *L)

@@ -28,9 +28,8 @@ struct watch;
 struct state {
     struct heap *heap;
     enum state_role role;
-    mach_port_t thread; /* cached: mach_thread_self() */
-    void *buffer;       /* for messages; owned by the collector */
-    unsigned room;
+    mach_port_t thread;  /* cached: mach_thread_self() */
+    unsigned room;       /* bytes of the buffer for messages that is kept; 0: none */
     struct watch *watch; /* the innermost t.within() that runs; null if none */
 };
 
@@ -45,9 +44,11 @@ void state_close(lua_State *L);
 struct state *state_of(lua_State *L);
 /* That of the calling thread; null if it has none. */
 struct state *state_of_thread(void);
-/* A buffer of at least `room` bytes, aligned for messages; the next call may return the same
- * one. */
+/* Pushes a buffer of at least `room` bytes, aligned for messages. It is the caller's alone as long
+ * as it is on the stack (the collector may run a finalizer that sends a message) or until it is
+ * given back, for the next call. */
 void *state_buffer(lua_State *L, unsigned room);
+void state_buffer_done(lua_State *L, int index);
 /* The name of the host port, which is cached in each task. */
 mach_port_t state_host(void);
 /* Forgets what was cached in the task that this one's memory is a copy of. */
