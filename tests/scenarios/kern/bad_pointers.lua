@@ -1,80 +1,22 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
 -- Traps with pointers to nowhere, into the kernel, to read-only memory, across the end of the
--- address space; trap numbers that do not exist; a stack that is not there. The traps are executed
--- by threads of machine code in a task of their own, which must outlive them: a bad pointer is a
--- return code, never a fault. Contracts: mach_traps.h; entry: kernel/x86/entry.asm.
+-- address space; a stack that is not there. The traps are executed by threads of machine code in a
+-- task of their own, which must outlive them: a bad pointer is a return code, never a fault. Every
+-- trap with every argument is in bad_traps.lua. Contracts: mach_traps.h; entry:
+-- kernel/x86/entry.asm.
 
 local must, ports, counts = require "must", require "ports", require "counts"
-local tasks, threads, sleep = require "tasks", require "threads", require "clock".sleep
+local trap_task = require "trap_task"
+local trap, each_entry = trap_task.trap, trap_task.each_entry
+local THEIR_TASK, DATA = trap_task.SELF, trap_task.DATA
 
-local PAGE, CODE, DATA, STACK, READ_ONLY = 4096, 0x100000, 0x200000, 0x300000, 0x400000
-local PUSHED = STACK + PAGE - 64 -- where the arguments of a trap lie
+local PAGE = 4096
 local INVALID_ADDRESS = mach.KERN_INVALID_ADDRESS
-local BAD = {{"null", 0}, {"page 0", 8}, {"nothing mapped", 0x500000}, {"end of the user's",
-                                                                        0xbffffffe},
-             {"the kernel", 0xc0000000}, {"kernel text", 0xc0100000}, {"the last word", 0xfffffffc},
-             {"the last byte", 0xffffffff}, {"read-only", READ_ONLY}}
-
-local function word(n) return string.pack("<I4", n & 0xffffffff) end
-
-local THEIR_TASK = 0x77700 -- the task's name for itself
-
--- A task with pages for code, data and stack, and one that is read-only.
-local function new_task()
-    local task = tasks.create()
-    for _, at in ipairs{CODE, DATA, STACK, READ_ONLY} do
-        must((mach.vm_allocate(task, at, PAGE, false)), "vm_allocate")
-    end
-    must(mach.vm_protect(task, READ_ONLY, PAGE, false, mach.VM_PROT_READ), "vm_protect")
-    must(mach.mach_port_insert_right(task, THEIR_TASK, task, mach.MACH_MSG_TYPE_COPY_SEND),
-         "insert_right")
-    return task
-end
-
--- Executes a trap with these arguments in a new thread of the task, by sysenter or by int 0x81;
--- returns what is in eax then, or nil if the task has not survived. `stack`: the user stack
--- pointer.
-local function trap(task, number, arguments, entry, stack)
-    local words = {word(0)} -- the return address that the arguments lie above
-    for i, argument in ipairs(arguments) do words[i + 1] = word(argument) end
-    must(mach.vm_write(task, PUSHED, table.concat(words)), "vm_write")
-    must(mach.vm_write(task, DATA, word(0xdeadbeef)), "vm_write")
-    local code = "\xb8" .. word(number)                                       -- mov eax, number
-    if entry == "int" then
-        code = code .. "\xcd\x81"
-    else
-        -- mov ecx, esp; mov edx, behind the sysenter; sysenter
-        code = code .. "\x89\xe1\xba" .. word(CODE + 14) .. "\x0f\x34"
-        assert(#code == 14)
-    end
-    code = code .. "\xa3" .. word(DATA) .. "\xc7\x05" .. word(DATA + 4) .. word(1) .. "\xeb\xfe"
-    must(mach.vm_write(task, DATA + 4, word(0)), "vm_write")
-    must(mach.vm_write(task, CODE, code), "vm_write")
-    local thread = threads.run(task, {eip = CODE, uesp = stack or PUSHED})
-    local result
-    for _ = 1, 20 do
-        sleep(1)
-        local kr, bytes = mach.vm_read(task, DATA, 8)
-        if kr ~= 0 then break end -- the task has ended
-        local value, done = string.unpack("<I4I4", bytes)
-        if done == 1 then
-            result = value
-            break
-        end
-    end
-    mach.thread_terminate(thread) -- if its task has survived
-    ports.deallocate(thread)
-    return result
-end
-
-local function each_entry(body)
-    for _, entry in ipairs{"sysenter", "int"} do
-        local task = new_task()
-        body(entry, task)
-        tasks.terminate(task)
-    end
-end
+local BAD = {{"null", 0}, {"page 0", 8}, {"nothing mapped", trap_task.NOTHING},
+             {"end of the user's", 0xbffffffe}, {"the kernel", 0xc0000000},
+             {"kernel text", 0xc0100000}, {"the last word", 0xfffffffc},
+             {"the last byte", 0xffffffff}, {"read-only", trap_task.READ_ONLY}}
 
 test("mach_msg to or from a bad buffer is MACH_SEND_INVALID_DATA or MACH_RCV_INVALID_DATA.",
 function(t)
@@ -166,18 +108,6 @@ function(t)
     end)
 end)
 
-test("A trap number that does not exist is KERN_INVALID_ARGUMENT, and the task goes on.",
-function(t)
-    each_entry(function(entry, task)
-        for _, number in ipairs{0, 1, 24, 30, 35, 37, 63, 67, 75, 76, 100, 1000, 0x7fffffff,
-                                0x80000000,
-                                0xffffffff, 0xffffffe3} do
-            t.eq(trap(task, number, {0, 0, 0, 0, 0, 0, 0}, entry), mach.KERN_INVALID_ARGUMENT,
-                 ("%s, number 0x%x"):format(entry, number))
-        end
-    end)
-end)
-
 test("A stack pointer to nowhere: arguments cannot be fetched, which is KERN_INVALID_ADDRESS.",
 function(t)
     each_entry(function(entry, task)
@@ -204,7 +134,7 @@ function(t)
         for _, name in ipairs{0, 1, 0xffffffff, 0x80000000, 0x123400, port, dead} do
             for number, arguments in pairs{
                 [33] = {name}, [34] = {name}, [36] = {name}, [38] = {name, 0, 0},
-                [65] = {name, DATA + 8, PAGE, 1}, [66] = {name, CODE, PAGE},
+                [65] = {name, DATA + 8, PAGE, 1}, [66] = {name, DATA, PAGE},
                 [72] = {name, 1, DATA + 8},
                 [73] = {name, THEIR_TASK}, [74] = {name, 0x5500, THEIR_TASK, 19},
                 [64] = {name, DATA + 8, PAGE, 0, 1, 0, 0, 0, 3, 7, 1},
