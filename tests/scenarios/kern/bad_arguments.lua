@@ -29,6 +29,7 @@ local function world_new()
     for _, name in ipairs{w.task, w.thread, w.semaphore} do
         must(mach.mach_port_mod_refs(self, name, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_refs")
     end
+    w.bootstrap = mach.bootstrap_port
     kr, w.clock = mach.host_get_clock_service(host, 0)
     must(kr, "host_get_clock_service")
     w.port, w.set, w.dead, w.receive = ports.both(), allocate(SET), allocate(DEAD_NAME), allocate()
@@ -92,9 +93,8 @@ local NUMBERS = {0, 1, 2, 3, 7, 0x7fffffff, 0x80000000, 0xffffffff}
 local SIGNED = {0, 1, -1, 2, 3, 7, 8, 255, 256, 0x7fffffff, -0x80000000}
 
 local function kernel_ports(w) -- what any call may be sent to without an answer being owed by us
-    return {w.task, w.thread, host, w.semaphore, w.clock, mach.name_server_port, w.dead, w.set, 0,
-            1,
-            0x80000000, 0xffffffff, 0x7777701, w.receive}
+    return {w.task, w.thread, host, w.semaphore, w.clock, mach.name_server_port, w.bootstrap,
+            w.dead, w.set, 0, 1, 0x80000000, 0xffffffff, 0x7777701, w.receive}
 end
 
 local function port_arguments(w)
@@ -257,17 +257,18 @@ local CALLS = {
     device_interrupt_attach = call("host", "number port disposition", POLY),
     device_interrupt_ack = call("host", "number"),
     device_interrupt_detach = call("host", "number"),
-    -- bootstrap.defs, answered by bootstrap for its own port only
-    bootstrap_ports = call("host", ""),
-    bootstrap_arguments = call("host", "port"),
-    bootstrap_get_module = call("host", "module_name"),
+    -- bootstrap.defs, answered by the kernel for its own port, by bootstrap for ours
+    bootstrap_ports = call("bootstrap", ""),
+    bootstrap_arguments = call("bootstrap", "port"),
+    bootstrap_completed = call("bootstrap", "port"),
+    bootstrap_get_module = call("bootstrap", "module_name", {K.BOOTSTRAP_UNKNOWN_SERVICE}),
 }
 
 -- Not calls on a port, or with a file of their own (clock.lua, thread_switch.lua,
 -- bad_messages.lua).
 local OTHERS = {}
 for name in ([[MACH_MSGH_BITS MACH_PORT_TYPE MACH_RCV_TRAILER_ELEMENTS MACH_RCV_TRAILER_TYPE
-    bootstrap_completed clock_sleep error_string mach_host_self mach_msg mach_reply_port
+    clock_sleep error_string mach_host_self mach_msg mach_reply_port
     mach_task_self
     mach_thread_self receive rpc seed send swtch swtch_pri thread_switch]]):gmatch("%S+") do
     OTHERS[name] = true
@@ -299,22 +300,38 @@ local function shown(arguments)
     return table.concat(list, ", ")
 end
 
--- Whether rights may move away by the call itself, so that even a failure changes our names.
-local function moves_rights(entry, arguments)
+-- The disposition of a right that leaves a trace with us even if the call is refused, since it is
+-- moved to it or made for it: nil if it carries none.
+local function carried(entry, arguments)
     for i, kind in ipairs(entry.kinds) do
         local value = arguments[i + 1]
-        if kind == "disposition" and (value == 16 or value == 17 or value == 18) then
-            return true
+        if kind == "disposition" and value >= 16 and value <= 21 and value ~= 19 then
+            return value
         end
     end
-    return false
 end
 
+-- Start, size and attributes of each region of the task.
+local function regions(task)
+    local found, address = {}, 0
+    while true do
+        local kr, start, size, info = mach.vm_region(task, address, mach.VM_REGION_BASIC_INFO)
+        if kr ~= 0 then return found end
+        found[#found + 1] = {start, size, info}
+        address = start + size
+    end
+end
+
+-- What a call that fails must not change.
 local function fingerprint(w)
-    local ours = name_counts()
-    local _, info = mach.minato_port_info(self, w.port)
-    local _, region = mach.vm_read(w.task, BASE, 8)
-    return {ours = ours, counts.task(w.task), info, region}
+    local task, thread = counts.task(w.task), {mach.thread_info(w.thread, mach.THREAD_BASIC_INFO)}
+    task.resident_pages = nil -- a page may be looked at
+    return {ours = {name_counts(), {mach.minato_port_info(self, w.port)}},
+            theirs = {task, thread[2] and {thread[2].suspend_count, thread[2].policy},
+                      {mach.thread_info(w.thread, mach.THREAD_SCHED_TIMESHARE_INFO)},
+                      select(2, mach.task_info(w.task, mach.TASK_BASIC_INFO)).suspend_count,
+                      {mach.mach_port_names(w.task)}, regions(w.task),
+                      {mach.vm_read(w.task, BASE, 8)}}}
 end
 
 local function same(a, b)
@@ -324,25 +341,25 @@ local function same(a, b)
     return true
 end
 
--- One call; the arguments that the module itself refuses do not count.
-local function try(t, name, entry, w, arguments)
-    local before = fingerprint(w)
+-- One call; the arguments that the module itself refuses do not count. Returns whether it was made,
+-- and what is now.
+local function try(t, name, entry, w, arguments, before)
     local ok, kr = pcall(mach[name], table.unpack(arguments))
-    if not ok then return false end
+    if not ok then return false, before end
     if not allowed(kr, entry) then
         t.fail(("%s(%s) answered %#x, %s"):format(name, shown(arguments), kr & 0xffffffff,
                                                   mach.error_string(kr)))
     end
-    if kr ~= 0 and not moves_rights(entry, arguments) then
-        local after = fingerprint(w)
-        if not same(after.ours, before.ours) then
-            t.fail(("%s(%s) failed and changed our names"):format(name, shown(arguments)))
-        elseif not same(after, before) then
-            t.fail(("%s(%s) failed and changed the task"):format(name, shown(arguments)))
-        end
+    local after, right = fingerprint(w), carried(entry, arguments)
+    if kr ~= 0 and not right and not same(after.ours, before.ours) then
+        t.fail(("%s(%s) failed and changed our names"):format(name, shown(arguments)))
     end
-    if kr == 0 or moves_rights(entry, arguments) then clean_up(w.names) end
-    return true
+    -- When a receive right is destroyed its send rights die, in the task too.
+    if kr ~= 0 and right ~= mach.MACH_MSG_TYPE_MOVE_RECEIVE
+        and not same(after.theirs, before.theirs) then
+        t.fail(("%s(%s) failed and changed the task"):format(name, shown(arguments)))
+    end
+    return true, after
 end
 
 -- Plain values: the ones that a call gets in the other arguments while one varies.
@@ -357,35 +374,45 @@ local PLAIN = {port = function(w) return w.port end, name = function(w) return w
                name_text = function() return "name" end, module_name = function() return "none" end}
 
 local function sweep(t, name, entry)
-    local tried = 0
-    local w, sets = world_new(), {}
-    w.names = names()
+    local tried, before, w, pristine = 0, names(), nil, nil
+    local function fresh()
+        if w then mach.task_terminate(w.task) end
+        clean_up(before)
+        w = world_new()
+        pristine = fingerprint(w)
+    end
     local function plain()
         local arguments = {w[entry.on] or host}
         for i, kind in ipairs(entry.kinds) do arguments[i + 1] = PLAIN[kind](w) end
         return arguments
     end
     local function one(arguments)
-        if try(t, name, entry, w, arguments) then tried = tried + 1 end
+        local made, after = try(t, name, entry, w, arguments, pristine)
+        if made then tried = tried + 1 end
+        if not same(after, pristine) then fresh() end
     end
-    for _, port in ipairs(kernel_ports(w)) do
+    fresh()
+    for i in ipairs(kernel_ports(w)) do
+        local port = kernel_ports(w)[i]
         if entry.on ~= "" or (port ~= w.task and port ~= w.thread and port ~= w.semaphore) then
             local arguments = plain()
             arguments[1] = port
             one(arguments)
         end
     end
-    for i, kind in ipairs(entry.kinds) do sets[i] = KINDS[kind](w) end
-    for i in ipairs(entry.kinds) do
-        for _, value in ipairs(sets[i]) do
+    for i, kind in ipairs(entry.on ~= "" and entry.kinds or {}) do
+        for k in ipairs(KINDS[kind](w)) do
             local arguments = plain()
-            arguments[i + 1] = value
-            if entry.on ~= "" then one(arguments) end
+            arguments[i + 1] = KINDS[kind](w)[k]
+            one(arguments)
         end
     end
-    for _ = 1, #entry.kinds > 1 and entry.on ~= "" and 25 or 0 do
+    for _ = 1, #entry.kinds > 1 and entry.on ~= "" and 20 or 0 do
         local arguments = plain()
-        for i in ipairs(entry.kinds) do arguments[i + 1] = sets[i][math.random(#sets[i])] end
+        for i, kind in ipairs(entry.kinds) do
+            local values = KINDS[kind](w)
+            arguments[i + 1] = values[math.random(#values)]
+        end
         one(arguments)
     end
     mach.task_terminate(w.task)
