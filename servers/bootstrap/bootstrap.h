@@ -60,8 +60,8 @@ extern struct service name_service, console_service;
 
 enum rights { // what a program gets from bootstrap_ports
     RIGHTS_NONE,
-    RIGHTS_CONSOLE, // COM1
-    RIGHTS_HOST,    // the privileged host port
+    RIGHTS_CONSOLE, // the first serial line
+    RIGHTS_JOB,     // the privileged host port, and a device to learn with: the battery clock
 };
 
 struct program {

@@ -40,7 +40,7 @@ static struct program console_server = {
     .rights = RIGHTS_CONSOLE,
     .service = &console_service,
 };
-static struct program job = {.rights = RIGHTS_HOST, .is_job = true};
+static struct program job = {.rights = RIGHTS_JOB, .is_job = true};
 
 // ---- the end ----------------------------------------------------------------------------------
 

@@ -11,25 +11,27 @@
 #include <servers/program_server.h>
 #include <string.h>
 
-#define COM1 0x3f8
-#define COM1_PORTS 8
-#define COM1_IRQ 4
-
 static void drop(mach_port_t right)
 {
     if (MACH_PORT_VALID(right))
         mach_port_deallocate(mach_task_self(), right);
 }
 
-// The part of the device master port that is the console's; made once.
-static mach_port_t console_device(void)
-{
-    static mach_port_t device;
+// A part of the device master port, made when it is first asked for.
+struct part {
+    natural_t first, count, irq; // I/O ports and interrupt line
+    mach_port_t device;
+};
+static struct part serial_line = {0x3f8, 8, 4, MACH_PORT_NULL};
+static struct part battery_clock = {0x70, 2, 8, MACH_PORT_NULL};
 
-    if (device == MACH_PORT_NULL &&
-        device_io_subset(device_master, COM1, COM1_PORTS, 1u << COM1_IRQ, &device) != KERN_SUCCESS)
-        device = MACH_PORT_NULL;
-    return device;
+static mach_port_t device_of(struct part *part)
+{
+    if (part->device == MACH_PORT_NULL &&
+        device_io_subset(device_master, part->first, part->count, 1u << part->irq,
+                         &part->device) != KERN_SUCCESS)
+        part->device = MACH_PORT_NULL;
+    return part->device;
 }
 
 // ---- bootstrap.defs ---------------------------------------------------------------------------
@@ -44,10 +46,11 @@ kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_
     case RIGHTS_NONE:
         return BOOTSTRAP_NOT_PRIVILEGED;
     case RIGHTS_CONSOLE:
-        *device = console_device();
+        *device = device_of(&serial_line);
         break;
-    case RIGHTS_HOST:
+    case RIGHTS_JOB:
         *host = priv_host;
+        *device = device_of(&battery_clock);
         break;
     }
     return KERN_SUCCESS;

@@ -64,8 +64,9 @@ static void test_rights(void)
 
     is(bootstrap_ports(bootstrap_port, &host, &device, &wired, &paged, &security), KERN_SUCCESS,
        "bootstrap_ports");
-    ok(host != MACH_PORT_NULL && device == MACH_PORT_NULL, "the job has the host, but no devices");
+    ok(host != MACH_PORT_NULL && device != MACH_PORT_NULL, "the job has the host and a device");
     mach_port_deallocate(mach_task_self(), host);
+    mach_port_deallocate(mach_task_self(), device);
     is(program_service(bootstrap_port, &service), BOOTSTRAP_UNKNOWN_SERVICE,
        "a program that serves nothing gets no service port");
 }
