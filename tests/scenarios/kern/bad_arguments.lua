@@ -14,6 +14,8 @@ local RECEIVE, SET, DEAD_NAME = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIG
     mach.MACH_PORT_RIGHT_DEAD_NAME
 local PAGE, BASE = 4096, 0x200000
 
+local _, _, device = mach.bootstrap_ports(mach.bootstrap_port)
+
 math.randomseed(20240229)
 
 -- ---- the world that the calls are done to ----
@@ -29,7 +31,7 @@ local function world_new()
     for _, name in ipairs{w.task, w.thread, w.semaphore} do
         must(mach.mach_port_mod_refs(self, name, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_refs")
     end
-    w.bootstrap = mach.bootstrap_port
+    w.bootstrap, w.device = mach.bootstrap_port, device
     kr, w.clock = mach.host_get_clock_service(host, 0)
     must(kr, "host_get_clock_service")
     w.port, w.set, w.dead, w.receive = ports.both(), allocate(SET), allocate(DEAD_NAME), allocate()
@@ -89,12 +91,12 @@ end
 
 -- ---- boundary values by kind of argument ----
 
-local NUMBERS = {0, 1, 2, 3, 7, 0x7fffffff, 0x80000000, 0xffffffff}
+local NUMBERS = {0, 1, 2, 3, 7, 8, 15, 16, 0x7fffffff, 0x80000000, 0xffffffff}
 local SIGNED = {0, 1, -1, 2, 3, 7, 8, 255, 256, 0x7fffffff, -0x80000000}
 
 local function kernel_ports(w) -- what any call may be sent to without an answer being owed by us
     return {w.task, w.thread, host, w.semaphore, w.clock, mach.name_server_port, w.bootstrap,
-            w.dead, w.set, 0, 1, 0x80000000, 0xffffffff, 0x7777701, w.receive}
+            w.device, w.dead, w.set, 0, 1, 0x80000000, 0xffffffff, 0x7777701, w.receive}
 end
 
 local function port_arguments(w)
@@ -149,6 +151,7 @@ local COMMON = {0, K.KERN_INVALID_ARGUMENT, K.MACH_SEND_INVALID_DEST, K.MIG_BAD_
 -- A disposition that does not exist, or one that brings another kind of right.
 local POLY = {K.MACH_SEND_INVALID_TYPE, K.MIG_BAD_ARGUMENTS}
 local SPACE = {K.KERN_INVALID_NAME, K.KERN_INVALID_RIGHT, K.KERN_INVALID_VALUE, K.KERN_INVALID_TASK}
+local DEVICE = {K.KERN_INVALID_VALUE, K.KERN_NO_ACCESS}
 local MEMORY = {K.KERN_INVALID_ADDRESS, K.KERN_PROTECTION_FAILURE, K.KERN_NO_SPACE}
 
 local function all(...)
@@ -252,11 +255,13 @@ local CALLS = {
     minato_port_info = call("task", "name", SPACE),
     minato_task_set_name = call("task", "name_text"),
     -- device_io.defs
-    device_io_subset = call("host", "number number number"),
-    device_io_port_grant = call("host", "port number number"),
-    device_interrupt_attach = call("host", "number port disposition", POLY),
-    device_interrupt_ack = call("host", "number"),
-    device_interrupt_detach = call("host", "number"),
+    device_io_subset = call("device", "number number number", DEVICE),
+    device_io_port_grant = call("device", "port number number", DEVICE),
+    device_interrupt_attach = call("device", "number port disposition",
+                                   all(DEVICE, POLY, K.KERN_INVALID_CAPABILITY,
+                                       K.KERN_ALREADY_WAITING)),
+    device_interrupt_ack = call("device", "number", all(DEVICE, K.KERN_FAILURE)),
+    device_interrupt_detach = call("device", "number", all(DEVICE, K.KERN_FAILURE)),
     -- bootstrap.defs, answered by the kernel for its own port, by bootstrap for ours
     bootstrap_ports = call("bootstrap", ""),
     bootstrap_arguments = call("bootstrap", "port"),
@@ -375,8 +380,12 @@ local PLAIN = {port = function(w) return w.port end, name = function(w) return w
 
 local function sweep(t, name, entry)
     local tried, before, w, pristine = 0, names(), nil, nil
+    local function finish()
+        mach.task_terminate(w.task)
+        mach.device_interrupt_detach(device, 8) -- if that line has been attached
+    end
     local function fresh()
-        if w then mach.task_terminate(w.task) end
+        if w then finish() end
         clean_up(before)
         w = world_new()
         pristine = fingerprint(w)
@@ -415,7 +424,7 @@ local function sweep(t, name, entry)
         end
         one(arguments)
     end
-    mach.task_terminate(w.task)
+    finish()
     return tried
 end
 

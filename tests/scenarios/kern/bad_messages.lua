@@ -45,7 +45,7 @@ local function each_object(body)
     local thread, sem = threads.create(task), semaphores.create(mach.SYNC_POLICY_FIFO, 1)
     local kr, clock = mach.host_get_clock_service(host, 0)
     must(kr, "host_get_clock_service")
-    local kr, priv = mach.bootstrap_ports(mach.bootstrap_port)
+    local kr, priv, device = mach.bootstrap_ports(mach.bootstrap_port)
     must(kr, "bootstrap_ports")
     local console = look_up("console")
     local kr, opened = mach.rpc{remote = console, disp = COPY_SEND, id = 4500, reply_timeout = 900}
@@ -62,9 +62,14 @@ local function each_object(body)
     body("clock", clock, function() return (mach.clock_get_time(clock)) == 0 end)
     body("host", host, function() return (mach.host_page_size(host)) == 0 end)
     body("privileged host", priv, function() return (mach.host_page_size(priv)) == 0 end)
+    body("device", device, function()
+        local kr, part = mach.device_io_subset(device, 0x70, 1, 0)
+        if kr == 0 then deallocate(part) end
+        return kr == 0
+    end)
     body("bootstrap", mach.bootstrap_port, function()
-        local kr, again = mach.bootstrap_ports(mach.bootstrap_port)
-        if kr == 0 then deallocate(again) end
+        local kr, again, part = mach.bootstrap_ports(mach.bootstrap_port)
+        if kr == 0 then deallocate(again, part) end
         return kr == 0
     end)
     body("name server", mach.name_server_port, function()
@@ -74,7 +79,7 @@ local function each_object(body)
     body("console session", session, function() return ask(session, 4504) == 0 end)
     tasks.terminate(task)
     semaphores.destroy(sem)
-    deallocate(thread, clock, priv, console, session)
+    deallocate(thread, clock, priv, device, console, session)
 end
 
 test("An id that no interface has is answered with MIG_BAD_ID.", function(t)
@@ -110,6 +115,7 @@ local GOOD = {
     clock = {3125003, NDR .. word(1) .. word(1)},       -- clock_get_attributes
     host = {2638, NDR .. word(1) .. word(16)},          -- host_info
     ["privileged host"] = {2638, NDR .. word(1) .. word(16)},
+    device = {2950, NDR .. word(0x70) .. word(1) .. word(0)}, -- device_io_subset
     ["name server"] = {1041, NDR .. ("\0"):rep(160)},   -- netname_look_up
     ["console session"] = {4503, NDR .. word(0)},       -- console_set_mode
 }
@@ -247,7 +253,7 @@ end)
 
 test("Requests for another kind of object are answered, none is served.", function(t)
     local KERNEL = {task = true, thread = true, semaphore = true, clock = true, host = true,
-                    ["privileged host"] = true}
+                    ["privileged host"] = true, device = true}
     each_object(function(what, port, lives)
         for other, good in pairs(GOOD) do
             local related = what:find("host") and other:find("host")

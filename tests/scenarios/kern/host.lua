@@ -12,8 +12,9 @@ local function word(n) return string.pack("<I4", n & 0xffffffff) end
 
 -- The privileged host port, which a scenario is given; the caller owns the right.
 local function privileged()
-    local kr, port = mach.bootstrap_ports(mach.bootstrap_port)
+    local kr, port, device = mach.bootstrap_ports(mach.bootstrap_port)
     must(kr, "bootstrap_ports")
+    deallocate(device)
     return port
 end
 
@@ -172,8 +173,10 @@ function(t)
     ports.destroy(port)
 end)
 
-test("A scenario is given the privileged host port and no device port.", function(t)
+test("A scenario is given the privileged host port and a device port, nothing else.", function(t)
     local kr, priv, device, wired, paged, security = mach.bootstrap_ports(mach.bootstrap_port)
-    t.eq({kr, device, wired, paged, security}, {0, 0, 0, 0, 0})
-    deallocate(priv)
+    t.eq({kr, wired, paged, security}, {0, 0, 0, 0})
+    t.eq({ports.info(priv).object, ports.info(device).object},
+         {mach.MINATO_OBJECT_HOST_PRIV, mach.MINATO_OBJECT_DEVICE}, "what they are")
+    deallocate(priv, device)
 end)
