@@ -476,22 +476,26 @@ end)
 
 test("a finalizer may send and receive while another call makes its msg", function(t)
     local p, q = port_with_send(), port_with_send()
-    local finalized = 0
+    local finalized, wrong = 0, 0
     local function finalize()
         finalized = finalized + 1
-        mach.send{remote = q, body = ("B"):rep(400)}
-        mach.receive{port = q}
+        mach.send{remote = q, body = "other", timeout = 0}
+        mach.receive{port = q, timeout = 0}
     end
-    collectgarbage("incremental", 10, 1000)
-    for i = 1, 300 do
-        setmetatable({}, {__gc = finalize})
-        mach.send{remote = p, id = i, body = ("A"):rep(40), ool = {{data = "data"}}}
-        local _, msg = mach.receive{port = p}
-        if msg.id ~= i or msg.body ~= ("A"):rep(40) or msg.ool[1].data ~= "data" then
-            t.fail("message " .. i .. " is not what was sent")
-        end
+    local function once(id)
+        local a = {p, mach.MACH_MSG_TYPE_COPY_SEND}
+        mach.send{remote = p, id = id, body = "AAAABBBB", ports = {a, a, a}, ool = {{data = "data"}}}
+        for _ = 1, 4 do setmetatable({}, {__gc = finalize}) end
+        local _, msg = mach.receive{port = p, timeout = 0}
+        return msg.id == id and msg.body == "AAAABBBB" and #msg.ports == 3 and
+               msg.ool[1].data == "data"
+    end
+    for pause = 120, 170, 10 do -- the collector comes at other moments
+        collectgarbage("incremental", pause, 200)
+        for id = 1, 25 do wrong = wrong + (once(id) and 0 or 1) end
     end
     collectgarbage("incremental", 200, 100)
+    t.eq(wrong, 0, "messages that are not what was sent")
     t.ok(finalized > 100, finalized)
     destroy(p, q)
 end)
