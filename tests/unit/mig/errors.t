@@ -105,8 +105,13 @@ bad('same argument twice', "routine a(p : mach_port_t;\nx : int;\nx : int);\n", 
     qr/expected a new name for an argument, found 'x' again/);
 bad('a name of the stubs', "routine a(p : mach_port_t; OutP : int);\n", 4,
     qr/expected another name for an argument, found 'OutP'/);
-bad('waittime of a short', "routine a(p : mach_port_t; waittime t : short);\n", 4,
-    qr/expected a 32-bit number as the waittime argument 't'/);
+for my $direction (qw(waittime sendtime msgoption msgseqno)) {
+    bad("$direction of a short", "routine a(p : mach_port_t; $direction t : short);\n", 4,
+        qr/expected a 32-bit number as the $direction argument 't'/);
+    next if $direction eq 'msgseqno';
+    bad("two of $direction", "routine a(p : mach_port_t; $direction t : int; $direction u : int);\n",
+        4, qr/expected one $direction argument, found 'u' after 't'/);
+}
 bad('reply port that is none', "routine a(p : mach_port_t; replyport r : int);\n", 4,
     qr/expected a port as the replyport argument 'r'/);
 bad('SameCount first', "routine a(p : mach_port_t; x : ints_t, SameCount);\n", 4,

@@ -1,3 +1,3 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-exec tests/unit/mig/run hostile
+exec tests/unit/mig/run hostile sanitize

@@ -108,6 +108,14 @@ my ($count) = grep { $_->{name} eq 'vCnt' }
     map { @{ $_->{args} } } grep { $_->{name} eq 'count_inout' } @{ $data->{routines} };
 is($count->{direction}, 'inout', 'CountInOut makes the count go both ways');
 is($data->{end}, 4014, 'ids end behind the last');
+my ($scalars) = grep { $_->{name} eq 'scalars' } @{ $data->{routines} };
+is(join(' ', map { $_->{real} ? 'real' : $_->{signed} ? 'signed' : 'unsigned' }
+        grep { $_->{kind} eq 'scalar' } @{ $scalars->{args} }),
+   'unsigned signed signed signed real real unsigned signed signed unsigned signed',
+   'the kinds of numbers: a byte and a boolean have no sign');
+my $special = decode_json(slurp("$out/special.json"));
+my %signed = map { $_->{name} => $_->{signed} } map { @{ $_->{args} } } @{ $special->{routines} };
+ok(!$signed{timeout} && $signed{flags}, '  nor has natural_t, but integer_t has');
 my ($fixed) = grep { $_->{name} eq 'fixed' } @{ $data->{routines} };
 my @lines = split /\n/, slurp($fixed->{file});
 like($fixed->{file}, qr/data\.defs$/, 'the file of a routine');
