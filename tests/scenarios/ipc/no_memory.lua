@@ -1,0 +1,76 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- timeout: 30
+-- The kernel has no memory for another message, but that of one which has just been received. Who
+-- calls the kernel then must not wait for ever: the answer comes in the request's own memory.
+-- Contracts: mach_msg, MACH_SEND_NO_BUFFER; KERN_RESOURCE_SHORTAGE of every kernel call.
+
+local ports = require "ports"
+local objects = require "counts".objects
+
+local self = mach.mach_task_self()
+local MAKE_SEND, COPY_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_COPY_SEND
+local MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE
+local NO_BUFFER = mach.MACH_SEND_NO_BUFFER
+
+-- Messages for blocks of the kernel's pages from the largest down, and one like those of a call.
+local bodies, small = {}, ("."):rep(100)
+for i, size in ipairs{60000, 28000, 12000, 6000, 3000} do bodies[i] = ("."):rep(size) end
+
+local function sink()
+    local port = ports.allocate()
+    ports.set_limit(port, 1024)
+    return port
+end
+
+-- Sends up to `most` messages with the body; the code of the one that is refused.
+local function stuff(port, body, most)
+    for _ = 1, most do
+        local kr = mach.send{remote = port, disp = MAKE_SEND, body = body, timeout = 0}
+        if kr ~= 0 then return kr end
+    end
+end
+
+-- Calls this task's port with a right in the message, which no routine takes, in the memory of one
+-- message that has been received before. `most`: how many messages of each size may be needed.
+local function call_without_memory(reply, extra, most)
+    local sinks, smalls, keeper, got = {sink(), sink(), sink(), sink()}, sink(), sink(), {}
+    -- Keeps a page of the smallest blocks: a message with a descriptor needs one for a while.
+    mach.send{remote = keeper, disp = MAKE_SEND, ool_ports = {{{extra}, MAKE_SEND}}}
+    local pages = ("."):rep(4 << 20) -- for the tables that follow
+    pages = nil
+    collectgarbage()
+    for _, body in ipairs(bodies) do
+        for _, port in ipairs(sinks) do
+            if stuff(port, body, most) ~= mach.MACH_SEND_TIMED_OUT then break end -- it was full
+        end
+    end
+    got.filled = stuff(smalls, small, most)
+    got.nothing = mach.send{remote = self, disp = COPY_SEND, id = 1}
+    got.freed = mach.receive{port = smalls, timeout = 0}
+    got.sent = mach.send{remote = self, disp = COPY_SEND, local_port = reply, local_disp = MAKE_ONCE,
+                         id = 1, ports = {{extra, MAKE_SEND}}}
+    got.kr, got.reply = mach.receive{port = reply, timeout = 100}
+    mach.receive{port = smalls, timeout = 0} -- room for the replies to what follows
+    ports.destroy(smalls, keeper, table.unpack(sinks))
+    return got
+end
+
+test("Without memory for its reply a kernel call answers KERN_RESOURCE_SHORTAGE and leaks nothing.",
+function(t)
+    local reply, extra = ports.allocate(), ports.allocate()
+    local rehearsal = call_without_memory(reply, extra, 2) -- what Lua needs of memory, it has then
+    t.eq({rehearsal.kr, rehearsal.reply.id, rehearsal.reply.body:sub(9)},
+         {0, 101, string.pack("<i4", mach.MIG_BAD_ID)}, "with memory: no such routine")
+    local before = objects()
+    local got = call_without_memory(reply, extra, 2000)
+    t.eq({got.filled, got.nothing, got.freed, got.sent}, {NO_BUFFER, NO_BUFFER, 0, 0},
+         "one message freed, one sent")
+    t.eq(got.kr, 0, "there is a reply")
+    if got.kr == 0 then
+        t.eq({got.reply.id, got.reply.body:sub(9)},
+             {101, string.pack("<i4", mach.KERN_RESOURCE_SHORTAGE)}, "which says why")
+    end
+    t.eq(ports.send_rights(extra), 0, "the right in the request is gone")
+    t.eq(objects(), before, "objects")
+    ports.destroy(reply, extra)
+end)
