@@ -6,8 +6,8 @@
 #include <child_task.h>
 #include <cthreads.h>
 #include <mach/notify.h>
+#include <program.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 // What the child leaves for its parent to see, in memory they share.
@@ -36,18 +36,8 @@ static void child_main(void)
 static kern_return_t start_child(mach_port_t task, mach_port_t *thread)
 {
     static unsigned stack[8192];
-    struct i386_thread_state state;
-    unsigned cs, ds;
 
-    memset(&state, 0, sizeof(state));
-    __asm__("movl %%cs, %0" : "=r"(cs));
-    __asm__("movl %%ds, %0" : "=r"(ds));
-    state.cs = cs;
-    state.ds = state.es = state.ss = ds;
-    state.eip = (unsigned)child_main;
-    state.uesp = (unsigned)&stack[8188];
-    return thread_create_running(task, i386_THREAD_STATE, (thread_state_t)&state,
-                                 i386_THREAD_STATE_COUNT, thread);
+    return program_start(task, (vm_address_t)child_main, (vm_address_t)&stack[8188], thread);
 }
 
 static void wait_for_end(mach_port_t task)

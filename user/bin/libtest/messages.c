@@ -4,8 +4,8 @@
 
 #include <cthreads.h>
 #include <mach/notify_server.h>
+#include <program.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define MY_ID 4711
 
@@ -154,20 +154,10 @@ static void bare(void)
 static void test_bare_thread(void)
 {
     static unsigned stack[2048];
-    struct i386_thread_state state;
     mach_port_t thread;
-    unsigned cs, ds;
 
-    memset(&state, 0, sizeof(state));
-    __asm__("movl %%cs, %0" : "=r"(cs));
-    __asm__("movl %%ds, %0" : "=r"(ds));
-    state.cs = cs;
-    state.ds = state.es = state.ss = ds;
-    state.eip = (unsigned)bare;
-    state.uesp = (unsigned)&stack[2044];
     semaphore_create(mach_task_self(), &done, SYNC_POLICY_FIFO, 0);
-    is(thread_create_running(mach_task_self(), i386_THREAD_STATE, (thread_state_t)&state,
-                             i386_THREAD_STATE_COUNT, &thread),
+    is(program_start(mach_task_self(), (vm_address_t)bare, (vm_address_t)&stack[2044], &thread),
        KERN_SUCCESS, "thread_create_running");
     semaphore_wait(done);
     is(bare_result, KERN_SUCCESS, "a thread without the library's block can make kernel calls");

@@ -135,19 +135,13 @@ static int give(struct birth *b, const char *what, mach_port_t name, mach_port_t
     return step(b, what, mach_port_insert_right(b->task, name, port, disposition));
 }
 
-/* The thread's registers: child_main() on its stack, as if called from nowhere. */
+/* The thread's registers: child_main() on its stack, as if called from nowhere. The kernel puts the
+ * user's segments in the place of none. */
 static int set_registers(struct birth *b)
 {
-    struct i386_thread_state state = {0};
-    uint32_t *top = (uint32_t *)(uintptr_t)(b->stack + STACK_SIZE);
-    unsigned cs, ds;
+    struct i386_thread_state state = {.eip = (unsigned)(uintptr_t)child_main,
+                                      .uesp = b->stack + STACK_SIZE - sizeof(uint32_t)};
 
-    __asm__("movl %%cs, %0" : "=r"(cs));
-    __asm__("movl %%ds, %0" : "=r"(ds));
-    state.cs = cs;
-    state.ds = state.es = state.ss = ds;
-    state.eip = (unsigned)(uintptr_t)child_main;
-    state.uesp = (unsigned)(uintptr_t)(top - 1);
     return step(b, "setting its registers",
                 thread_set_state(b->thread, i386_THREAD_STATE, (thread_state_t)&state,
                                  i386_THREAD_STATE_COUNT));

@@ -170,15 +170,9 @@ kern_return_t program_load(mach_port_t task, const void *image, vm_size_t size, 
 kern_return_t program_start(mach_port_t task, vm_address_t entry, vm_address_t sp,
                             mach_port_t *thread)
 {
-    struct i386_thread_state state = {0};
-    unsigned cs, ds;
+    // The kernel puts the user's segments in the place of none.
+    struct i386_thread_state state = {.eip = entry, .uesp = sp};
 
-    __asm__("movl %%cs, %0" : "=r"(cs));
-    __asm__("movl %%ds, %0" : "=r"(ds));
-    state.cs = cs;
-    state.ds = state.es = state.ss = ds;
-    state.eip = entry;
-    state.uesp = sp;
     return thread_create_running(task, i386_THREAD_STATE, (thread_state_t)&state,
                                  i386_THREAD_STATE_COUNT, thread);
 }

@@ -135,21 +135,15 @@ static kern_return_t allocate_stack(struct cthread *block, vm_size_t size)
     return vm_protect(mach_task_self(), block->stack, GUARD_SIZE, FALSE, VM_PROT_NONE);
 }
 
-// Registers: thread_begin(block), as if called from nowhere, with the caller's own segments.
+// Registers: thread_begin(block), as if called from nowhere. The kernel puts the user's segments in
+// the place of none.
 static kern_return_t set_registers(struct cthread *block)
 {
     unsigned *stack = (unsigned *)(block->stack + block->stack_size - STACK_SLACK);
-    struct i386_thread_state state = {0};
-    unsigned cs, ds;
+    struct i386_thread_state state = {.eip = (unsigned)thread_begin, .uesp = (unsigned)(stack - 1)};
 
-    __asm__("movl %%cs, %0" : "=r"(cs));
-    __asm__("movl %%ds, %0" : "=r"(ds));
-    *stack = (unsigned)block;
-    *--stack = 0;
-    state.cs = cs;
-    state.ds = state.es = state.ss = ds;
-    state.eip = (unsigned)thread_begin;
-    state.uesp = (unsigned)stack;
+    stack[0] = (unsigned)block;
+    stack[-1] = 0;
     return thread_set_state(block->thread, i386_THREAD_STATE, (thread_state_t)&state,
                             i386_THREAD_STATE_COUNT);
 }
