@@ -2,7 +2,7 @@
 /*
  * The two headers.  The user's declares the stubs, the server's the functions that the server must
  * provide and the dispatcher made for it; both define the messages, so that a program can size its
- * buffers or take a message apart by hand.
+ * buffers or take a message apart by hand.  Also what the two files of stubs begin with.
  */
 #include "mig.h"
 
@@ -40,7 +40,7 @@ static void emit_names(FILE *out)
     fputs("\n#endif\n", out);
 }
 
-void emit_user_declarations(FILE *out)
+static void emit_user_declarations(FILE *out)
 {
     emit_includes(out, USER_SIDE);
     emit_messages(out, USER_SIDE);
@@ -75,7 +75,7 @@ static void emit_dispatcher_declarations(FILE *out)
             name, subsys.next_id ? subsys.next_id : 1, name);
 }
 
-void emit_server_declarations(FILE *out)
+static void emit_server_declarations(FILE *out)
 {
     emit_includes(out, SERVER_SIDE);
     emit_messages(out, SERVER_SIDE);
@@ -89,22 +89,35 @@ void emit_server_declarations(FILE *out)
     emit_names(out);
 }
 
-void emit_header(FILE *out, const char *file)
+static void emit_declarations(FILE *out, enum side side)
+{
+    if (side == USER_SIDE)
+        emit_user_declarations(out);
+    else
+        emit_server_declarations(out);
+}
+
+void emit_header(FILE *out, enum side side, const char *file)
 {
     char *guard = guard_of(file);
 
-    emit_banner(out, "User interface");
+    emit_banner(out, side == USER_SIDE ? "User interface" : "Server interface");
     fprintf(out, "#ifndef %s\n#define %s\n\n", guard, guard);
-    emit_user_declarations(out);
+    emit_declarations(out, side);
     fprintf(out, "\n#endif /* %s */\n", guard);
 }
 
-void emit_server_header(FILE *out, const char *file)
+void emit_stubs_begin(FILE *out, enum side side, const char *header)
 {
-    char *guard = guard_of(file);
-
-    emit_banner(out, "Server interface");
-    fprintf(out, "#ifndef %s\n#define %s\n\n", guard, guard);
-    emit_server_declarations(out);
-    fprintf(out, "\n#endif /* %s */\n", guard);
+    emit_banner(out, side == USER_SIDE ? "User stubs" : "Server stubs");
+    fputs(in_kernel(side) ? "#include <ipc/mig_kernel.h>\n" : "#include <string.h>\n", out);
+    if (side == USER_SIDE)
+        fputs("#include <mach/notify.h>\n", out);
+    if (header)
+        fprintf(out, "#include \"%s\"\n", header);
+    else
+        emit_declarations(out, side);
+    if (subsys.rcs_id)
+        fprintf(out, "\nstatic const char rcsid[] __attribute__((used)) = %s;\n", subsys.rcs_id);
+    emit_size_checks(out, side);
 }

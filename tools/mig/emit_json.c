@@ -36,6 +36,14 @@ static void put_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* "key": [, to be closed when all is in it. */
+static struct list begin_array(struct list *list, const char *key)
+{
+    next(list);
+    fprintf(list->out, "\"%s\": [", key);
+    return (struct list){list->out, "", list->indent + 2};
+}
+
 /* "key": "text", or "key": null. */
 static void text_member(struct list *list, const char *key, const char *text)
 {
@@ -220,10 +228,8 @@ static void put_param(FILE *out, const struct routine *routine, const struct par
 
 static void put_params(struct list *list, const struct routine *routine)
 {
-    struct list items = {list->out, "", list->indent + 2};
+    struct list items = begin_array(list, "args");
 
-    next(list);
-    fputs("\"args\": [", list->out);
     for (const struct param *p = routine->user_params; p; p = p->next) {
         next(&items);
         put_param(list->out, routine, p);
@@ -235,10 +241,8 @@ static void put_params(struct list *list, const struct routine *routine)
 
 static void put_descriptors(struct list *list, const struct message *message)
 {
-    struct list items = {list->out, "", list->indent + 2};
+    struct list items = begin_array(list, "descriptors");
 
-    next(list);
-    fputs("\"descriptors\": [", list->out);
     for (const struct descriptor *d = message->descriptors; d; d = d->next) {
         struct list members = {list->out, "", 0};
 
@@ -301,10 +305,8 @@ static void put_field(FILE *out, const struct message *message, const struct fie
 
 static void put_fields(struct list *list, const struct message *message)
 {
-    struct list items = {list->out, "", list->indent + 2};
+    struct list items = begin_array(list, "fields");
 
-    next(list);
-    fputs("\"fields\": [", list->out);
     for (const struct field *f = message->fields; f; f = f->next) {
         next(&items);
         put_field(list->out, message, f);

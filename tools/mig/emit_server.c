@@ -467,15 +467,7 @@ static void emit_dispatcher(FILE *out)
 
 void emit_server(FILE *out, const char *header)
 {
-    emit_banner(out, "Server stubs");
-    fputs(subsys.kernel_server ? "#include <ipc/mig_kernel.h>\n" : "#include <string.h>\n", out);
-    if (header)
-        fprintf(out, "#include \"%s\"\n", header);
-    else
-        emit_server_declarations(out);
-    if (subsys.rcs_id)
-        fprintf(out, "\nstatic const char rcsid[] __attribute__((used)) = %s;\n", subsys.rcs_id);
-    emit_size_checks(out, SERVER_SIDE);
+    emit_stubs_begin(out, SERVER_SIDE, header);
     for (const struct routine *r = subsys.routines; r; r = r->next)
         emit_stub(out, r);
     emit_table(out);

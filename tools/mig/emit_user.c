@@ -541,19 +541,7 @@ static void emit_stub(FILE *out, const struct routine *routine)
 
 void emit_user(FILE *out, const char *header)
 {
-    emit_banner(out, "User stubs");
-    if (subsys.kernel_user)
-        fputs("#include <ipc/mig_kernel.h>\n", out);
-    else
-        fputs("#include <string.h>\n", out);
-    fputs("#include <mach/notify.h>\n", out);
-    if (header)
-        fprintf(out, "#include \"%s\"\n", header);
-    else
-        emit_user_declarations(out);
-    if (subsys.rcs_id)
-        fprintf(out, "\nstatic const char rcsid[] __attribute__((used)) = %s;\n", subsys.rcs_id);
-    emit_size_checks(out, USER_SIDE);
+    emit_stubs_begin(out, USER_SIDE, header);
     for (const struct routine *r = subsys.routines; r; r = r->next)
         emit_stub(out, r);
 }

@@ -170,9 +170,9 @@ static const char *header_for(const char *source, const char *header)
 static void write_outputs(void)
 {
     if (options.header)
-        emit_header(output_open(options.header)->stream, options.header);
+        emit_header(output_open(options.header)->stream, USER_SIDE, options.header);
     if (options.sheader)
-        emit_server_header(output_open(options.sheader)->stream, options.sheader);
+        emit_header(output_open(options.sheader)->stream, SERVER_SIDE, options.sheader);
     if (options.user)
         emit_user(output_open(options.user)->stream, header_for(options.user, options.header));
     if (options.server)

@@ -334,12 +334,12 @@ bool has_fields_behind(const struct message *message, unsigned n);
 
 /* ---- the outputs ---------------------------------------------------------------------------- */
 
-void emit_header(FILE *out, const char *file);
-void emit_server_header(FILE *out, const char *file);
+void emit_header(FILE *out, enum side side, const char *file);
+/* What a file of stubs has before its first stub. `header`: the one to include; without one the file
+ * has the declarations itself. */
+void emit_stubs_begin(FILE *out, enum side side, const char *header);
 void emit_user(FILE *out, const char *header);
 void emit_server(FILE *out, const char *header);
-void emit_user_declarations(FILE *out);
-void emit_server_declarations(FILE *out);
 /* The part of a server stub after its function has succeeded. */
 void emit_reply(FILE *out, const struct message *message);
 void emit_json(FILE *out);
