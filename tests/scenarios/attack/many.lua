@@ -28,10 +28,10 @@ test("mach_port_names and mach_port_get_set_status tell 40,000 names", function(
     for _, name in ipairs(list) do kill(name) end
 end)
 
--- ---- long works ----------------------------------------------------------------------------------
+-- ---- long works ---------------------------------------------------------------------------------
 -- The kernel's clock must be read every 50 ms. A work that shuts interrupts out for longer makes it
--- lose time. Nobody inside can see that on the clock; but the kernel takes the ratio of cycles to time
--- since boot, so afterwards the same loop seems to take less time.
+-- lose time. Nobody inside can see that on the clock; but the kernel takes the ratio of cycles to
+-- time since boot, so afterwards the same loop seems to take less time.
 
 local function spent()
     local kr, info = mach.task_info(self, mach.TASK_THREAD_TIMES_INFO)
@@ -50,7 +50,7 @@ local function loop_time()
     return best
 end
 
--- Runs `work`, and computes from a loop before and after it how many milliseconds the clock has lost.
+-- Runs `work`, and computes from a loop before and after it how many milliseconds the clock lost.
 local function keeps_time(t, work)
     local before = loop_time()
     work()
@@ -85,7 +85,8 @@ test("the clock keeps time while 30,000 rights are sent and received", function(
     local port, names = both(), {}
     for i = 1, 30000 do names[i] = port end
     keeps_time(t, function()
-        t.eq(mach.send{remote = port, disp = COPY_SEND, ool_ports = {{names, COPY_SEND}}}, 0, "send")
+        t.eq(mach.send{remote = port, disp = COPY_SEND, ool_ports = {{names, COPY_SEND}}}, 0,
+             "send")
         t.eq(mach.receive{port = port, timeout = 0}, 0, "receive")
     end)
     destroy(port)
@@ -95,8 +96,8 @@ test("the clock keeps time while a task with 20,000 ports and messages ends", fu
     local ready = both()
     local child = spawn.task(function()
         for _ = 1, 20000 do
-            local _, port = mach.mach_port_allocate(mach.mach_task_self(), mach.MACH_PORT_RIGHT_RECEIVE)
-            assert(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, body = "text"} == 0)
+            assert(mach.send{remote = mach.mach_reply_port(), body = "text",
+                             disp = mach.MACH_MSG_TYPE_MAKE_SEND} == 0)
         end
         mach.send{remote = args.ready, disp = mach.MACH_MSG_TYPE_COPY_SEND}
         mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 1000, tv_nsec = 0})
@@ -128,12 +129,14 @@ test("the clock keeps time while a gigabyte of untouched memory is copied", func
     memory.release(address, 1 << 30)
 end)
 
-test("vm_copy over 2,000 map entries costs at most three times what it costs over 1,000", function(t)
+test("vm_copy over 2,000 map entries costs at most three times what it costs over 1,000",
+function(t)
     local function cost(entries)
         local from, to = memory.allocate(entries * 4096), memory.allocate(entries * 4096)
         for i = 0, entries - 1 do
             memory.write(from + i * 4096, "x")
-            must(mach.vm_inherit(self, from + i * 4096, 4096, i % 2 + 1), "vm_inherit") -- nothing joins
+            -- No entry becomes one with the next.
+            must(mach.vm_inherit(self, from + i * 4096, 4096, i % 2 + 1), "vm_inherit")
         end
         local function spent()
             local kr, info = mach.task_info(self, mach.TASK_THREAD_TIMES_INFO)

@@ -49,15 +49,7 @@ local function crowded()
         for _ = 1, n do ports.destroy(table.remove(placeholders)) end
     end
 
-    -- The ids of the messages that wait on `mine`.
-    local function ids()
-        local found = {}
-        while true do
-            local kr, msg = mach.receive{port = mine, timeout = 0}
-            if kr ~= 0 then return found end
-            found[#found + 1] = msg.id
-        end
-    end
+    local function ids() return ports.drain(mine) end
 
     local actions = {}
 

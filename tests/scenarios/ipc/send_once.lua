@@ -5,24 +5,13 @@
 local must, ports = require "must", require "ports"
 local tasks, sleep = require "tasks", require "clock".sleep
 local allocate, once, destroy = ports.allocate, ports.once, ports.destroy
-local info, NOTHING = ports.info, ports.NOTHING
+local info, drain, NOTHING = ports.info, ports.drain, ports.NOTHING
 
 local self = mach.mach_task_self()
 local ONCE = mach.MACH_PORT_RIGHT_SEND_ONCE
 local MAKE_SEND, MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
 local NOTICE = mach.MACH_NOTIFY_SEND_ONCE
-
--- The ids of all messages in the queue, the port's send-once rights behind them.
-local function messages(port)
-    local ids = {}
-    while true do
-        local kr, msg = mach.receive{port = port, timeout = 0}
-        if kr ~= 0 then break end
-        ids[#ids + 1] = msg.id
-    end
-    return ids, info(port).sorights
-end
 
 test("A message sent to a send-once right uses the right up, and says so to the receiver.",
 function(t)
@@ -50,8 +39,8 @@ test("Ten send-once rights bring ten messages, used or dropped.", function(t)
             t.eq(mach.mach_port_deallocate(self, rights[i]), 0, "deallocate")
         end
     end
-    local ids, left = messages(port)
-    t.eq({ids, left}, {{NOTICE, 2, NOTICE, 4, NOTICE, 6, NOTICE, 8, NOTICE, 10}, 0}, "messages")
+    t.eq(drain(port), {NOTICE, 2, NOTICE, 4, NOTICE, 6, NOTICE, 8, NOTICE, 10}, "messages")
+    t.eq(info(port).sorights, 0, "send-once rights")
     destroy(port)
 end)
 
@@ -66,7 +55,7 @@ test("Moving a send-once right from hand to hand does not use it.", function(t)
     t.eq({info(right).type, info(port).sorights, info(port).queue_length},
          {mach.MACH_PORT_TYPE_SEND_ONCE, 1, 0}, "the right")
     t.eq(mach.send{remote = right, disp = MOVE_ONCE, id = 9}, 0, "used")
-    t.eq((messages(port)), {9}, "messages")
+    t.eq(drain(port), {9}, "messages")
     destroy(port, carrier)
 end)
 
@@ -115,8 +104,8 @@ test("Each way to destroy a send-once right makes one send-once notification.", 
     for way, drop in pairs(ways) do
         local port = allocate()
         t.eq(drop(once(port)), 0, way)
-        local ids, left = messages(port)
-        t.eq({ids, left}, {{NOTICE}, 0}, way .. ": messages and send-once rights")
+        t.eq({drain(port), info(port).sorights}, {{NOTICE}, 0},
+             way .. ": messages and send-once rights")
         destroy(port)
     end
 end)
@@ -142,7 +131,7 @@ function(t)
     must(mach.send{remote = port, disp = MAKE_SEND, id = 1}, "send")
     destroy(right)
     must(mach.send{remote = port, disp = MAKE_SEND, id = 2}, "send")
-    t.eq((messages(port)), {1, NOTICE, 2}, "in order")
+    t.eq(drain(port), {1, NOTICE, 2}, "in order")
     t.eq(info(port).seqno, 3, "it is numbered like the others")
     destroy(port)
 end)

@@ -8,26 +8,17 @@ local semaphores, threads = require "semaphores", require "threads"
 local clock = require "clock"
 local semaphore, destroy, drain = semaphores.create, semaphores.destroy, semaphores.drain
 local wait_until_waiting = threads.wait_until_waiting
-local sleep = clock.sleep
+local read_log, sleep = ports.drain, clock.sleep
 
 local FIFO, PRIORITY, RANDOM = mach.SYNC_POLICY_FIFO, mach.SYNC_POLICY_FIXED_PRIORITY,
     mach.SYNC_POLICY_RANDOM
 local POLICIES = {{"FIFO", FIFO}, {"priority", PRIORITY}, {"random", RANDOM}}
 
--- A port that collects ids, and what has come to it so far.
+-- A port that collects ids; read_log gives what has come to it so far.
 local function log_new()
     local log = ports.allocate()
     ports.set_limit(log, 1024)
     return log
-end
-
-local function read_log(log)
-    local ids = {}
-    while true do
-        local kr, msg = mach.receive{port = log, timeout = 0}
-        if kr ~= 0 then return ids end
-        ids[#ids + 1] = msg.id
-    end
 end
 
 -- A thread that waits for `sem` and then logs its id; returns when it waits. `base`: its priority.

@@ -5,7 +5,8 @@ local now = require "clock".now
 
 local SELF = mach.mach_thread_self()
 
-test("switching to oneself is giving way, and leaves the thread able to block and to end", function(t)
+test("switching to oneself is giving way, and leaves the thread able to block and to end",
+function(t)
     local thread = spawn.thread([[
         for i = 1, 20 do
             if mach.thread_switch(mach.mach_thread_self(), mach.SWITCH_OPTION_NONE, 0) ~= 0 then
@@ -39,7 +40,8 @@ test("WAIT sleeps for the time given", function(t)
 end)
 
 test("DEPRESS ends when the thread runs next", function(t)
-    t.eq(mach.thread_switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_DEPRESS, 100000), mach.KERN_SUCCESS)
+    t.eq(mach.thread_switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_DEPRESS, 100000),
+         mach.KERN_SUCCESS)
     local kr, info = mach.thread_info(SELF, mach.THREAD_SCHED_TIMESHARE_INFO)
     t.eq(kr, mach.KERN_SUCCESS)
     t.eq(info.depressed, 0)

@@ -134,18 +134,15 @@ local function nothing_taken(t, kind, e)
     t.eq(kind.left(e), 1, "what happens afterwards is left to others")
 end
 
-for_each_kind("thread_abort ends %s with the documented code.", function(t, kind, job, e)
-    t.eq(mach.thread_abort(job.thread), 0, "thread_abort")
-    ends_with(t, job, kind.aborted, kind.name)
-    nothing_taken(t, kind, e)
-end)
-
-for_each_kind("thread_abort_safely ends %s just so: it can be begun again.",
-function(t, kind, job, e)
-    t.eq(mach.thread_abort_safely(job.thread), 0, "thread_abort_safely")
-    ends_with(t, job, kind.aborted, kind.name)
-    nothing_taken(t, kind, e)
-end)
+for _, case in ipairs{{"thread_abort", "thread_abort ends %s with the documented code."},
+                      {"thread_abort_safely",
+                       "thread_abort_safely ends %s just so: it can be begun again."}} do
+    for_each_kind(case[2], function(t, kind, job, e)
+        t.eq(mach[case[1]](job.thread), 0, case[1])
+        ends_with(t, job, kind.aborted, kind.name)
+        nothing_taken(t, kind, e)
+    end)
+end
 
 for_each_kind("A thread suspended in %s goes on waiting, the result awaits it.",
 function(t, kind, job, e)

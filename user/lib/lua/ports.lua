@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- Ports: making rights, giving them up, looking at what is behind a name. The names are those of
--- this task where no other is named. A call that fails is a Lua error, but for the questions about a
--- name: a name that denotes nothing answers them with ports.NOTHING. Next: notifications.lua.
+-- this task where no other is named. A call that fails is a Lua error, but for the questions about
+-- a name: a name that denotes nothing answers them with ports.NOTHING. Next: notifications.lua.
 
 local must = require "must"
 local clock = require "clock"
@@ -12,7 +12,7 @@ local SEND, RECEIVE = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_RECEIVE
 
 ports.NOTHING = mach.error_string(mach.KERN_INVALID_NAME)
 
--- ---- making and giving up ------------------------------------------------------------------------
+-- ---- making and giving up -----------------------------------------------------------------------
 
 -- A receive right, or another right that mach_port_allocate makes.
 function ports.allocate(right, task)
@@ -32,7 +32,8 @@ end
 
 -- One more reference of a send right, made of the receive right under the same name.
 function ports.make_send(name)
-    must(mach.mach_port_insert_right(self, name, name, mach.MACH_MSG_TYPE_MAKE_SEND), "insert_right")
+    must(mach.mach_port_insert_right(self, name, name, mach.MACH_MSG_TYPE_MAKE_SEND),
+         "insert_right")
 end
 
 -- A send-once right for the port `name`, under a name of its own.
@@ -68,7 +69,17 @@ function ports.drop(name, n)
     must(mach.mach_port_mod_refs(self, name, SEND, -n), "mod_refs")
 end
 
--- ---- looking -------------------------------------------------------------------------------------
+-- Receives all messages that wait; their ids.
+function ports.drain(name)
+    local ids = {}
+    while true do
+        local kr, msg = mach.receive{port = name, timeout = 0}
+        if kr ~= 0 then return ids end
+        ids[#ids + 1] = msg.id
+    end
+end
+
+-- ---- looking ------------------------------------------------------------------------------------
 
 function ports.type_of(name)
     local kr, kind = mach.mach_port_type(self, name)
@@ -95,8 +106,8 @@ end
 
 function ports.state(name, ...) return ports.state_in(self, name, ...) end
 
--- Every name of a task with its type, references, the rights to the port behind it and its queue, to
--- be compared with later; further fields of minato_port_info by name.
+-- Every name of a task with its type, references, the rights to the port behind it and its queue,
+-- to be compared with later; further fields of minato_port_info by name.
 function ports.space(task, ...)
     local _, names, types = mach.mach_port_names(task or self)
     local all = {}

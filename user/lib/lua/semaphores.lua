@@ -23,10 +23,8 @@ end
 
 -- How many can be taken without waiting, up to `most`. Takes them.
 function semaphores.drain(semaphore, most)
-    local n = 0
-    while n < (most or 100) and mach.semaphore_timedwait(semaphore, {tv_sec = 0, tv_nsec = 0}) == 0 do
-        n = n + 1
-    end
+    local n, at_once = 0, {tv_sec = 0, tv_nsec = 0}
+    while n < (most or 100) and mach.semaphore_timedwait(semaphore, at_once) == 0 do n = n + 1 end
     return n
 end
 

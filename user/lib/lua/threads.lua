@@ -56,7 +56,7 @@ function threads.policy_base(policy, base, quantum)
     return {base_priority = base, quantum = quantum or 10}
 end
 
--- ---- a thread that counts for ever ---------------------------------------------------------------
+-- ---- a thread that counts for ever --------------------------------------------------------------
 
 -- Two pages of `task` with code that counts up a word in the second for ever.
 function threads.counter_page(task)
@@ -70,8 +70,8 @@ end
 -- A thread of `task`, suspended once, that will run that code.
 function threads.counter_thread(task, page)
     local thread = threads.create(task)
-    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = page, uesp = page + 2 * PAGE}),
-         "thread_set_state")
+    local registers = {eip = page, uesp = page + 2 * PAGE}
+    must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, registers), "thread_set_state")
     return thread
 end
 
