@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- A model of the port interface: one space, and per port who holds what. It does with tables what
 -- the kernel does with rights when a call succeeds, and collects the notifications that this
--- brings. It does not choose names: where a right arrives, the caller says which name the kernel chose, and
--- hears whether that can be. tests/scenarios/ipc/random_walk.lua walks the kernel beside it.
+-- brings. It does not choose names: where a right arrives, the caller says which name the kernel
+-- chose, and hears whether that can be. tests/scenarios/ipc/random_walk.lua walks the kernel
+-- beside it.
 
 local model = {}
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
