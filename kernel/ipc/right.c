@@ -446,8 +446,6 @@ kern_return_t right_rename(struct space *space, struct entry *entry, mach_port_n
     struct entry *renamed;
     kern_return_t kr;
 
-    if (entry->name == name)
-        return KERN_SUCCESS;
     kr = space_allocate_name(space, name, &renamed);
     if (kr != KERN_SUCCESS)
         return kr;

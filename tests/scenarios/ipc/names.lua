@@ -252,6 +252,7 @@ test("mach_port_rename to a name in use is KERN_NAME_EXISTS, no change.", functi
     local before = space()
     t.eq(mach.mach_port_rename(self, a, b), mach.KERN_NAME_EXISTS, "a to b")
     t.eq(mach.mach_port_rename(self, b, a), mach.KERN_NAME_EXISTS, "b to a")
+    t.eq(mach.mach_port_rename(self, a, a), mach.KERN_NAME_EXISTS, "to its own")
     t.eq(space(), before, "names")
     destroy(a, b)
 end)
