@@ -42,7 +42,7 @@ static void notify_on_reply(struct space *space, mach_port_name_t reply, mach_po
     struct entry *receiver = space_lookup(space, notify);
     struct port *right, *previous;
 
-    if (!entry || entry->request || !receiver || !(receiver->type & MACH_PORT_TYPE_RECEIVE))
+    if (!entry || !receiver || !(receiver->type & MACH_PORT_TYPE_RECEIVE))
         return;
     right = port_make_send_once(receiver->port);
     if (right_request_dead_name(space, entry, false, right, &previous) != KERN_SUCCESS)

@@ -397,8 +397,6 @@ kern_return_t right_insert(struct space *space, mach_port_name_t name, struct po
 
     if (!space->active)
         return KERN_INVALID_TASK;
-    if (!port->active)
-        return KERN_INVALID_CAPABILITY;
     if (type == MACH_MSG_TYPE_PORT_SEND && !space_hash_ready(space))
         return KERN_RESOURCE_SHORTAGE;
     if (type != MACH_MSG_TYPE_PORT_SEND_ONCE)

@@ -27,8 +27,7 @@ kern_return_t right_deallocate(struct space *space, struct entry *entry);
 kern_return_t right_delta(struct space *space, struct entry *entry, mach_port_right_t right,
                           mach_port_delta_t delta);
 // mach_port_insert_right: consumes the carried right `type` of `port` (valid) on success only.
-// KERN_NAME_EXISTS, KERN_RIGHT_EXISTS, KERN_UREFS_OVERFLOW, KERN_RESOURCE_SHORTAGE,
-// KERN_INVALID_CAPABILITY (the port has died).
+// KERN_NAME_EXISTS, KERN_RIGHT_EXISTS, KERN_UREFS_OVERFLOW, KERN_RESOURCE_SHORTAGE.
 kern_return_t right_insert(struct space *space, mach_port_name_t name, struct port *port,
                            mach_msg_type_name_t type);
 // One more user reference of the send right that the space has for `port`, a live one; false: it has
