@@ -100,12 +100,20 @@ test("An info array that is too short for its flavor is KERN_FAILURE, no change.
     destroy(port)
 end)
 
-test("MACH_PORT_DNREQUESTS_SIZE can be asked and set; tables grow by themselves.", function(t)
-    local port = both()
-    local kr, size = mach.mach_port_get_attributes(self, port, DNREQUESTS)
-    t.eq({kr, #size}, {0, 1}, "one word")
-    t.eq(mach.mach_port_set_attributes(self, port, DNREQUESTS, {100}), 0, "set")
-    destroy(port)
+test("MACH_PORT_DNREQUESTS_SIZE tells how many names wait for the port's death; setting is a hint.",
+function(t)
+    local port, notify = both(), allocate(RECEIVE)
+    local rights = {once(port), once(port), port}
+    for i = 0, #rights do
+        if i > 0 then
+            must(mach.mach_port_request_notification(self, rights[i], mach.MACH_NOTIFY_DEAD_NAME, 0,
+                                                     notify, MAKE_ONCE), "request_notification")
+        end
+        local kr, size = mach.mach_port_get_attributes(self, port, DNREQUESTS)
+        t.eq({kr, size}, {0, {i}}, i .. " requests")
+        t.eq(mach.mach_port_set_attributes(self, port, DNREQUESTS, {100}), 0, "set")
+    end
+    destroy(notify, table.unpack(rights))
 end)
 
 test("mach_port_set_mscount sets what the next send rights made are counted from.", function(t)

@@ -144,6 +144,17 @@ function(t)
     destroy(carrier, inner, outer)
 end)
 
+test("A port that has arrived is on its way no more: what carried it can be sent to it.",
+function(t)
+    local carrier, port = both(), both()
+    t.eq(move(carrier, port), 0, "the port through the carrier")
+    take(t, carrier)
+    t.eq(move(port, carrier), 0, "the carrier through the port")
+    t.eq(info(carrier).type, mach.MACH_PORT_TYPE_SEND, "it is on its way")
+    t.eq(take(t, port).ports, {{carrier, mach.MACH_MSG_TYPE_PORT_RECEIVE}}, "arrived")
+    destroy(carrier, port)
+end)
+
 test("A receive right sent to its own port: the message is destroyed and the port dies.",
 function(t)
     local before = objects()

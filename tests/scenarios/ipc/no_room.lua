@@ -208,7 +208,8 @@ end
 test("A table of names is full at a million: KERN_RESOURCE_SHORTAGE.", function(t)
     t.eq(reported(t), SHORTAGE, "mach_port_allocate")
     local kr, counts = mach.minato_task_counts(child.task)
-    t.eq({kr, counts.names_total >= (1 << 20) - 1}, {0, true}, "names: " .. counts.names_total)
+    -- Index 0 is no name; a few names that the child was started with were chosen.
+    t.eq({kr, counts.names_total >> 4}, {0, 1 << 16}, "names: " .. counts.names_total)
 end)
 
 test("With a full table only chosen names can be made, and one for each that is given up.",

@@ -341,6 +341,34 @@ test("MACH_RCV_INVALID_DATA: the buffer cannot be written; the message is destro
     destroy(port)
 end)
 
+test("MACH_RCV_INVALID_DATA: one bad page of the buffer is enough; a reply right alone goes, too.",
+function(t)
+    local port, reply = allocate(RECEIVE), allocate(RECEIVE)
+    local pages = memory.allocate(3 * PAGE)
+    must(mach.vm_protect(self, pages + PAGE, PAGE, false, mach.VM_PROT_READ), "vm_protect")
+    local function receive(address)
+        return trap(25, address, mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT, 0, 20000, port, 0, 0)
+    end
+    for what, case in pairs{["page in the middle"] = {pages + PAGE - 40, PAGE + 60},
+                            ["first page"] = {pages + PAGE, 2 * PAGE - 100},
+                            ["last page"] = {pages, PAGE + 100}} do
+        must(mach.send{remote = port, disp = MAKE_SEND, local_port = reply, local_disp = MAKE_ONCE,
+                       body = ("x"):rep(case[2])}, "send")
+        t.eq(receive(case[1]), mach.MACH_RCV_INVALID_DATA, what)
+        local kr, msg = mach.receive{port = reply, timeout = 0}
+        t.eq({kr, msg.id, info(reply).sorights}, {0, mach.MACH_NOTIFY_SEND_ONCE, 0},
+             what .. ": the reply right was destroyed")
+        local a = both(1)
+        must(mach.send{remote = port, disp = MAKE_SEND, ports = {{a, MOVE_SEND}},
+                       body = ("x"):rep(case[2])}, "send")
+        t.eq(receive(case[1]), mach.MACH_RCV_INVALID_DATA, what)
+        t.eq({info(a).urefs, info(a).srights}, {0, 0}, what .. ": the send right was destroyed")
+        destroy(a)
+    end
+    memory.release(pages, 3 * PAGE)
+    destroy(port, reply)
+end)
+
 test("MACH_RCV_BODY_ERROR: no room for out-of-line memory; the rest of the message arrives.",
 function(t)
     local port, reply = both(1), allocate(RECEIVE)

@@ -5,6 +5,7 @@
 
 local must, ports = require "must", require "ports"
 local memory, threads, seen = require "memory", require "threads", require "jobs".answer
+local semaphores = require "semaphores"
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, info, wait_until = ports.destroy, ports.info, ports.wait_until
 
@@ -174,6 +175,81 @@ test("Nothing is written behind the message and trailer of a receiver that waite
     destroy(port, reply)
 end)
 
+test("msgh_size and msgh_reserved of the call count for nothing.", function(t)
+    local port, reply = both(), allocate()
+    local job = spawn.thread(function()
+        return select(2, mach.mach_msg("", mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0))
+    end, {port = port})
+    wait_until(port, "waiters", 1)
+    must(mach.send{remote = reply, disp = MAKE_SEND}, "send")
+    local bytes = string.pack("<I4I4I4I4I4i4", COPY_SEND, 0xffffffff, port, 0, 0xdeadbeef, 5)
+    t.eq((call(bytes, reply)), 0, "call")
+    t.eq({string.unpack("<I4I4I4I4I4i4", seen(t, job))},
+         {mach.MACH_MSGH_BITS(0, PORT_SEND), 24, 0, port, 0, 5, 25}, "header at the server")
+    destroy(port, reply)
+end)
+
+test("Calls and answers count among the messages that a task has sent and received.", function(t)
+    local function events()
+        local _, found = mach.task_info(self, mach.TASK_EVENTS_INFO)
+        return {found.messages_sent, found.messages_received}
+    end
+    local port, reply = both(), allocate()
+    local job = spawn.task(function()
+        local kr, msg = mach.receive{port = args.port}
+        return kr == 0 and mach.send{remote = msg.remote}
+    end, {}, {port = {port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}})
+    wait_until(port, "waiters", 1)
+    local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5)
+    local start, before = events(), events()
+    local kr = call(bytes, reply)
+    local after = events()
+    t.eq({kr, after[1] - before[1], after[2] - before[2]},
+         {0, before[1] - start[1] + 1, before[2] - start[2] + 1},
+         "one more of each than between two questions")
+    t.eq({job:wait(900)}, {true, 0}, "the server")
+    destroy(port, reply)
+end)
+
+test("A receiver less urgent than a thread that is ready runs after that one.", function(t)
+    local port, reply, order = both(), allocate(), allocate()
+    local first, second = semaphores.create(), semaphores.create()
+    local function start(urgency, code)
+        local job = spawn.thread(code, {port = port, reply = reply, order = order, first = first,
+                                        second = second})
+        threads.wait_until_waiting(job.thread)
+        must(mach.thread_policy(job.thread, mach.POLICY_FIFO, {base_priority = urgency}, false),
+             "thread_policy")
+        return job
+    end
+    local answering = start(90, function()
+        local kr, msg = mach.receive{port = args.port}
+        mach.send{remote = args.order, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 90}
+        return kr == 0 and mach.send{remote = msg.remote}
+    end)
+    local between = start(80, function()
+        mach.semaphore_wait(args.second)
+        return mach.send{remote = args.order, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 80}
+    end)
+    local calling = start(70, function()
+        local bytes = string.pack("<I4I4I4I4I4i4", mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND,
+            mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), 0, args.port, args.reply, 0, 5)
+        mach.semaphore_wait(args.first)
+        mach.semaphore_signal(args.second)
+        return (mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, 24, 200, args.reply, 0,
+                              0))
+    end)
+    must(mach.semaphore_signal(first), "signal")
+    for what, job in pairs{answering = answering, between = between, calling = calling} do
+        t.eq({job:wait(900)}, {true, 0}, what)
+    end
+    local ids = {}
+    for i = 1, 2 do ids[i] = select(2, mach.receive{port = order, timeout = 0}).id end
+    t.eq(ids, {80, 90}, "who ran first")
+    semaphores.destroy(first, second)
+    destroy(port, reply, order)
+end)
+
 test("A receiver that waits on a set is served; the message says which member it came to.",
 function(t)
     local port, reply, set = both(), allocate(), allocate(SET)
@@ -200,8 +276,8 @@ end)
 -- ---- errors -------------------------------------------------------------------------------------
 
 test("What is wrong with the message is said, and the waiting receiver is left alone.", function(t)
-    local port, reply, set = both(), allocate(), allocate(SET)
-    local job = server(port)
+    local port, reply, set, receive_only = both(), allocate(), allocate(SET), allocate()
+    local job, idle = server(port), server(receive_only)
     local before = info(port)
     local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
     local cases = {
@@ -213,6 +289,7 @@ test("What is wrong with the message is said, and the waiting receiver is left a
         {mach.MACH_SEND_INVALID_DEST, message(bits, set, reply, 1)},
         {mach.MACH_SEND_INVALID_DEST, message(bits, reply, reply, 1)},
         {mach.MACH_SEND_INVALID_DEST, message(MOVE_ONCE | MAKE_ONCE << 8, port, reply, 1)},
+        {mach.MACH_SEND_INVALID_DEST, message(bits, receive_only, reply, 1)},
         {mach.MACH_SEND_INVALID_REPLY, message(bits, port, set, 1)},
         {mach.MACH_SEND_INVALID_REPLY, message(bits, port, 0x00fffe01, 1)},
         {mach.MACH_SEND_INVALID_REPLY, message(COPY_SEND | COPY_SEND << 8, port, reply, 1)},
@@ -226,7 +303,8 @@ test("What is wrong with the message is said, and the waiting receiver is left a
     end
     t.eq((call(message(bits, port, reply, 1), reply)), 0, "a good one")
     t.eq(seen(t, job).id, 1, "at the server")
-    destroy(port, reply, set)
+    destroy(port, reply, set, receive_only)
+    t.eq(seen(t, idle), {mach.MACH_RCV_PORT_DIED}, "the server without senders")
 end)
 
 test("When the receive half is wrong the message was sent all the same.", function(t)

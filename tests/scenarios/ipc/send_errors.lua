@@ -4,7 +4,7 @@
 -- give the message back, TIMED_OUT and INTERRUPTED, are in pseudo_receive.lua.
 
 local must, ports = require "must", require "ports"
-local memory, trap = require "memory", require "threads".trap
+local memory, trap, counts = require "memory", require "threads".trap, require "counts"
 local allocate, both, destroy = ports.allocate, ports.both, ports.destroy
 local release, write = memory.release, memory.write
 
@@ -65,6 +65,12 @@ local function intact(t, c, what)
     t.eq(space(), c.before, what .. ": names and rights")
     local kr, bytes = mach.vm_read(self, c.pages, 2 * PAGE)
     t.eq({kr, bytes == ("harbour."):rep(PAGE // 4)}, {0, true}, what .. ": the sender's memory")
+end
+
+-- What the kernel holds besides: messages, memory objects, bytes of its own.
+local function held()
+    local c = counts.host()
+    return {c.messages_queued, c.vm_objects, c.kernel_heap}
 end
 
 local function clear(c)
@@ -328,6 +334,76 @@ function(t)
              ("count %#x: %s"):format(count, mach.error_string(kr)))
         intact(t, c, ("count %#x"):format(count))
     end
+    clear(c)
+    destroy(port)
+end)
+
+test("MACH_SEND_NO_BUFFER: an array holds 32768 names, none more.", function(t)
+    local port, c = allocate(RECEIVE), cargo()
+    local names = memory.allocate(33 * PAGE) -- null names
+    t.eq(send(loaded(port, c, ports_descriptor(names, 32769, MAKE_SEND, 0, 1))),
+         mach.MACH_SEND_NO_BUFFER, "one more")
+    intact(t, c, "one more")
+    t.eq((mach.vm_read(self, names, 33 * PAGE)), 0, "the array's memory")
+    t.eq(send(header(COMPLEX | MAKE_SEND, port) .. string.pack("<I4", 1) ..
+              ports_descriptor(names, 32768, MAKE_SEND, 0, 0)), 0, "the most")
+    local kr, msg = mach.receive{port = port, timeout = 0}
+    t.eq({kr, #msg.ool_ports[1][1]}, {0, 32768}, "received")
+    clear(c)
+    release(names, 33 * PAGE)
+    destroy(port)
+end)
+
+test("A bad header is reported before a bad body, a bad destination before a bad reply port.",
+function(t)
+    local port, stale = both(1), allocate(DEAD_NAME)
+    destroy(stale)
+    local bits = COMPLEX | mach.MACH_MSGH_BITS(MOVE_SEND, MAKE_ONCE)
+    for what, body in pairs{
+        ["a bad right"] = string.pack("<I4", 1) .. port_descriptor(stale, MOVE_SEND),
+        ["bad memory"] = string.pack("<I4", 1) .. memory_descriptor(0, 100, 1),
+        ["a bad type"] = string.pack("<I4", 1) .. memory_descriptor(0, 0, 1, 0, 9),
+        ["a bad count"] = string.pack("<I4", 2) .. memory_descriptor(0, 0, 1),
+        ["no count"] = "",
+    } do
+        t.eq(send(header(bits, stale, stale) .. body), mach.MACH_SEND_INVALID_DEST,
+             "destination, reply port and " .. what)
+        t.eq(send(header(bits, port, stale) .. body), mach.MACH_SEND_INVALID_REPLY,
+             "reply port and " .. what)
+        t.eq(send(header(bits | 0x10000, stale, stale) .. body), mach.MACH_SEND_INVALID_HEADER,
+             "all and " .. what)
+    end
+    t.eq(ports.state(port, "srights"), {mach.MACH_PORT_TYPE_SEND_RECEIVE, 1, 1}, "the right")
+    destroy(port)
+end)
+
+test("A message that is refused leaves nothing behind in the kernel.", function(t)
+    local port, c, stale = allocate(RECEIVE), cargo(), allocate(DEAD_NAME)
+    destroy(stale)
+    local bad = port_descriptor(stale, MOVE_SEND)
+    local with = {
+        ["memory to be shared"] = memory_descriptor(c.pages + 5, PAGE, 1, 1),
+        ["memory to be copied"] = memory_descriptor(c.pages + 5, PAGE, 0, 1),
+        ["an array of names"] = ports_descriptor(c.pages, 0, MAKE_SEND) ..
+            ports_descriptor(memory.allocate(PAGE), 1000, MAKE_SEND),
+    }
+    for what, descriptors in pairs(with) do
+        local function refused(last)
+            local all = c.descriptors .. descriptors .. last
+            return send(header(COMPLEX | MAKE_SEND, port) .. string.pack("<I4", #all // 12) .. all)
+        end
+        for reason, last in pairs{[mach.MACH_SEND_INVALID_RIGHT] = bad,
+                                  [mach.MACH_SEND_INVALID_MEMORY] = memory_descriptor(0, 9, 1),
+                                  [mach.MACH_SEND_INVALID_TYPE] = port_descriptor(port, 99)} do
+            t.eq(refused(last), reason, what)
+            local before = held()
+            for _ = 1, 20 do refused(last) end
+            t.eq(held(), before, ("%s, %s"):format(what, mach.error_string(reason)))
+        end
+        intact(t, c, what)
+    end
+    local page = string.unpack("<I4", with["an array of names"], 13)
+    release(page, PAGE)
     clear(c)
     destroy(port)
 end)

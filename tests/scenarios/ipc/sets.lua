@@ -163,6 +163,31 @@ test("A thread that waits on a set gets a message that the new member brings alo
     destroy(set, port)
 end)
 
+test("Messages go to as many threads as wait on the set, and their room to waiting senders.",
+function(t)
+    local set, port, jobs, senders = allocate(SET), allocate(RECEIVE), {}, {}
+    for id = 1, 5 do post(port, id) end
+    for i = 1, 2 do
+        senders[i] = spawn.thread(function()
+            return (mach.send{remote = args.port, id = args.id})
+        end, {port = port, id = 5 + i})
+        wait_until(port, "senders", i)
+    end
+    for i = 1, 3 do
+        jobs[i] = receiver(set)
+        wait_until(set, "waiters", i)
+    end
+    must(mach.mach_port_insert_member(self, port, set), "insert_member")
+    t.eq({info(port).queue_length, info(port).senders}, {4, 0}, "two of five are left, two got in")
+    for i = 1, 3 do t.eq({jobs[i]:wait(900)}, {true, {0, i, port}}, "thread " .. i) end
+    for i = 1, 2 do t.eq({senders[i]:wait(900)}, {true, 0}, "sender " .. i) end
+    for id = 4, 7 do
+        local kr, msg = mach.receive{port = set, timeout = 0}
+        t.eq({kr, msg.id}, {0, id}, "message " .. id)
+    end
+    destroy(set, port)
+end)
+
 test("A member that leaves takes its messages along.", function(t)
     local set, ports = set_of(2)
     post(ports[1], 1)
