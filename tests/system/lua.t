@@ -167,6 +167,10 @@ like($r->{out}, qr/^# leaks_ok: 2 tests had permission .*\n1\.\.7\n\z/m,
 like(point_of($r, 7), qr/^not ok 7 - one  line\n(#   FILE:\d+: again\n)+#   \.\.\. and more/,
     'a description stays on its line; what there is no room for is said to be missing');
 
+$r = scenario('for i = 1, 40 do test("leak", function() mach.mach_reply_port() end) end');
+like($r->{out}, qr/^not ok 40 - leak\n#   leaked: .*\n1\.\.40\n\z/m,
+    'a scenario of nothing but leaks comes to its end: each is known soon');
+
 # ---- scripts that are no scenarios -----------------------------------------------------------
 
 sub script { return run('tools/run', {stdin => $_[0]}) }

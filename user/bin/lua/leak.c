@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_MS 512 /* the last of the sleeps 1, 2, 4, … that make up a second */
+/* What is left behind is looked at again after sleeps of 1, 2, 4, … milliseconds. The last one: */
+#define SETTLE_MS 512 /* while tasks or threads have still to go; together a second */
+#define QUIET_MS 32   /* otherwise: little can change now */
 
 struct name_info {
     mach_port_name_t name;
@@ -27,7 +29,7 @@ struct name_info {
 struct snapshot {
     unsigned threads;
     minato_task_counts_t counts;
-    unsigned tasks; /* of the host */
+    minato_host_counts_t host;
     unsigned name_count;
     struct name_info names[]; /* by name */
 };
@@ -44,14 +46,6 @@ static unsigned count_threads(void)
     if (count > 0)
         vm_deallocate(mach_task_self(), (vm_address_t)(uintptr_t)threads, count * sizeof(*threads));
     return count;
-}
-
-static unsigned count_tasks(void)
-{
-    minato_host_counts_t counts = {0};
-
-    minato_host_counts(state_host(), &counts);
-    return counts.tasks;
 }
 
 static void look_at_name(struct name_info *info, mach_port_name_t name, mach_port_type_t type)
@@ -108,7 +102,7 @@ struct snapshot *snapshot_take(void)
     if (snapshot != NULL) {
         snapshot->threads = threads;
         minato_task_counts(mach_task_self(), &snapshot->counts);
-        snapshot->tasks = count_tasks();
+        minato_host_counts(state_host(), &snapshot->host);
     }
     return snapshot;
 }
@@ -200,11 +194,17 @@ static int compare(const struct snapshot *before, const struct snapshot *after, 
 {
     return compare_all_names(before, after, say) +
            compare_count(before->threads, after->threads, "thread", say) +
-           compare_count(before->tasks, after->tasks, "task", say) +
+           compare_count(before->host.tasks, after->host.tasks, "task", say) +
            compare_count(before->counts.semaphores, after->counts.semaphores, "semaphore", say) +
            compare_count(before->counts.kernel_objects - before->counts.semaphores,
                          after->counts.kernel_objects - after->counts.semaphores,
                          "other kernel object", say);
+}
+
+/* Whether tasks or threads that were not there before have not gone yet. */
+static int is_settling(const struct snapshot *before, const struct snapshot *after)
+{
+    return after->host.tasks > before->host.tasks || after->host.threads > before->host.threads;
 }
 
 int snapshot_compare(const struct snapshot *before, say_t say)
@@ -217,7 +217,7 @@ int snapshot_compare(const struct snapshot *before, say_t say)
             say("cannot look for leaks: the kernel gave no list of names");
             return 1;
         }
-        int last = ms > SETTLE_MS;
+        int last = ms > (is_settling(before, after) ? SETTLE_MS : QUIET_MS);
         leaks = compare(before, after, last ? say : silent);
         snapshot_free(after);
         if (leaks == 0 || last)
