@@ -194,7 +194,7 @@ kern_return_t serve_console_set_mode(mach_port_t port, natural_t mode)
 
     if (session == NULL || (mode & ~CONSOLE_MODE_BITS) != 0)
         return KERN_INVALID_ARGUMENT;
-    session->mode = mode;
+    session_set_mode(session, mode);
     deliver_input();
     return KERN_SUCCESS;
 }

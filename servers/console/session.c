@@ -15,7 +15,8 @@ mach_port_t notify_port, receive_set;
 
 static struct session *sessions;
 static struct session *focus;  // took the focus; null: nobody did
-static struct session *recent; // was in the foreground last
+static struct session *recent; // gets input while nobody reads: was in the foreground last, or
+                               // has set its mode since, as one does before a read
 
 static struct calls *const all_calls[] = {&reads, &writes, &drains};
 #define CALL_LISTS (sizeof(all_calls) / sizeof(all_calls[0]))
@@ -172,6 +173,12 @@ struct session *session_foreground(void)
     if (reads.first != NULL)
         recent = reads.first->session;
     return recent;
+}
+
+void session_set_mode(struct session *session, unsigned mode)
+{
+    session->mode = mode;
+    recent = session;
 }
 
 void session_take_focus(struct session *session)

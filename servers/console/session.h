@@ -40,6 +40,7 @@ struct session *session_find(mach_port_t port);
 void session_close(struct session *session);
 // The session that input belongs to; null if there is none yet.
 struct session *session_foreground(void);
+void session_set_mode(struct session *session, unsigned mode);
 void session_take_focus(struct session *session);
 
 // A call of `session` that waits from now on, with `size` and a copy of `data` if that is given.
