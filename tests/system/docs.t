@@ -129,6 +129,9 @@ def lua_page():
     compare("docs/lua.md: the scenario", page[at], scenario("example.lua", page[at - 1])[1:])
 
 
-readme()
-lua_page()
-print(f"1..{points}")
+try:
+    readme()
+    lua_page()
+    print(f"1..{points}")
+except OSError:
+    print("1..0 # SKIP this system gives no pseudo-terminal (is devpts mounted?)")
