@@ -227,6 +227,45 @@ test("Counts in a request that do not agree with it are refused.", function(t)
     destroy(cargo)
 end)
 
+test("Too little room for the answer is an error of the call's own, and nothing is written.",
+function(t)
+    -- Of each object: id, the words before the count, the words of the answer, the code.
+    local INVALID, FAILED = mach.KERN_INVALID_ARGUMENT, mach.KERN_FAILURE
+    local calls = {
+        task = {{2098, {mach.TASK_BASIC_INFO}, 8, INVALID},
+                {2098, {mach.TASK_EVENTS_INFO}, 8, INVALID},
+                {2098, {mach.TASK_THREAD_TIMES_INFO}, 4, INVALID},
+                {2098, {mach.TASK_SECURITY_TOKEN}, 2, INVALID},
+                {2098, {mach.TASK_SCHED_TIMESHARE_INFO}, 1, INVALID},
+                {2004, {0, mach.VM_REGION_BASIC_INFO}, 8, INVALID}},
+        thread = {{2100, {mach.THREAD_BASIC_INFO}, 10, INVALID},
+                  {2100, {mach.THREAD_SCHED_TIMESHARE_INFO}, 5, INVALID},
+                  {2017, {mach.i386_THREAD_STATE}, 17, INVALID}},
+        host = {{2638, {mach.HOST_BASIC_INFO}, 5, FAILED},
+                {2638, {mach.HOST_SCHED_INFO}, 2, FAILED},
+                {2638, {mach.HOST_PRIORITY_INFO}, 8, FAILED}},
+        clock = {{3125003, {mach.CLOCK_GET_TIME_RES}, 1, FAILED}},
+    }
+    local task = tasks.create()
+    must((mach.vm_allocate(task, 0x200000, 4096, false)), "vm_allocate")
+    each_object(function(what, port, lives)
+        for _, call in ipairs(calls[what] or {}) do
+            local words = ""
+            for _, value in ipairs(call[2]) do words = words .. word(value) end
+            for room = 0, call[3] do
+                local target = call[1] == 2004 and task or port
+                local want = room < call[3] and call[4] or 0
+                local got, msg = ask(target, call[1], {body = NDR .. words .. word(room)})
+                t.eq(got, want, ("%s, id %d(%s), room for %d words"):format(what, call[1],
+                     table.concat(call[2], ", "), room))
+                if got ~= 0 and msg then t.eq(#msg.body, 12, "the answer is the code alone") end
+            end
+        end
+        t.ok(lives(), what .. " goes on")
+    end)
+    tasks.terminate(task)
+end)
+
 test("A request without a reply right gets no answer; what it asks for is done or refused.",
 function(t)
     local cargo = both()

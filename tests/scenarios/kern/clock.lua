@@ -77,6 +77,9 @@ function(t)
             local now = get_time(calendar)
             t.ok(now.tv_sec - time.seconds <= 1 and now.tv_sec >= time.seconds,
                  ("%d and %d seconds"):format(now.tv_sec, time.seconds))
+            t.ok(time.microseconds >= 0 and time.microseconds < 1000000, time.microseconds)
+            local apart = ms_of(now) - time.seconds * 1000 - time.microseconds / 1000
+            t.ok(apart >= 0 and apart < 2, ("they are %.3f ms apart"):format(apart))
             t.ok(now.tv_sec > 1600000000, "it is later than 2020: " .. now.tv_sec)
             local a, b = get_time(calendar), get_time(clock)
             mach.clock_sleep(0, RELATIVE, time_of(2500))

@@ -149,6 +149,32 @@ test("Round-robin threads of one priority take turns of their quantum.", functio
     stop(a, b)
 end)
 
+test("Threads that hand each other the processor share one turn: a third gets its own.",
+function(t)
+    local to, back = ports.both(), ports.both()
+    local function player(mine, other, first)
+        local job = spawn.thread(function()
+            local bytes = string.pack("<I4I4I4I4I4i4", mach.MACH_MSG_TYPE_COPY_SEND, 0, args.other,
+                                      0, 0, 0)
+            local option = args.first and mach.MACH_SEND_MSG | mach.MACH_RCV_MSG or mach.MACH_RCV_MSG
+            while mach.mach_msg(bytes, option, 24, 100, args.mine, 0, 0) == 0 do
+                option = mach.MACH_SEND_MSG | mach.MACH_RCV_MSG
+            end
+        end, {mine = mine, other = other, first = first})
+        must(mach.thread_policy(job.thread, RR, base_of(RR, 70, 10), false), "thread_policy")
+        return job
+    end
+    local a = player(to, back, false)
+    threads.wait_until_waiting(a.thread)
+    local b, c = player(back, to, true), counter(RR, 70, 10)
+    start(c)
+    local share = shares(400, c)
+    t.ok(share > 150 and share < 250, ("%.1f of 400 ms"):format(share))
+    ports.destroy(to, back)
+    for _, job in ipairs{a, b} do t.eq((job:wait(900)), true, "a player's end") end
+    stop(c)
+end)
+
 test("A round-robin thread with a longer quantum gets a larger share.", function(t)
     local a, b = counter(RR, 64, 30), counter(RR, 64, 10)
     start(a, b)
@@ -351,6 +377,18 @@ test("A child task begins with its parent's policy and limit.", function(t)
          mach.KERN_POLICY_LIMIT, "limit")
     tasks.terminate(child, task)
     deallocate(thread)
+end)
+
+test("A new thread begins with its task's limit.", function(t)
+    local task, thread = task_with_thread()
+    must(mach.task_policy(task, FIFO, {base_priority = 88}, true, false), "task_policy")
+    local new = threads.create(task)
+    t.eq(mach.thread_policy(new, FIFO, {base_priority = 87}, false), mach.KERN_POLICY_LIMIT,
+         "the new thread")
+    t.eq(sched(new, mach.THREAD_SCHED_FIFO_INFO).max_priority, 88, "its limit")
+    t.eq(mach.thread_policy(thread, FIFO, {base_priority = 87}, false), 0, "the old thread")
+    tasks.terminate(task)
+    deallocate(thread, new)
 end)
 
 test("task_policy is all or nothing: one thread's limit refuses it for all.", function(t)

@@ -202,6 +202,30 @@ test("task_threads gives a send right for each thread.", function(t)
     deallocate(table.unpack(made))
 end)
 
+test("A thread that has been ended and has not come to its end yet is in no list.", function(t)
+    local port = ports.allocate()
+    local job = spawn.thread(function() return (mach.receive{port = args.port}) end, {port = port})
+    ports.wait_until(port, "waiters", 1)
+    local function thread_list()
+        local _, list = mach.task_threads(self)
+        deallocate(table.unpack(list))
+        table.sort(list)
+        return list
+    end
+    local before = thread_list()
+    -- It runs to its end when it gets the processor, which it does not as long as we go on.
+    must(mach.thread_policy(job.thread, mach.POLICY_FIFO, {base_priority = 100}, false), "policy")
+    must(mach.thread_terminate(job.thread), "terminate")
+    local want = {}
+    for _, thread in ipairs(before) do
+        if thread ~= job.thread then want[#want + 1] = thread end
+    end
+    t.eq(thread_list(), want, "threads")
+    t.eq(counts.task().threads, #before, "it is still there")
+    t.eq((job:wait(900)), false, "its end")
+    destroy(port)
+end)
+
 test("TASK_BASIC_INFO counts suspensions and bytes of memory.", function(t)
     local task = new_task()
     local function basic()
@@ -237,6 +261,9 @@ test("TASK_EVENTS_INFO counts messages, traps and faults of the task.", function
     t.ok(after.messages_sent - before.messages_sent >= 10, "sent")
     t.ok(after.messages_received - before.messages_received >= 10, "received")
     t.ok(after.syscalls_mach > before.syscalls_mach, "traps: " .. after.syscalls_mach)
+    for _ = 1, 10 do sleep(1) end
+    local switches = events().csw - after.csw
+    t.ok(switches >= 10 and switches < 30, "times that a thread got the processor: " .. switches)
     local addr = memory.allocate(8 * PAGE)
     memory.write(addr, ("x"):rep(8 * PAGE))
     t.eq(#memory.read(addr, 8 * PAGE), 8 * PAGE, "vm_read")

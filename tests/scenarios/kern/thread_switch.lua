@@ -1,9 +1,51 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- thread_switch: the thread named is only a hint, and the options mean what the manual says.
+-- thread_switch: the thread named is only a hint, and the options mean what the manual says. The
+-- threads are of a policy without turns, so that nothing but the call gives the processor away.
 
-local now = require "clock".now
+local must, ports, threads = require "must", require "ports", require "threads"
+local semaphores, now = require "semaphores", require "clock".now
 
-local SELF = mach.mach_thread_self()
+local SELF, HERE = mach.mach_thread_self(), 50 -- our own urgency while we wait for nobody
+
+local function urgency(thread, level, policy)
+    must(mach.thread_policy(thread, policy or mach.POLICY_FIFO, {base_priority = level}, false),
+         "thread_policy")
+end
+
+-- Makes a thread of that urgency for each of `codes` and then all of them ready, in that order;
+-- runs body(threads, ids) meanwhile, so that they get the processor only when we give it away.
+-- ids() gives the ids that they have noted.
+local function with_ready(level, codes, body)
+    local port, jobs, list, go = ports.allocate(), {}, {}, {}
+    ports.set_limit(port, 20)
+    for i, code in ipairs(codes) do
+        go[i] = semaphores.create()
+        jobs[i] = spawn.thread([[
+            mach.semaphore_wait(args.go)
+            local function note(id)
+                mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = id}
+            end
+        ]] .. code, {go = go[i], port = port, main = SELF})
+        list[i] = jobs[i].thread
+        threads.wait_until_waiting(list[i])
+        urgency(list[i], level)
+    end
+    local function ids()
+        local found = {}
+        while true do
+            local kr, msg = mach.receive{port = port, timeout = 0}
+            if kr ~= 0 then return found end
+            found[#found + 1] = msg.id
+        end
+    end
+    urgency(SELF, HERE)
+    for i = 1, #codes do must(mach.semaphore_signal(go[i]), "signal") end
+    body(list, ids)
+    urgency(SELF, 64, mach.POLICY_TIMESHARE)
+    for _, job in ipairs(jobs) do assert(job:wait(900)) end
+    semaphores.destroy(table.unpack(go))
+    ports.destroy(port)
+end
 
 test("switching to oneself is giving way, and leaves the thread able to block and to end",
 function(t)
@@ -37,6 +79,71 @@ test("WAIT sleeps for the time given", function(t)
     t.eq(mach.thread_switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_WAIT, 30), mach.KERN_SUCCESS)
     local slept = now() - start
     t.ok(slept >= 30 and slept < 32, "slept " .. slept .. " ms")
+end)
+
+test("the thread named runs first, before others that have been ready for longer", function(t)
+    for named, want in ipairs{{1, 2, 3}, {2, 1, 3}, {3, 1, 2}} do
+        with_ready(HERE, {"note(1)", "note(2)", "note(3)"}, function(list, ids)
+            t.eq(mach.thread_switch(list[named], mach.SWITCH_OPTION_NONE, 0), 0, "thread_switch")
+            t.eq(ids(), want, "who ran")
+        end)
+    end
+end)
+
+test("a less urgent thread runs when it is named, or when we are depressed, not otherwise",
+function(t)
+    local function switch(thread, option)
+        t.eq(mach.thread_switch(thread, option, 0), 0, "thread_switch, option " .. option)
+    end
+    with_ready(90, {"note(1)", "note(2)", "note(3)"}, function(list, ids)
+        switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_NONE)
+        t.eq(ids(), {}, "NONE: nobody as urgent is ready")
+        switch(list[2], mach.SWITCH_OPTION_NONE)
+        t.eq(ids(), {2}, "NONE, named")
+        switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_DEPRESS)
+        t.eq(ids(), {1, 3}, "DEPRESS")
+    end)
+    with_ready(90, {"note(1)"}, function(_, ids)
+        mach.swtch()
+        t.eq(ids(), {}, "swtch: nobody as urgent is ready")
+        t.eq(mach.swtch_pri(0), true, "swtch_pri")
+        t.eq(ids(), {1}, "it has run")
+    end)
+end)
+
+test("a depressed thread is shown as one, with the base that it will have again", function(t)
+    with_ready(90, {[[
+        local kr, info = mach.thread_info(args.main, mach.THREAD_SCHED_FIFO_INFO)
+        note(kr)
+        note(info.depressed and 1 or 0)
+        note(info.base_priority)
+        note(info.depress_priority)
+    ]]}, function(_, ids)
+        t.eq(mach.thread_switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_DEPRESS, 0), 0, "DEPRESS")
+        t.eq(ids(), {0, 1, HERE, HERE}, "code, depressed, base_priority, depress_priority")
+    end)
+    local _, info = mach.thread_info(SELF, mach.THREAD_SCHED_TIMESHARE_INFO)
+    t.eq({info.depressed, info.depress_priority}, {false, -1}, "afterwards")
+end)
+
+test("a depression ends when its time is over", function(t)
+    with_ready(90, {"for _ = 1, 400000 do end note(1)"}, function(_, ids)
+        local begun = now()
+        t.eq(mach.thread_switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_DEPRESS, 20), 0, "DEPRESS")
+        local passed = now() - begun
+        t.ok(passed >= 20 and passed < 22, ("after %.3f ms"):format(passed))
+        t.eq(ids(), {}, "the other is not done yet")
+    end)
+end)
+
+test("thread_abort ends a depression at once", function(t)
+    with_ready(90, {"note(1) mach.thread_abort(args.main) note(2)"}, function(_, ids)
+        for i = 1, 2 do
+            t.eq(mach.thread_switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_DEPRESS, 0), 0,
+                 "DEPRESS")
+            t.eq(ids(), {i}, "what it has done")
+        end
+    end)
 end)
 
 test("DEPRESS ends when the thread runs next", function(t)
