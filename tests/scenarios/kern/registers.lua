@@ -6,6 +6,7 @@
 
 local must, ports, threads = require "must", require "ports", require "threads"
 local memory, counts, sleep = require "memory", require "counts", require "clock".sleep
+local tasks = require "tasks"
 local deallocate = ports.deallocate
 
 local self = mach.mach_task_self()
@@ -156,6 +157,22 @@ test("Selectors that are not the user's are replaced by safe ones.", function(t)
         finish(thread)
     end
     memory.release(page, PAGE)
+end)
+
+test("A selector of the thread's own segments must have privilege 3 to be taken.", function(t)
+    local thread = threads.create()
+    local data = {low_word = 0x0000ffff, high_word = 0x00cff200} -- flat, privilege 3
+    must(mach.thread_set_state(thread, TLS, {desc = {data, data, data}}), "set TLS")
+    for entry = 6, 8 do
+        for privilege = 0, 3 do
+            local selector = entry << 3 | privilege
+            must(mach.thread_set_state(thread, GENERAL, {ds = selector, fs = selector}), "set")
+            local state = general(thread)
+            local want = privilege == 3 and {selector, selector} or {USER_DATA, 0}
+            t.eq({state.ds, state.fs}, want, ("selector %#x"):format(selector))
+        end
+    end
+    finish(thread)
 end)
 
 test("Privileged flags cannot be set, interrupts cannot be shut off.", function(t)
@@ -368,6 +385,26 @@ test("The float state that is set is what the thread computes with.", function(t
     finish(thread, page)
 end)
 
+test("Float registers are told and set also while the processor has them for the thread.", function(t)
+    -- movups xmm5, [DATA]; then for ever: movups [DATA + 16], xmm2
+    local page = page_with(function(page)
+        local store_xmm2 = "\x0f\x11\x15" .. word(page + DATA + 16)
+        return "\x0f\x10\x2d" .. word(page + DATA) .. store_xmm2 .. loop_back(store_xmm2)
+    end, "its own 16 bytes")
+    local thread = thread_at(page)
+    must(mach.thread_resume(thread), "resume")
+    sleep(3)
+    local kr, float = mach.thread_get_state(thread, FLOAT)
+    t.eq({kr, float.xmm[6], float.xmm[3]}, {0, "its own 16 bytes", ("\0"):rep(16)}, "told")
+    for _, value in ipairs{"first of 2 given", "second 2 of them"} do
+        float.xmm[3] = value
+        t.eq(mach.thread_set_state(thread, FLOAT, float), 0, "set")
+        sleep(3)
+        t.eq(memory.read(page + DATA + 16, 16), value, "what it stores")
+    end
+    finish(thread, page)
+end)
+
 test("Reserved bits of mxcsr are KERN_INVALID_ARGUMENT: loading them would fault.", function(t)
     local thread = threads.create()
     local kr, float = mach.thread_get_state(thread, FLOAT)
@@ -464,8 +501,15 @@ function(t)
             t.eq(set(n, address), BAD, ("dr%d = 0x%x"):format(n, address))
         end
         t.eq(set(n, 0x1000), 0, "a user address")
+        t.eq(set(n, 0xbffffffc), 0, "the last that four bytes fit behind")
     end
     t.eq(set(7, 0x2000), BAD, "general detect")
+    for n = 0, 3 do -- on I/O ports, of eight bytes
+        for _, kind in ipairs{2, 8, 10, 14} do
+            local want = (kind & 3 == 2 or kind >> 2 == 2) and BAD or 0
+            t.eq(set(7, kind << 16 + 4 * n), want, ("breakpoint %d of kind %d"):format(n, kind))
+        end
+    end
     t.eq(set(0, 0x4000), 0, "set")
     local _, state = mach.thread_get_state(thread, DEBUG)
     t.eq({state.dr[1], state.dr[5], state.dr[6]}, {0x4000, 0, 0}, "dr0, dr4, dr5")
@@ -484,6 +528,28 @@ test("A thread's breakpoints are its own: another passes them.", function(t)
     t.eq(words_of(page, 1), {1}, "the other one passed")
     finish(other)
     finish(watched, page)
+end)
+
+test("A breakpoint does not stay in the processor for the thread that runs next.", function(t)
+    local function counting(page, at)
+        local code = increment(page + DATA + at)
+        return code .. loop_back(code)
+    end
+    local first = #counting(0, 0)
+    local page = page_with(function(page) return counting(page, 0) .. counting(page, 4) end)
+    local task = tasks.create(self, true) -- a fault would be its end
+    local watched = threads.create(task)
+    must(mach.thread_set_state(watched, GENERAL, {eip = page}), "set_state")
+    must(mach.thread_set_state(watched, DEBUG, {dr = {page + first, 0, 0, 0, 0, 0, 0, 1}}), "set")
+    must(mach.thread_resume(watched), "resume")
+    local other = threads.run(task, {eip = page + first})
+    sleep(100)
+    local kr, bytes = mach.vm_read(task, page + DATA, 8)
+    t.eq(kr, 0, "the task lives")
+    for _, n in ipairs{string.unpack("<I4I4", bytes or ("\0"):rep(8))} do t.ok(n > 0, "it ran") end
+    mach.task_terminate(task)
+    deallocate(task, watched, other)
+    memory.release(page, PAGE)
 end)
 
 test("thread_create_running starts the thread with the registers given.", function(t)

@@ -156,10 +156,9 @@ function(t)
         local job = spawn.thread(function()
             local bytes = string.pack("<I4I4I4I4I4i4", mach.MACH_MSG_TYPE_COPY_SEND, 0, args.other,
                                       0, 0, 0)
-            local option = args.first and mach.MACH_SEND_MSG | mach.MACH_RCV_MSG or mach.MACH_RCV_MSG
-            while mach.mach_msg(bytes, option, 24, 100, args.mine, 0, 0) == 0 do
-                option = mach.MACH_SEND_MSG | mach.MACH_RCV_MSG
-            end
+            local both = mach.MACH_SEND_MSG | mach.MACH_RCV_MSG
+            local option = args.first and both or mach.MACH_RCV_MSG
+            while mach.mach_msg(bytes, option, 24, 100, args.mine, 0, 0) == 0 do option = both end
         end, {mine = mine, other = other, first = first})
         must(mach.thread_policy(job.thread, RR, base_of(RR, 70, 10), false), "thread_policy")
         return job

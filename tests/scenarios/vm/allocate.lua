@@ -150,6 +150,35 @@ test("Anywhere takes the lowest place that is large enough.", function(t)
     end)
 end)
 
+test("The lowest place is found among hundreds of holes of all sizes.", function(t)
+    with_task(function(task)
+        local kr, base = mach.vm_allocate(task, 0, 3000 * PAGE, true)
+        must(kr, "vm_allocate")
+        local free = {} -- by page: whether it is
+        local page = 5
+        for i = 1, 300 do -- holes of 1 to 7 pages, 1 to 6 pages apart
+            local size = i * 2654435761 % 65537 % 7 + 1
+            must(mach.vm_deallocate(task, base + page * PAGE, size * PAGE), "vm_deallocate")
+            for k = page, page + size - 1 do free[k] = true end
+            page = page + size + i * 40503 % 6 + 1
+        end
+        local function lowest(size)
+            local run = 0
+            for at = 0, 3000 do
+                run = (free[at] or at == 3000) and run + 1 or 0
+                if run == size or at == 3000 then return at - run + 1 end
+            end
+        end
+        for i = 1, 120 do
+            local size = i * 7919 % 7 + 1
+            local want = lowest(size)
+            local kr, at = mach.vm_allocate(task, 0, size * PAGE, true)
+            t.eq({kr, (at - base) // PAGE}, {0, want}, ("%d pages, allocation %d"):format(size, i))
+            for k = want, want + size - 1 do free[k] = nil end
+        end
+    end)
+end)
+
 test("vm_deallocate frees all pages that the range touches, and no others.", function(t)
     with_task(function(task)
         local base = 0x300000

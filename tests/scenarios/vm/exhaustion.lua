@@ -100,6 +100,17 @@ function(t)
     local after = host_counts()
     t.ok(after.pages_used - before.pages_used < 40,
          ("pages used: %d, before %d"):format(after.pages_used, before.pages_used))
+    -- Free pages join again: a kernel stack takes two side by side, a large table many.
+    local many = tasks.create()
+    for i = 1, 200 do
+        local kr, thread = mach.thread_create(many)
+        if kr ~= 0 then
+            t.fail(("thread %d: %s"):format(i, mach.error_string(kr)))
+            break
+        end
+        deallocate(thread)
+    end
+    tasks.terminate(many)
     deallocate(task, thread)
     dismiss(t, w)
 end)

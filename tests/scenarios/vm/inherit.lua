@@ -147,6 +147,29 @@ function(t)
     end
 end)
 
+test("A thread that writes where it wrote before meets the copy, whatever was touched further up.",
+function(t)
+    local parent = new_task()
+    must((mach.vm_allocate(parent, BASE, 2000 * PAGE, false)), "vm_allocate")
+    local thread, children = start_counting(parent, 0x100000, BASE), {}
+    for i, page in ipairs{31, 32, 1023, 1024, 1999} do
+        sleep(3)
+        must(mach.vm_write(parent, BASE + page * PAGE, "x"), "vm_write")
+        local child = new_task(parent, true)
+        sleep(3) -- nobody looks at the copy before the thread has gone on
+        children[i] = {child, count(child, BASE)}
+    end
+    sleep(3)
+    for i, child in ipairs(children) do
+        t.eq(count(child[1], BASE), child[2], "child " .. i)
+        t.ok(i == 1 or child[2] > children[i - 1][2], "the thread has gone on before child " .. i)
+        end_task(child[1])
+    end
+    t.ok(count(parent, BASE) > children[#children][2], "and afterwards")
+    end_task(parent)
+    ports.deallocate(thread)
+end)
+
 test("Threads of sharers see a page replaced under them: by a write after a copy, by vm_write.",
 function(t)
     local parent = task_with_pages(1)
@@ -268,6 +291,29 @@ test("A copy of shared memory is the child's alone, the sharers see nothing of i
     t.eq({read(parent, 1), read(sharer, 1), read(copier, 1)}, {"page 1", "page 1", "COPIED"},
          "page 1")
     end_task(copier, sharer, parent)
+end)
+
+test("Sharers that go on writing change what they share, not the copies that were taken of it.",
+function(t)
+    local parent = task_with_pages(1)
+    must(inherit(parent, 0, 1, SHARE), "vm_inherit")
+    local sharers, made = {parent}, {}
+    for i = 2, 4 do sharers[i] = new_task(parent, true) end
+    for i, task in ipairs(sharers) do made[i] = start_counting(task, 0x900000, BASE + 4 * i) end
+    sleep(100)
+    must(inherit(sharers[2], 0, 1, COPY), "vm_inherit")
+    local copy = new_task(sharers[2], true)
+    local function counts() return {string.unpack("<I4I4I4I4", memory.read(BASE + 4, 16, copy))} end
+    sleep(100) -- nobody looks at the copy before they have gone on
+    local first = counts()
+    sleep(100)
+    t.eq(counts(), first, "the copy")
+    for i in ipairs(sharers) do
+        local now = count(parent, BASE + 4 * i)
+        t.ok(now > first[i], ("sharer %d went on from %d to %d"):format(i, first[i], now))
+    end
+    end_task(copy, table.unpack(sharers))
+    ports.deallocate(table.unpack(made))
 end)
 
 test("What a child allocates behind or between what it inherited is zero.", function(t)

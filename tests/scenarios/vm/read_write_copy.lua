@@ -79,6 +79,32 @@ test("Ranges may span regions of different attributes.", function(t)
     end)
 end)
 
+test("Ranges may span regions that nobody has touched, beside others that were.", function(t)
+    tasks.with(function(task)
+        local bytes = ""
+        must((mach.vm_allocate(task, BASE, 24 * PAGE, false)), "vm_allocate")
+        for page = 0, 23 do -- each page a region of its own, touched in runs of 1 to 4
+            must(mach.vm_inherit(task, BASE + page * PAGE, PAGE, page % 2), "vm_inherit")
+            local touched = 0xa63 >> page % 12 & 1 == 1
+            local new = touched and pattern(PAGE, page) or ("\0"):rep(PAGE)
+            if touched then must(mach.vm_write(task, BASE + page * PAGE, new), "vm_write") end
+            bytes = bytes .. new
+        end
+        for first = 0, 22 do
+            for last = first + 1, 23, 5 do
+                local at, size = first * PAGE + 3, (last - first) * PAGE + 100
+                local kr, got = mach.vm_read(task, BASE + at, size)
+                t.ok(kr == 0 and got == bytes:sub(at + 1, at + size),
+                     ("pages %d to %d"):format(first, last))
+            end
+        end
+        must((mach.vm_allocate(task, 2 * BASE, 24 * PAGE, false)), "vm_allocate")
+        t.eq(mach.vm_copy(task, BASE + 5, 20 * PAGE, 2 * BASE + 9), 0, "vm_copy")
+        t.ok(select(2, mach.vm_read(task, 2 * BASE, 24 * PAGE)) ==
+             patched(("\0"):rep(24 * PAGE), 9, bytes:sub(6, 5 + 20 * PAGE)), "the copy")
+    end)
+end)
+
 test("A range with a hole is KERN_INVALID_ADDRESS, and nothing is written.", function(t)
     with_pages(5, function(task, bytes)
         must(mach.vm_deallocate(task, BASE + 2 * PAGE, PAGE), "vm_deallocate")
@@ -94,6 +120,24 @@ test("A range with a hole is KERN_INVALID_ADDRESS, and nothing is written.", fun
         t.ok(select(2, mach.vm_read(task, BASE, 2 * PAGE)) == bytes:sub(1, 2 * PAGE), "below")
         t.ok(select(2, mach.vm_read(task, BASE + 3 * PAGE, 2 * PAGE)) == bytes:sub(3 * PAGE + 1),
              "above")
+    end)
+end)
+
+test("What is refused leaves nothing behind in the kernel.", function(t)
+    with_pages(4, function(task)
+        must(mach.vm_protect(task, BASE + 3 * PAGE, PAGE, false, mach.VM_PROT_READ), "vm_protect")
+        local function refused()
+            t.eq(mach.vm_copy(task, BASE, 2 * PAGE, 2 * BASE), INVALID_ADDRESS, "copy to nowhere")
+            t.eq(mach.vm_copy(task, BASE + 9, PAGE, BASE + 3 * PAGE), REFUSED, "copy to read-only")
+            t.eq(mach.vm_write(task, BASE + 3 * PAGE - 2, "text"), REFUSED, "write")
+            t.eq((mach.vm_read(task, BASE, 5 * PAGE)), INVALID_ADDRESS, "read")
+        end
+        refused()
+        local before = counts.host()
+        for _ = 1, 20 do refused() end
+        local after = counts.host()
+        t.eq({after.vm_objects, after.kernel_heap}, {before.vm_objects, before.kernel_heap},
+             "memory objects, bytes of the kernel's own")
     end)
 end)
 

@@ -66,6 +66,20 @@ test("Neighbours with the same attributes are one region, with different ones tw
     end)
 end)
 
+test("Pieces of memory that came to be apart are one region, found from each of them.", function(t)
+    with_task(function(task)
+        for _, page in ipairs{0, 2, 4, 3, 1} do -- each with a page, so that they cannot become one
+            must((mach.vm_allocate(task, BASE + page * PAGE, PAGE, false)), "vm_allocate")
+            must(mach.vm_write(task, BASE + page * PAGE, "x"), "vm_write")
+        end
+        t.eq(walk(task), {"0+5: 3/7 1"}, "the walk")
+        for page = 0, 4 do
+            local kr, start, size = mach.vm_region(task, BASE + page * PAGE + 5, BASIC)
+            t.eq({kr, start, size}, {0, BASE, 5 * PAGE}, "from page " .. page)
+        end
+    end)
+end)
+
 test("A walk finds what a model of pages says, after many random changes.", function(t)
     local state = 12345
     local function random(n)
