@@ -130,8 +130,11 @@ def lua_page():
 
 
 try:
-    readme()
-    lua_page()
-    print(f"1..{points}")
+    for end in pty.openpty():
+        os.close(end)
 except OSError:
     print("1..0 # SKIP this system gives no pseudo-terminal (is devpts mounted?)")
+    sys.exit()
+readme()
+lua_page()
+print(f"1..{points}")
