@@ -126,7 +126,8 @@ typedef struct mach_msg_port_descriptor {
 } mach_msg_port_descriptor_t;
 
 /* Out-of-line memory: size bytes at address, any alignment.  The receiver gets fresh memory, which
- * it has to vm_deallocate.  deallocate: the sender loses the pages that the range touches. */
+ * it has to vm_deallocate.  deallocate: the sender loses the pages that the range touches;
+ * received: always TRUE, since the memory is the receiver's. */
 typedef struct mach_msg_ool_descriptor {
     void *address;
     mach_msg_size_t size;
@@ -137,7 +138,7 @@ typedef struct mach_msg_ool_descriptor {
 } mach_msg_ool_descriptor_t;
 
 /* Out-of-line array of count port rights, all of one disposition.  The receiver gets an array of
- * names in fresh memory. */
+ * names in fresh memory.  deallocate: as above. */
 typedef struct mach_msg_ool_ports_descriptor {
     void *address;
     mach_msg_size_t count;

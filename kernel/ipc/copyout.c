@@ -131,7 +131,7 @@ static mach_msg_return_t copyout_memory(struct vm_map *map, mach_msg_ool_descrip
     vm_offset_t address = 0;
     kern_return_t kr = vm_map_copyout(map, &address, copy);
 
-    ool->deallocate = ool->copy == MACH_MSG_VIRTUAL_COPY;
+    ool->deallocate = true; // the memory is the receiver's
     ool->address = (void *)address;
     if (kr == KERN_SUCCESS)
         return MACH_MSG_SUCCESS;

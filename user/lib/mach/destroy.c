@@ -36,9 +36,11 @@ static void destroy_right(mach_port_t port, mach_msg_type_name_t disposition)
     }
 }
 
-static void destroy_memory(void *address, vm_size_t size)
+// Memory is released if the message was to take it along. What was received, or came back, says so;
+// what lies in a message that was never sent may be the sender's own for good.
+static void destroy_memory(void *address, vm_size_t size, boolean_t deallocate)
 {
-    if (size > 0)
+    if (deallocate && size > 0)
         vm_deallocate(mach_task_self(), (vm_address_t)address, size);
 }
 
@@ -53,17 +55,18 @@ static void destroy_descriptor(mach_msg_descriptor_t *descriptor)
         break;
     case MACH_MSG_OOL_DESCRIPTOR:
     case MACH_MSG_OOL_VOLATILE_DESCRIPTOR:
-        destroy_memory(descriptor->out_of_line.address, descriptor->out_of_line.size);
+        destroy_memory(descriptor->out_of_line.address, descriptor->out_of_line.size,
+                       descriptor->out_of_line.deallocate);
         break;
     case MACH_MSG_OOL_PORTS_DESCRIPTOR:
         for (mach_msg_size_t i = 0; i < ports->count; i++)
             destroy_right(names[i], ports->disposition);
-        destroy_memory(names, ports->count * sizeof(*names));
+        destroy_memory(names, ports->count * sizeof(*names), ports->deallocate);
         break;
     }
 }
 
-// Releases the remote right, every right and all out-of-line memory of the message. The local port
+// Releases the remote right, every right and the out-of-line memory of the message. The local port
 // is left alone: of a received message it is the caller's own receive right.
 void mach_msg_destroy(mach_msg_header_t *msg)
 {
