@@ -18,12 +18,23 @@
 #include <mach/thread_switch.h>
 
 /*
- * mach_msg_server: receives requests of at most max_size bytes from rcv_name, which may be a port
- * set, has each answered by demux, sends the reply; returns only with an error of mach_msg().
- * options are or-ed into the receive. _once serves one request. demux (MIG makes it: NAME_server)
- * fills the reply, or in it mig_reply_error_t with MIG_BAD_ID, and then returns FALSE. What a
- * request carried belongs to the routine if that returned KERN_SUCCESS, otherwise it is destroyed
- * here.
+ * mach_msg_server: receives requests from rcv_name, which may be a port set, has each answered by
+ * demux, sends the reply; returns only when it cannot receive any more.
+ *   demux      MIG makes it (NAME_server): fills the reply; if it knows no such request it returns
+ *              FALSE with a mig_reply_error_t of MIG_BAD_ID there
+ *   max_size   bytes of the largest request and of the largest reply, without trailer
+ *   options    MACH_RCV_* to be or-ed into the receive. With MACH_RCV_LARGE a request that is
+ *   larger
+ *              than max_size is served too; otherwise it is dropped
+ * What a request carried belongs to the routine if that returned KERN_SUCCESS or MIG_NO_REPLY,
+ * otherwise it is destroyed here. A request for which there is no room in this task (memory, names)
+ * is dropped; so is a reply that cannot be delivered at once.
+ * mach_msg_server_once serves one request and returns MACH_MSG_SUCCESS, whether the reply could be
+ * delivered or not; a request that it dropped is an error.
+ *   KERN_RESOURCE_SHORTAGE, KERN_NO_SPACE   no memory for the buffers
+ *   MACH_RCV_*                              what mach_msg() said; _once also TOO_LARGE, BODY_ERROR,
+ *                                           HEADER_ERROR, about the request that was dropped
+ * Source: OSF's libmach; MACH_RCV_LARGE: macOS.
  */
 extern mach_msg_return_t mach_msg_server(boolean_t (*demux)(mach_msg_header_t *,
                                                             mach_msg_header_t *),

@@ -3,48 +3,73 @@
 // next request in one call.
 //
 // Rights and memory in a request: if the routine succeeded it has them, otherwise they are destroyed
-// here; a routine that answers MIG_NO_REPLY has taken everything, the reply right included.
+// here; a routine that answers MIG_NO_REPLY has taken everything, the reply right included. No
+// message can end the loop: one that finds no room, in the buffer or in the task, is dropped, and
+// its sender learns of that by the end of its reply right.
 #include <mach/mach.h>
 
 typedef boolean_t (*demux_t)(mach_msg_header_t *request, mach_msg_header_t *reply);
 
-struct buffers {
-    vm_size_t size; // of each
+struct server {
+    demux_t demux;
+    mach_port_t port; // or port set
+    mach_msg_option_t receive; // options of the receive half
+    vm_size_t size; // of each buffer
     mach_msg_header_t *request;
     mach_msg_header_t *reply;
 };
 
-static kern_return_t buffers_allocate(struct buffers *buffers, mach_msg_size_t max_size)
+// ---- buffers ----------------------------------------------------------------------------------
+
+static kern_return_t buffers_allocate(struct server *server, mach_msg_size_t max_size)
 {
     vm_address_t address;
     kern_return_t result;
 
     if (max_size > MACH_MSG_SIZE_MAX)
         max_size = MACH_MSG_SIZE_MAX;
-    buffers->size = round_page(max_size + MAX_TRAILER_SIZE);
-    result = vm_allocate(mach_task_self(), &address, 2 * buffers->size, TRUE);
-    buffers->request = (mach_msg_header_t *)address;
-    buffers->reply = (mach_msg_header_t *)(address + buffers->size);
+    server->size = round_page(max_size + MAX_TRAILER_SIZE);
+    result = vm_allocate(mach_task_self(), &address, 2 * server->size, TRUE);
+    server->request = (mach_msg_header_t *)address;
+    server->reply = (mach_msg_header_t *)(address + server->size);
     return result;
 }
 
-static void buffers_free(struct buffers *buffers)
+static void buffers_free(struct server *server)
 {
-    vm_deallocate(mach_task_self(), (vm_address_t)buffers->request, 2 * buffers->size);
+    vm_address_t request = (vm_address_t)server->request, reply = (vm_address_t)server->reply;
+
+    vm_deallocate(mach_task_self(), request < reply ? request : reply, 2 * server->size);
 }
 
-// Has the request answered. True if a reply is to be sent.
-static boolean_t answer(demux_t demux, struct buffers *buffers)
+// With MACH_RCV_LARGE a message that is too large waits in the queue, and the request buffer has
+// its header: larger buffers take it.
+static mach_msg_return_t buffers_grow(struct server *server)
 {
-    mig_reply_error_t *reply = (mig_reply_error_t *)(void *)buffers->reply;
+    struct server larger = *server;
+    kern_return_t result = buffers_allocate(&larger, server->request->msgh_size);
 
-    demux(buffers->request, buffers->reply);
+    if (result != KERN_SUCCESS)
+        return result;
+    buffers_free(server);
+    *server = larger;
+    return MACH_MSG_SUCCESS;
+}
+
+// ---- one request ------------------------------------------------------------------------------
+
+// Has the request answered. True if a reply is to be sent.
+static boolean_t answer(struct server *server)
+{
+    mig_reply_error_t *reply = (mig_reply_error_t *)(void *)server->reply;
+
+    server->demux(server->request, server->reply);
     if (!MACH_MSGH_BITS_IS_COMPLEX(reply->Head.msgh_bits) && reply->RetCode != KERN_SUCCESS) {
         if (reply->RetCode == MIG_NO_REPLY)
             return FALSE;
         // The reply right has gone into the reply.
-        buffers->request->msgh_remote_port = MACH_PORT_NULL;
-        mach_msg_destroy(buffers->request);
+        server->request->msgh_remote_port = MACH_PORT_NULL;
+        mach_msg_destroy(server->request);
     }
     if (reply->Head.msgh_remote_port == MACH_PORT_NULL) {
         mach_msg_destroy(&reply->Head); // nobody asked for what it may carry
@@ -68,77 +93,99 @@ static boolean_t is_send_error(mach_msg_return_t result)
     return result >= MACH_SEND_INVALID_DATA && result < MACH_RCV_IN_PROGRESS;
 }
 
-// Sends the reply and, if `port` is given, receives the next request in place of it. A reply that
-// cannot be delivered is destroyed: the client is gone.
-static mach_msg_return_t reply_and_receive(struct buffers *buffers, mach_port_t port,
-                                           mach_msg_option_t receive)
+static mach_msg_return_t receive(struct server *server)
 {
-    mach_msg_header_t *reply = buffers->reply;
-    mach_msg_return_t result;
+    return mach_msg(server->request, server->receive, 0, server->size, server->port,
+                    MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
+}
 
-    result = mach_msg(reply, send_option(reply) | receive, reply->msgh_size, buffers->size, port,
-                      MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
-    if (!is_send_error(result)) {
-        buffers->reply = buffers->request;
-        buffers->request = reply;
+// Sends the reply and receives the next request in place of it. A reply that cannot be delivered is
+// destroyed: the client is gone.
+static mach_msg_return_t reply_and_receive(struct server *server)
+{
+    mach_msg_header_t *reply = server->reply;
+    mach_msg_return_t result =
+        mach_msg(reply, send_option(reply) | server->receive, reply->msgh_size, server->size,
+                 server->port, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
+
+    if (is_send_error(result)) {
+        mach_msg_destroy(reply);
+        return receive(server);
+    }
+    server->reply = server->request;
+    server->request = reply;
+    return result;
+}
+
+static void reply_only(mach_msg_header_t *reply)
+{
+    if (mach_msg(reply, send_option(reply), reply->msgh_size, 0, MACH_PORT_NULL,
+                 MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL) != MACH_MSG_SUCCESS)
+        mach_msg_destroy(reply);
+}
+
+// Makes up for a receive that failed: MACH_MSG_SUCCESS if the message alone was to blame and the
+// next one may do better, otherwise the result.
+static mach_msg_return_t recover(struct server *server, mach_msg_return_t result)
+{
+    switch (result & ~MACH_MSG_MASK) {
+    case MACH_RCV_TOO_LARGE:
+        return (server->receive & MACH_RCV_LARGE) ? buffers_grow(server) : MACH_MSG_SUCCESS;
+    case MACH_RCV_BODY_ERROR:
+        mach_msg_destroy(server->request); // what of it has arrived
+        return MACH_MSG_SUCCESS;
+    case MACH_RCV_HEADER_ERROR:
+        return MACH_MSG_SUCCESS;
+    default:
         return result;
     }
-    mach_msg_destroy(reply);
-    if (!(receive & MACH_RCV_MSG))
-        return MACH_MSG_SUCCESS;
-    return mach_msg(buffers->request, receive, 0, buffers->size, port, MACH_MSG_TIMEOUT_NONE,
-                    MACH_PORT_NULL);
 }
 
-static mach_msg_return_t receive_first(struct buffers *buffers, mach_port_t port,
-                                       mach_msg_option_t receive)
-{
-    return mach_msg(buffers->request, receive, 0, buffers->size, port, MACH_MSG_TIMEOUT_NONE,
-                    MACH_PORT_NULL);
-}
+// ---- the loops --------------------------------------------------------------------------------
 
-// Whether the error is about one request, which is gone: too large for the interface, or no memory for
-// its rights. Its sender hears of it by the end of its reply right; no reason to stop.
-static boolean_t is_request_lost(struct buffers *buffers, mach_msg_return_t result)
+static kern_return_t server_begin(struct server *server, demux_t demux, mach_msg_size_t max_size,
+                                  mach_port_t port, mach_msg_options_t options)
 {
-    mach_msg_return_t error = result & ~MACH_MSG_MASK;
-
-    if (error == MACH_RCV_BODY_ERROR) // what has arrived of it
-        mach_msg_destroy(buffers->request);
-    return error == MACH_RCV_BODY_ERROR || error == MACH_RCV_HEADER_ERROR ||
-           error == MACH_RCV_TOO_LARGE;
+    server->demux = demux;
+    server->port = port;
+    server->receive = MACH_RCV_MSG | (options & ~MACH_SEND_MSG);
+    return buffers_allocate(server, max_size);
 }
 
 mach_msg_return_t mach_msg_server(demux_t demux, mach_msg_size_t max_size, mach_port_t rcv_name,
                                   mach_msg_options_t options)
 {
-    mach_msg_option_t receive = MACH_RCV_MSG | options;
-    struct buffers buffers;
-    mach_msg_return_t result = buffers_allocate(&buffers, max_size);
+    struct server server;
+    mach_msg_return_t result = server_begin(&server, demux, max_size, rcv_name, options);
+    boolean_t reply = FALSE;
 
     if (result != KERN_SUCCESS)
         return result;
-    result = receive_first(&buffers, rcv_name, receive);
-    while (result == MACH_MSG_SUCCESS || is_request_lost(&buffers, result))
-        if (result == MACH_MSG_SUCCESS && answer(demux, &buffers))
-            result = reply_and_receive(&buffers, rcv_name, receive);
-        else
-            result = receive_first(&buffers, rcv_name, receive);
-    buffers_free(&buffers);
+    while (result == MACH_MSG_SUCCESS) {
+        result = reply ? reply_and_receive(&server) : receive(&server);
+        reply = result == MACH_MSG_SUCCESS && answer(&server);
+        result = recover(&server, result);
+    }
+    buffers_free(&server);
     return result;
 }
 
 mach_msg_return_t mach_msg_server_once(demux_t demux, mach_msg_size_t max_size,
                                        mach_port_t rcv_name, mach_msg_options_t options)
 {
-    struct buffers buffers;
-    mach_msg_return_t result = buffers_allocate(&buffers, max_size);
+    struct server server;
+    mach_msg_return_t result = server_begin(&server, demux, max_size, rcv_name, options);
 
     if (result != KERN_SUCCESS)
         return result;
-    result = receive_first(&buffers, rcv_name, MACH_RCV_MSG | options);
-    if (result == MACH_MSG_SUCCESS && answer(demux, &buffers))
-        result = reply_and_receive(&buffers, MACH_PORT_NULL, 0);
-    buffers_free(&buffers);
+    result = receive(&server);
+    while (result == MACH_RCV_TOO_LARGE && (server.receive & MACH_RCV_LARGE) &&
+           buffers_grow(&server) == KERN_SUCCESS)
+        result = receive(&server);
+    if (result == MACH_MSG_SUCCESS && answer(&server))
+        reply_only(server.reply);
+    else if (result != MACH_MSG_SUCCESS)
+        recover(&server, result);
+    buffers_free(&server);
     return result;
 }
