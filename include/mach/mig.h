@@ -158,7 +158,8 @@ static inline void mig_reply_error(mach_msg_header_t *OutHeadP, kern_return_t co
 
 /* ---- what libmach provides for user stubs --------------------------------------------------- */
 
-/* This thread's reply port: made on first use, kept between calls. */
+/* This thread's reply port: made on first use, kept between calls. MACH_PORT_NULL if there is no
+ * memory for one: the call then returns KERN_RESOURCE_SHORTAGE and has sent nothing. */
 extern mach_port_t mig_get_reply_port(void);
 /* The call is over and the reply port can be used again. */
 extern void mig_put_reply_port(mach_port_t reply_port);

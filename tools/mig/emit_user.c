@@ -523,7 +523,9 @@ static void emit_stub(FILE *out, const struct routine *routine)
         emit_error_answer(out, routine);
     emit_limits(out, routine);
     if (!routine->simple && !routine->user_gives_reply_port && !subsys.kernel_user)
-        fputs("    ReplyPort = mig_get_reply_port();\n", out);
+        fputs("    ReplyPort = mig_get_reply_port();\n"
+              "    if (ReplyPort == MACH_PORT_NULL)\n"
+              "        return KERN_RESOURCE_SHORTAGE;\n", out);
     emit_pack(out, &routine->request);
     emit_request_header(out, routine);
     if (routine->simple) {

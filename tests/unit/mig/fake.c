@@ -35,7 +35,7 @@ int test_done(void)
 mach_port_t mig_get_reply_port(void)
 {
     fake.got_reply_port++;
-    return REPLY_PORT;
+    return fake.no_reply_port ? MACH_PORT_NULL : REPLY_PORT;
 }
 
 void mig_put_reply_port(mach_port_t port)

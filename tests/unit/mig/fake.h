@@ -29,6 +29,7 @@ extern struct fake {
     void (*edit_reply)(union buffer *);   /* between the kernel and the user */
     mach_msg_return_t fail;               /* the next mach_msg() does nothing but return this */
     unsigned int trailer_size;            /* of requests; 0: the longest */
+    int no_reply_port;                    /* there is none to be had */
 
     /* What the last mach_msg() was asked to do. */
     mach_msg_option_t option;

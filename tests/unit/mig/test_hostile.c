@@ -503,6 +503,19 @@ static void check_failure(mach_msg_return_t code, int put, int lost, int destroy
     ok(fake.destroyed == destroyed && fake.deallocated == deallocated, "  what came back");
 }
 
+static void test_no_reply_port(void)
+{
+    fake_reset();
+    fake.no_reply_port = 1;
+    for (int i = 0; i < 4; i++) {
+        calls = 0;
+        is(all[i](), KERN_RESOURCE_SHORTAGE, "a call without a reply port is none");
+        is(calls, 0, "  nothing is sent");
+    }
+    ok(fake.put_reply_port == 0 && fake.lost_reply_port == 0, "  and no port is given back");
+    is(call_tell(), KERN_SUCCESS, "a simpleroutine needs no reply port");
+}
+
 static void test_failed_sends(void)
 {
     check_failure(MACH_SEND_INVALID_DEST, 1, 0, 0, 0,
@@ -540,6 +553,7 @@ int main(void)
     test_random_requests();
     test_replies();
     test_random_replies();
+    test_no_reply_port();
     test_failed_sends();
     return test_done();
 }
