@@ -44,9 +44,8 @@ bool archive_file(const char *name, const void **data, size_t *size);
 // Files handed in by QEMU. fw_cfg_open finds out which there are, if any.
 void fw_cfg_open(void);
 bool fw_cfg_exists(const char *name);
-// The file in memory of its own, at least a page, to be vm_deallocated.
-// BOOTSTRAP_UNKNOWN_SERVICE: there is none.
-kern_return_t fw_cfg_read(const char *name, vm_address_t *data, vm_size_t *size);
+// The file, in memory that stays. BOOTSTRAP_UNKNOWN_SERVICE: there is none; BOOTSTRAP_NO_MEMORY.
+kern_return_t fw_cfg_file(const char *name, const void **data, size_t *size);
 
 // ---- programs.c: the tasks that bootstrap starts ----------------------------------------------
 

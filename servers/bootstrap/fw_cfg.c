@@ -22,6 +22,7 @@ static struct file {
     uint32_t size;
     uint16_t item;
     char name[56];
+    vm_address_t data; // once it has been asked for; 0 before
 } files[FILES_MAX];
 static unsigned file_count;
 
@@ -77,7 +78,7 @@ void fw_cfg_open(void)
     }
 }
 
-static const struct file *find(const char *name)
+static struct file *find(const char *name)
 {
     for (unsigned i = 0; i < file_count; i++)
         if (strcmp(files[i].name, name) == 0)
@@ -90,16 +91,28 @@ bool fw_cfg_exists(const char *name)
     return find(name) != NULL;
 }
 
-kern_return_t fw_cfg_read(const char *name, vm_address_t *data, vm_size_t *size)
+static kern_return_t fetch(struct file *file)
 {
-    const struct file *file = find(name);
+    if (vm_allocate(mach_task_self(), &file->data, file->size > 0 ? file->size : 1, TRUE) !=
+        KERN_SUCCESS) {
+        file->data = 0;
+        return BOOTSTRAP_NO_MEMORY;
+    }
+    select_item(file->item);
+    read_bytes((void *)file->data, file->size);
+    return KERN_SUCCESS;
+}
+
+kern_return_t fw_cfg_file(const char *name, const void **data, size_t *size)
+{
+    struct file *file = find(name);
+    kern_return_t result = KERN_SUCCESS;
 
     if (file == NULL)
         return BOOTSTRAP_UNKNOWN_SERVICE;
-    if (vm_allocate(mach_task_self(), data, file->size > 0 ? file->size : 1, TRUE) != KERN_SUCCESS)
-        return BOOTSTRAP_NO_MEMORY;
-    select_item(file->item);
-    read_bytes((void *)*data, file->size);
+    if (file->data == 0)
+        result = fetch(file);
+    *data = (const void *)file->data;
     *size = file->size;
-    return KERN_SUCCESS;
+    return result;
 }

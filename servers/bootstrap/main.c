@@ -262,6 +262,8 @@ __attribute__((noreturn)) static void serve(void)
 
         if (result == MACH_MSG_SUCCESS)
             answer(&request);
+        else if ((result & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR)
+            mach_msg_destroy(&request.header); // what of it found room here
     }
 }
 

@@ -89,19 +89,12 @@ kern_return_t do_bootstrap_get_module(mach_port_t port, bootstrap_module_name_t 
 {
     const void *file;
     size_t file_size;
-    vm_address_t address;
-    vm_size_t length;
-    kern_return_t result;
+    kern_return_t result = KERN_SUCCESS;
 
     (void)port;
-    if (archive_file(name, &file, &file_size))
-        return hand_out(file, file_size, data, size);
-    result = fw_cfg_read(name, &address, &length);
-    if (result == KERN_SUCCESS) {
-        *data = address;
-        *size = length;
-    }
-    return result;
+    if (!archive_file(name, &file, &file_size))
+        result = fw_cfg_file(name, &file, &file_size);
+    return result == KERN_SUCCESS ? hand_out(file, file_size, data, size) : result;
 }
 
 // ---- program.defs -----------------------------------------------------------------------------
