@@ -89,6 +89,7 @@ void service_returned(mach_port_t port);
 // Starts the program for the first time. What went wrong, in words; null if it runs.
 const char *program_begin(struct program *program);
 struct program *program_of_port(mach_port_t port);
+struct program *program_of_path(const char *path);
 // A task port died: the program that it was is restarted later, or ends the machine.
 void program_died(mach_port_t task);
 // Starts those whose time has come; returns when the next one's will, UINT64_MAX for never.

@@ -190,6 +190,14 @@ struct program *program_of_port(mach_port_t port)
     return NULL;
 }
 
+struct program *program_of_path(const char *path)
+{
+    for (struct program *program = programs; program != NULL; program = program->next)
+        if (strcmp(program->path, path) == 0)
+            return program;
+    return NULL;
+}
+
 // ---- death ------------------------------------------------------------------------------------
 
 static void job_ended(struct program *job)

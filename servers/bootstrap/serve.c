@@ -121,6 +121,18 @@ kern_return_t serve_program_service(mach_port_t port, mach_port_t *right)
     return KERN_SUCCESS;
 }
 
+kern_return_t serve_program_task(mach_port_t port, program_path_t path, mach_port_t *task)
+{
+    const struct program *program = program_of_path(path);
+
+    if (program_of_port(port)->rights != RIGHTS_JOB)
+        return BOOTSTRAP_NOT_PRIVILEGED;
+    if (program == NULL || program->task == MACH_PORT_NULL)
+        return BOOTSTRAP_UNKNOWN_SERVICE;
+    *task = program->task;
+    return KERN_SUCCESS;
+}
+
 // ---- notifications ----------------------------------------------------------------------------
 
 kern_return_t do_mach_notify_dead_name(mach_port_t notify, mach_port_t name)
