@@ -220,11 +220,22 @@ kern_return_t serve_console_focus(mach_port_t port)
     return KERN_SUCCESS;
 }
 
+// Whether the port is one that we receive from. A session whose send right we keep ourselves would
+// never be without senders.
+static bool is_ours(mach_port_t port)
+{
+    mach_port_type_t type;
+
+    return MACH_PORT_VALID(port) &&
+           mach_port_type(mach_task_self(), port, &type) == KERN_SUCCESS &&
+           (type & MACH_PORT_TYPE_RECEIVE);
+}
+
 kern_return_t serve_console_on_interrupt(mach_port_t port, mach_port_t told)
 {
     struct session *session = session_find(port);
 
-    if (session == NULL)
+    if (session == NULL || is_ours(told))
         return KERN_INVALID_ARGUMENT;
     if (session->interrupted != MACH_PORT_NULL)
         mach_port_deallocate(mach_task_self(), session->interrupted);
