@@ -18,10 +18,4 @@ typedef char netname_name_t[NETNAME_NAME_MAX];
 #define NETNAME_HOST_NOT_FOUND 1003 /* that host does not answer */
 #define NETNAME_INVALID_PORT 1004   /* the port to be checked in is null or dead */
 
-/* Slots of mach_ports_register() as CMU's programs know them. The name server is also the task's
- * TASK_NAME_PORT. */
-#define NAME_SERVER_SLOT 0
-#define ENVIRONMENT_SLOT 1
-#define SERVICE_SLOT 2
-
 #endif

@@ -63,7 +63,8 @@ kern_return_t serve_netname_check_in(mach_port_t server, char *name, mach_port_t
     struct entry *entry = table_find(name);
 
     (void)server;
-    if (name[0] == '\0')
+    // A signature that is dead already would fit any other dead one.
+    if (name[0] == '\0' || signature == MACH_PORT_DEAD)
         return KERN_INVALID_ARGUMENT;
     // A port that died on the way cannot be watched either.
     if (!MACH_PORT_VALID(port) || watch(port) != KERN_SUCCESS)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 64
+#define BUCKETS 1024
 
 static struct entry *bucket[BUCKETS];
 static unsigned count;

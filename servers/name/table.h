@@ -6,7 +6,7 @@
 #include <mach/port.h>
 #include <servers/netname_defs.h>
 
-#define NAMES_MAX 4096 // so that no client can fill the machine with names
+#define NAMES_MAX 16384 // so that no client can fill the machine with names
 
 struct entry {
     struct entry *next; // in its bucket
