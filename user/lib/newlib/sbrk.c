@@ -41,17 +41,23 @@ static kern_return_t grow(vm_address_t end)
     return result;
 }
 
-// Gives the pages above `end` back to the kernel and closes their addresses again.
+// Gives the pages above `end` back to the kernel, by a copy of memory that has none, and closes
+// their addresses again. They are never unmapped: another thread's memory would come to lie in the
+// hole.
 static kern_return_t shrink(vm_address_t end)
 {
     vm_size_t size = heap.open - end;
-    kern_return_t result = vm_deallocate(mach_task_self(), end, size);
+    vm_address_t empty;
+    kern_return_t result = vm_allocate(mach_task_self(), &empty, size, TRUE);
 
-    if (result == KERN_SUCCESS)
-        result = vm_allocate(mach_task_self(), &end, size, FALSE);
+    if (result != KERN_SUCCESS)
+        return result;
+    result = vm_copy(mach_task_self(), empty, size, end);
+    vm_deallocate(mach_task_self(), empty, size);
     if (result == KERN_SUCCESS)
         result = vm_protect(mach_task_self(), end, size, FALSE, VM_PROT_NONE);
-    heap.open = end;
+    if (result == KERN_SUCCESS)
+        heap.open = end;
     return result;
 }
 
