@@ -17,6 +17,8 @@ extern mach_port_t mach_task_self_; /* this task; no user reference is added by 
 extern mach_port_t bootstrap_port;   /* TASK_BOOTSTRAP_PORT of this task */
 extern mach_port_t name_server_port; /* TASK_NAME_PORT of this task: the netname interface */
 extern vm_size_t vm_page_size;       /* bytes; PAGE_SIZE */
+extern vm_size_t vm_page_mask;       /* PAGE_MASK (macOS) */
+extern int vm_page_shift;            /* PAGE_SHIFT (macOS) */
 
 /* Bytes of address or size, in whole pages, as variables of run time rather than constants. */
 #define mach_vm_round_page(x) round_page(x)

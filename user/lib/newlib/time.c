@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Time for the C library: the calendar clock, and the processor time of this task.
+// Time for the C library: the calendar clock, the processor time of this task, sleeping.
 #include <errno.h>
 #include <mach/mach.h>
 #include <string.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <time.h>
+#include <unistd.h>
 
 // The clock's time now. The clock's name is not kept: a program that counts its names sees none.
 static kern_return_t read_clock(clock_id_t id, tvalspec_t *now)
@@ -73,4 +74,38 @@ clock_t times(struct tms *times)
     }
     return (clock_t)now.tv_sec * CLOCKS_PER_SEC +
            (clock_t)now.tv_nsec / (NSEC_PER_SEC / CLOCKS_PER_SEC);
+}
+
+// ---- sleeping ---------------------------------------------------------------------------------
+
+// Sleeps; what is left of the time if thread_abort() ends that early.
+static tvalspec_t sleep_for(tvalspec_t time)
+{
+    tvalspec_t begin, end;
+
+    read_clock(REALTIME_CLOCK, &begin);
+    if (clock_sleep(MACH_PORT_NULL, TIME_RELATIVE, time, &end) == KERN_SUCCESS)
+        return (tvalspec_t){0, 0};
+    SUB_TVALSPEC(&end, &begin);
+    if (CMP_TVALSPEC(&end, &time) < 0)
+        SUB_TVALSPEC(&time, &end);
+    return time;
+}
+
+unsigned sleep(unsigned seconds)
+{
+    tvalspec_t left = sleep_for((tvalspec_t){seconds, 0});
+
+    return left.tv_sec + (left.tv_nsec > 0);
+}
+
+int usleep(useconds_t us)
+{
+    tvalspec_t left = sleep_for((tvalspec_t){us / USEC_PER_SEC,
+                                             (clock_res_t)(us % USEC_PER_SEC) * NSEC_PER_USEC});
+
+    if (left.tv_sec == 0 && left.tv_nsec == 0)
+        return 0;
+    errno = EINTR;
+    return -1;
 }

@@ -5,20 +5,24 @@
 #include "threads/thread.h"
 
 #include <mach/mach.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 extern char **environ;
 extern int main(int argc, char **argv, char **envp);
 
-// Functions to call before main(), collected by the linker script.
-typedef void (*constructor_t)(void);
-extern constructor_t __preinit_array_start[], __preinit_array_end[];
-extern constructor_t __init_array_start[], __init_array_end[];
+// Functions to call before main() and in exit(), collected by the linker script.
+typedef void (*function_t)(void);
+extern function_t __preinit_array_start[], __preinit_array_end[];
+extern function_t __init_array_start[], __init_array_end[];
+extern function_t __fini_array_start[], __fini_array_end[];
 
 mach_port_t mach_task_self_;
 mach_port_t bootstrap_port;
 mach_port_t name_server_port;
 vm_size_t vm_page_size = PAGE_SIZE;
+vm_size_t vm_page_mask = PAGE_MASK;
+int vm_page_shift = PAGE_SHIFT;
 
 void start_failed(void)
 {
@@ -37,10 +41,18 @@ void names_init(void)
         name_server_port = MACH_PORT_NULL;
 }
 
-static void call_constructors(constructor_t *from, constructor_t *to)
+static void call_constructors(function_t *from, function_t *to)
 {
     while (from < to)
         (*from++)();
+}
+
+// Called by exit(), after all that the program has registered.
+static void program_end(void)
+{
+    for (function_t *f = __fini_array_end; f > __fini_array_start;)
+        (*--f)();
+    fflush(stdout); // the calling thread's: exit() itself knows the first thread's only
 }
 
 // `stack` is the initial stack pointer: argc, argv, environment (entry.asm).
@@ -52,6 +64,7 @@ __attribute__((noreturn)) void libmach_start(unsigned *stack)
     environ = argv + argc + 1;
     names_init();
     threads_init();
+    atexit(program_end);
     call_constructors(__preinit_array_start, __preinit_array_end);
     call_constructors(__init_array_start, __init_array_end);
     exit(main(argc, argv, environ));
