@@ -30,7 +30,7 @@ typedef natural_t thread_state_data_t[THREAD_STATE_MAX];
  * the thread's stack pointer.
  */
 #define i386_THREAD_STATE 1
-struct i386_thread_state {
+typedef struct i386_thread_state {
     unsigned int gs;
     unsigned int fs;
     unsigned int es;
@@ -48,12 +48,12 @@ struct i386_thread_state {
     unsigned int efl;
     unsigned int uesp;
     unsigned int ss;
-};
+} i386_thread_state_t;
 #define i386_THREAD_STATE_COUNT (sizeof(struct i386_thread_state) / sizeof(unsigned int))
 
 /* FPU and SSE registers: the 512-byte image of the fxsave instruction. */
 #define i386_FLOAT_STATE 2
-struct i386_float_state {
+typedef struct i386_float_state {
     unsigned short fcw;          /* x87 control word */
     unsigned short fsw;          /* x87 status word */
     unsigned char ftw;           /* abridged tag word */
@@ -70,7 +70,7 @@ struct i386_float_state {
     unsigned char st[8][16];     /* ST(0)..ST(7), 10 bytes each */
     unsigned char xmm[8][16];
     unsigned char reserved4[224];
-};
+} i386_float_state_t;
 #define i386_FLOAT_STATE_COUNT (sizeof(struct i386_float_state) / sizeof(unsigned int))
 
 /*
@@ -85,16 +85,16 @@ struct i386_descriptor {
 };
 #define I386_TLS_ENTRIES 3
 #define I386_TLS_FIRST 6 /* index of the first in the GDT */
-struct i386_tls_state {
+typedef struct i386_tls_state {
     struct i386_descriptor desc[I386_TLS_ENTRIES];
-};
+} i386_tls_state_t;
 #define i386_TLS_STATE_COUNT (sizeof(struct i386_tls_state) / sizeof(unsigned int))
 
 /* Debug registers; only user addresses may be watched.  dr4 and dr5 are 0. */
 #define i386_DEBUG_STATE 10
-struct i386_debug_state {
+typedef struct i386_debug_state {
     unsigned int dr[8];
-};
+} i386_debug_state_t;
 #define i386_DEBUG_STATE_COUNT (sizeof(struct i386_debug_state) / sizeof(unsigned int))
 
 #define MACHINE_THREAD_STATE i386_THREAD_STATE
