@@ -7,7 +7,7 @@
 
 #include <mach/error.h>
 
-/* A sentence for the code of a kernel call, of mach_msg(), of MIG, of bootstrap.  Never null.  A
+/* A sentence for the code of a kernel call, of mach_msg(), of MIG, of our servers.  Never null.  A
  * code of mach_msg() with special bits (MACH_MSG_IPC_SPACE, …) says what was short, a code that
  * nobody knows gives a sentence with its number: both in one static buffer, which the next such call
  * overwrites; all other sentences are constants. */

@@ -50,8 +50,9 @@ extern mach_msg_return_t mach_msg(mach_msg_header_t *msg, mach_msg_option_t opti
                                   mach_msg_size_t send_size, mach_msg_size_t rcv_size,
                                   mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
                                   mach_port_name_t notify);
-/* The same with a separate buffer for the receive half (null: msg) of rcv_limit bytes of scatter
- * list with MACH_RCV_OVERWRITE.  To come. */
+/* The same with a separate buffer rcv_msg (null: msg) for the receive half, whose first
+ * scatter_list_size bytes are a scatter list with MACH_RCV_OVERWRITE.  To come: until then
+ * KERN_INVALID_ARGUMENT, and nothing is done. */
 extern mach_msg_return_t mach_msg_overwrite(mach_msg_header_t *msg, mach_msg_option_t option,
                                             mach_msg_size_t send_size, mach_msg_size_t rcv_size,
                                             mach_port_name_t rcv_name, mach_msg_timeout_t timeout,

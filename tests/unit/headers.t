@@ -3,7 +3,8 @@
 #
 # The public headers: each compiles by itself for the kernel, for a freestanding and for a hosted
 # program, includes nothing but its like and <stdint.h>, <stddef.h>; layouts and values are OSF's
-# (headers/layout.c); the .defs have OSF's message ids; every error code has a sentence of its own.
+# (headers/layout.c); the .defs have OSF's message ids and a contract for each call; every error
+# code has a sentence of its own.
 # Run from the top of the tree.  Headers that include what MIG makes are skipped until it is made.
 use strict;
 use warnings;
@@ -129,8 +130,33 @@ for my $name (sort keys %ids) {
     }
 }
 
+# ---- contracts: every call is described above its declaration, every interface names its source
+# ----
+sub contents {
+    my ($file) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    local $/;
+    return scalar <$in>;
+}
+my %defined = map { $_ => 1 } map { contents($_) =~ /^#define (\w+)/mg } glob 'include/*/*.h';
+
+for my $defs (sort grep { !/_types\.defs$/ } glob 'include/*/*.defs') {
+    my $text = contents($defs);
+    my ($head) = $text =~ m{\A/\*.*?\*/\s*/\*(.*?)\*/}s;
+    like($head // '', qr/Source: \w|\bOurs\b/, "$defs says where its semantics come from");
+    my @bare;
+    while ($text =~ /^(?:simple)?routine\s+(\w+)\s*\(/mg) {
+        my ($name, $before) = ($1, substr($text, 0, $-[0]));
+        push @bare, $name unless $before =~ m{/\*[\s*]*\Q$name\E:\s(?:(?!\*/).)+\*/\s*\z}s;
+    }
+    is("@bare", '', "$defs: each call has a contract");
+    my @unknown = grep { !$defined{$_} }
+        $text =~ /\b((?:KERN|NETNAME|BOOTSTRAP|CONSOLE|MIG|MACH|VM)_[A-Z_]*[A-Z])\b/g;
+    is("@unknown", '', "$defs: the constants it mentions exist");
+}
+
 # ---- error codes -------------------------------------------------------------------------------
-my @codes = (0 .. 56, 1100 .. 1106, map { -$_ } 300 .. 309);
+my @codes = (0 .. 56, 1000 .. 1004, 1100 .. 1106, 4591, map { -$_ } 300 .. 309);
 for my $header (qw(message mig_errors kern_return bootstrap_types)) {
     open my $in, '<', "include/mach/$header.h" or die "$header.h: $!\n";
     while (<$in>) {
@@ -140,7 +166,8 @@ for my $header (qw(message mig_errors kern_return bootstrap_types)) {
 my @plain = @codes;
 push @codes, map { 0x1000400c | $_ << 9 } 1 .. 31;   # every set of special bits
 push @codes, 0x1000400b | 0x2000, 0x10000004 | 0x1000;
-my @unknown = (57, 99, 1099, 1107, -1, -299, -310, 0x10000012, 0x10004099, 0x7fffffff, -2147483648);
+my @unknown = (57, 99, 999, 1005, 1099, 1107, 4590, -1, -299, -310, 0x10000012, 0x10004099,
+    0x7fffffff, -2147483648);
 
 my $built = `$host -std=gnu11 -Wall -Wextra -Werror -Iinclude -o $dir/errors \\
     tests/unit/headers/errors.c user/lib/mach/error_string.c 2>&1`;
@@ -163,8 +190,9 @@ is(join(' ', grep { $text{$_} !~ /^unknown error code $_ / } @unknown), '',
 is($text{0x1000400c | 0x2000 | 0x400},
     "$text{0x1000400c} (no room in the name space, kernel memory for out-of-line data is short)",
     'special bits say what was short');
-is("@type{0, 0x10000003, 0x1000400c | 0x3e00, -303, 1102, -1}",
-    '(os/kern) (ipc/send) (ipc/rcv) (ipc/mig) (bootstrap) (?/?)', 'mach_error_type says whose');
+is("@type{0, 0x10000003, 0x1000400c | 0x3e00, -303, 1102, 1001, 4591, -1}",
+    '(os/kern) (ipc/send) (ipc/rcv) (ipc/mig) (bootstrap) (netname) (console) (?/?)',
+    'mach_error_type says whose');
 open my $err, '<', "$dir/stderr" or die "$dir/stderr: $!\n";
 is(<$err>, "headers.t (os/kern) the name denotes no right (0xf)\n",
     'mach_error writes a line to standard error');

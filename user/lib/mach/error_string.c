@@ -9,6 +9,8 @@
 #include <mach/mach_error.h>
 #include <mach/message.h>
 #include <mach/mig_errors.h>
+#include <servers/console_types.h>
+#include <servers/netname_defs.h>
 
 #include <stddef.h>
 #include <stdio.h>
@@ -129,6 +131,14 @@ static const struct sentence sentences[] = {
     {BOOTSTRAP_BAD_COUNT, "bootstrap: bad count"},
     {BOOTSTRAP_NO_MEMORY, "bootstrap: no memory"},
     {BOOTSTRAP_NO_CHILDREN, "bootstrap: nothing to list"},
+
+    {NETNAME_NOT_YOURS, "netname: the name is protected by another signature"},
+    {NETNAME_NOT_CHECKED_IN, "netname: nobody has that name"},
+    {NETNAME_NO_SUCH_HOST, "netname: that is no host name"},
+    {NETNAME_HOST_NOT_FOUND, "netname: that host does not answer"},
+    {NETNAME_INVALID_PORT, "netname: the port is null or dead"},
+
+    {CONSOLE_INTERRUPTED, "console: interrupted by ^C"},
 };
 
 /* What the special bits of a mach_msg() code say was short, in the order they are told. */
@@ -206,6 +216,10 @@ char *mach_error_type(mach_error_t code)
         return "(ipc/mig)";
     if (code >= BOOTSTRAP_NOT_PRIVILEGED && code <= BOOTSTRAP_NO_CHILDREN)
         return "(bootstrap)";
+    if (code >= NETNAME_NOT_YOURS && code <= NETNAME_INVALID_PORT)
+        return "(netname)";
+    if (code == CONSOLE_INTERRUPTED)
+        return "(console)";
     if (code >= 0 && code <= KERN_RETURN_MAX)
         return "(os/kern)";
     return "(?/?)";
