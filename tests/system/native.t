@@ -27,14 +27,17 @@ sub archive {
 
 # ---- libtest: its points become ours ----
 
-my $r = boot('--append', 'minato.run=libtest minato.timeout=60');
+my $r = boot('--append', 'minato.run=libtest minato.timeout=100');
 my $plan = 0;
 for my $line (split /\n/, $r->{out}) {
     ok(!$1, $2) if $line =~ /^(not )?ok \d+ - (.*)/;
     diag($line) if $line =~ /^#   /;
     $plan = $1 if $line =~ /^1\.\.(\d+)$/;
 }
-ok($plan > 50, 'libtest came to its end') or diag($r->{out}, $r->{err});
+ok($plan > 250, 'libtest came to its end') or diag($r->{out}, $r->{err});
+my $line = qr/^(# thread \d+ says that this is its line \d+, and nobody else's)$/m;
+my %whole = map { $_ => 1 } $r->{out} =~ /$line/g;
+is(scalar keys %whole, 240, 'lines that 12 threads print stay whole');
 is($r->{status}, 0, 'and its status is 0');
 
 # ---- bootstrap: mistakes in words ----

@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// mach_msg's retries, traps that fall back to messages, the server loop, threads without a block.
+// mach_msg's retries; threads without a block.
 #include "check.h"
 
 #include <cthreads.h>
-#include <mach/notify_server.h>
 #include <program.h>
 #include <stdlib.h>
 
 #define MY_ID 4711
 
 static mach_port_t port;
-
-static mach_port_t new_port(void)
-{
-    mach_port_t made;
-
-    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &made);
-    mach_port_insert_right(mach_task_self(), made, made, MACH_MSG_TYPE_MAKE_SEND);
-    return made;
-}
-
-static void free_port(mach_port_t old)
-{
-    mach_port_deallocate(mach_task_self(), old);
-    mach_port_mod_refs(mach_task_self(), old, MACH_PORT_RIGHT_RECEIVE, -1);
-}
 
 // Receives one message with these options; the result, or the id of what came.
 static any_t receive_one(any_t options)
@@ -59,73 +43,6 @@ static void test_interrupts(void)
     sleep_ms(5);
     thread_abort(cthread_thread(thread));
     is((int)cthread_join(thread), MACH_RCV_INTERRUPTED, "unless MACH_RCV_INTERRUPT is given");
-}
-
-// Stands for a task on another node: answers one vm_allocate with an address of its own making.
-static any_t proxy(any_t unused)
-{
-    union {
-        mach_msg_header_t head;
-        __Request__vm_allocate_rpc_t request;
-        __Reply__vm_allocate_rpc_t reply;
-        char room[256];
-    } message;
-
-    (void)unused;
-    mach_msg(&message.head, MACH_RCV_MSG, 0, sizeof(message), port, 0, MACH_PORT_NULL);
-    vm_size_t size = message.request.size;
-    message.head.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(message.head.msgh_bits), 0);
-    message.head.msgh_local_port = MACH_PORT_NULL;
-    message.head.msgh_id += 100;
-    message.reply.NDR = NDR_record;
-    message.reply.RetCode = KERN_SUCCESS;
-    message.reply.address = 0x5000 + size;
-    mach_msg(&message.head, MACH_SEND_MSG, sizeof(message.reply), 0, MACH_PORT_NULL, 0,
-             MACH_PORT_NULL);
-    return NULL;
-}
-
-static void test_fall_back(void)
-{
-    vm_address_t address = 0;
-    cthread_t thread = cthread_fork(proxy, NULL);
-
-    is(vm_allocate(port, &address, 0x234, TRUE), KERN_SUCCESS,
-       "a trap on a port that is no kernel object becomes a message");
-    is((int)address, 0x5234, "and the answer is that of the message");
-    cthread_join(thread);
-    is(vm_allocate(0x7fffff01, &address, 4096, TRUE), MACH_SEND_INVALID_DEST,
-       "on no port at all: MACH_SEND_INVALID_DEST");
-    is(semaphore_signal(mach_task_self()), KERN_INVALID_ARGUMENT,
-       "on a kernel object of another kind: what the message says");
-}
-
-// A request nobody knows, through mach_msg_server_once and MIG's demux.
-static any_t serve_once(any_t unused)
-{
-    (void)unused;
-    return (any_t)mach_msg_server_once(notify_server, 256, port, MACH_MSG_OPTION_NONE);
-}
-
-static void test_server(void)
-{
-    union {
-        mach_msg_header_t head;
-        mig_reply_error_t error;
-        char room[256];
-    } message = {.head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND,
-                                                      MACH_MSG_TYPE_MAKE_SEND_ONCE),
-                          .msgh_remote_port = port,
-                          .msgh_local_port = mig_get_reply_port(),
-                          .msgh_id = MY_ID}};
-    cthread_t thread = cthread_fork(serve_once, NULL);
-    mach_msg_return_t result =
-        mach_msg(&message.head, MACH_SEND_MSG | MACH_RCV_MSG, sizeof(message.head),
-                 sizeof(message), message.head.msgh_local_port, 0, MACH_PORT_NULL);
-
-    is(result, MACH_MSG_SUCCESS, "mach_msg_server_once answers");
-    is(message.error.RetCode, MIG_BAD_ID, "an id that no routine has: MIG_BAD_ID");
-    is((int)cthread_join(thread), MACH_MSG_SUCCESS, "and returns");
 }
 
 // ---- a thread of the kernel's, without a block --------------------------------------------------
@@ -173,8 +90,6 @@ void test_messages(void)
 
     port = new_port();
     test_interrupts();
-    test_fall_back();
-    test_server();
     test_bare_thread();
     free_port(port);
     is((int)count_names(), (int)names, "calls leave no names behind");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The servers from a client's side: the rules of netname.defs, rights by policy, malformed messages.
 #include "check.h"
+#include "hostile.h"
 
 #include <mach/bootstrap.h>
 #include <servers/console.h>
@@ -8,25 +9,6 @@
 #include <servers/program.h>
 #include <stdio.h>
 #include <string.h>
-
-static mach_port_t new_port(void)
-{
-    mach_port_t made;
-
-    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &made);
-    mach_port_insert_right(mach_task_self(), made, made, MACH_MSG_TYPE_MAKE_SEND);
-    return made;
-}
-
-static kern_return_t look_up(char *name)
-{
-    mach_port_t found;
-    kern_return_t result = netname_look_up(name_server_port, "", name, &found);
-
-    if (result == KERN_SUCCESS)
-        mach_port_deallocate(mach_task_self(), found);
-    return result;
-}
 
 static void test_names(void)
 {
