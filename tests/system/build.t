@@ -36,7 +36,7 @@ like($r->{out}, qr/^make $_\b/m, "make help names make $_")
     for qw(run scenario test gdb bench iso mutants loc check-layers clean);
 
 $r = run('make', '-n', 'clean', \%env);
-like($r->{out}, qr{^rm -rf build/.* build/minato\.elf\b}, 'make clean would remove what we built');
+like($r->{out}, qr{^rm -rf build/.* build/minato\.elf\b}m, 'make clean would remove what we built');
 unlike($r->{out}, qr{ build/(newlib|lua|lua-src|apt)\s}, 'but not what we fetched');
 
 $r = run('make', '-s', 'no-such-target', \%env);
