@@ -385,7 +385,7 @@ test("The float state that is set is what the thread computes with.", function(t
     finish(thread, page)
 end)
 
-test("Float registers are told and set also while the processor has them for the thread.", function(t)
+test("Float registers are told and set also while they are in the processor.", function(t)
     -- movups xmm5, [DATA]; then for ever: movups [DATA + 16], xmm2
     local page = page_with(function(page)
         local store_xmm2 = "\x0f\x11\x15" .. word(page + DATA + 16)

@@ -14,15 +14,15 @@ local self = mach.mach_task_self()
 local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
 
 local function post(port, id)
-    must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = id, timeout = 0},
-         "send")
+    must(mach.send{remote = port, id = id, timeout = 0}, "send")
 end
 
 local function run_state(job) return threads.basic_info(job.thread).run_state end
 
 -- Each kind of wait: `setup` makes what the thread needs, `code` runs in the thread and answers
 -- with the return code of its wait, `happen` is what it waits for, `left` gives a number that tells
--- whether something that happened is still there to be had, `finish` undoes the setup.
+-- whether something that happened is still there to be had, `finish` undoes the setup. A kind with
+-- `rights` can also be met in a task of its own, which gets them.
 
 -- A wait for a message that comes to e.port.
 local function receiving(kind)
@@ -57,10 +57,53 @@ local function passing(kind)
     return kind
 end
 
+local function move_receive(e)
+    ports.make_send(e.port) -- for us
+    return {port = {e.port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}}
+end
+local function give_semaphore(e) return {sem = e.sem} end
+local function nothing() return {} end
+
+-- What takes the calls of "the answer of a call": by reply port, a job whose answer is the right
+-- to reply.
+local keepers = {}
+
 local KINDS = {
-    receiving{name = "receive from a port", code = function()
+    receiving{name = "receive from a port", rights = move_receive, code = function()
         return (mach.receive{port = args.port, options = mach.MACH_RCV_INTERRUPT})
     end},
+    {
+        name = "the answer of a call",
+        aborted = mach.MACH_RCV_INTERRUPTED,
+        setup = function()
+            local e = {server = ports.both(), port = allocate(RECEIVE)}
+            keepers[e.port] = spawn.thread(function()
+                return select(2, mach.receive{port = args.port}).remote
+            end, {port = e.server})
+            ports.wait_until(e.server, "waiters", 1)
+            return e
+        end,
+        code = function()
+            local call = string.pack("<I4I4I4I4I4i4", mach.MACH_MSGH_BITS(
+                mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), 0, args.server,
+                args.port, 0, 5)
+            return (mach.mach_msg(call, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG |
+                                  mach.MACH_RCV_INTERRUPT, 24, 100, args.port, 0, 0))
+        end,
+        happen = function(e)
+            local _, reply = keepers[e.port]:wait(900)
+            keepers[e.port] = nil
+            must(mach.send{remote = reply, id = 7, timeout = 0}, "send")
+        end,
+        left = function(e) return info(e.port).queue_length end,
+        finish = function(e)
+            if keepers[e.port] then
+                local _, reply = keepers[e.port]:wait(900)
+                destroy(reply)
+            end
+            destroy(e.server, e.port)
+        end,
+    },
     receiving{name = "receive from a set", code = function()
         return (mach.receive{port = args.set, options = mach.MACH_RCV_INTERRUPT})
     end, setup = function()
@@ -68,7 +111,7 @@ local KINDS = {
         must(mach.mach_port_insert_member(self, e.port, e.set), "insert_member")
         return e
     end},
-    receiving{name = "receive with a timeout", code = function()
+    receiving{name = "receive with a timeout", rights = move_receive, code = function()
         return (mach.receive{port = args.port, timeout = 60000, options = mach.MACH_RCV_INTERRUPT})
     end},
     {
@@ -80,9 +123,10 @@ local KINDS = {
             post(e.port, 1)
             return e
         end,
+        rights = function(e) return {port = e.port} end,
         code = function()
-            local kr, msg = mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_MAKE_SEND,
-                                      id = 8, options = mach.MACH_SEND_INTERRUPT}
+            local kr, msg = mach.send{remote = args.port, id = 8,
+                                      options = mach.MACH_SEND_INTERRUPT}
             if kr == mach.MACH_SEND_INTERRUPTED then -- the message came back with its right
                 mach.mach_port_deallocate(mach.mach_task_self(), msg.remote)
             end
@@ -93,14 +137,16 @@ local KINDS = {
         left = function(e) return 1 - info(e.port).queue_length end,
         finish = function(e) destroy(e.port) end,
     },
-    taking{name = "semaphore_wait", code = function() return mach.semaphore_wait(args.sem) end},
-    taking{name = "semaphore_timedwait", code = function()
+    taking{name = "semaphore_wait", rights = give_semaphore, code = function()
+        return mach.semaphore_wait(args.sem)
+    end},
+    taking{name = "semaphore_timedwait", rights = give_semaphore, code = function()
         return mach.semaphore_timedwait(args.sem, {tv_sec = 60, tv_nsec = 0})
     end},
-    passing{name = "clock_sleep", code = function()
+    passing{name = "clock_sleep", rights = nothing, code = function()
         return (mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 200000000}))
     end},
-    passing{name = "thread_switch with WAIT", code = function()
+    passing{name = "thread_switch with WAIT", rights = nothing, code = function()
         return mach.thread_switch(0, mach.SWITCH_OPTION_WAIT, 200)
     end},
 }
@@ -193,6 +239,42 @@ for_each_kind("A thread terminated while suspended in %s is gone too.", function
     t.eq(mach.thread_terminate(job.thread), 0, "terminate")
     t.eq((job:wait(900)), false, "it has died")
 end)
+
+-- The same of the whole task. What it gets of us is dead, free or served when it is gone.
+for _, kind in ipairs(KINDS) do
+    local function with_task(rule, body)
+        test(rule:format(kind.name), function(t)
+            local e = kind.setup()
+            local job = spawn.task(kind.code, {}, kind.rights(e))
+            sleep(60) -- it has come to its wait
+            body(t, e, job)
+            kind.finish(e)
+        end)
+    end
+    if kind.rights then
+        with_task("A task suspended in %s goes on waiting, the result awaits it.",
+        function(t, e, job)
+            t.eq(mach.task_suspend(job.task), 0, "suspend")
+            sleep(20)
+            t.eq({job:wait(0)}, {nil, "timeout"}, "it has no result yet")
+            kind.happen(e)
+            sleep(20)
+            t.eq({job:wait(0)}, {nil, "timeout"}, "it executes nothing while suspended")
+            if kind.left then t.eq(kind.left(e), 0, "it has been served") end
+            t.eq(mach.task_resume(job.task), 0, "resume")
+            ends_with(t, job, 0, kind.name)
+        end)
+        with_task("A task terminated in %s is gone and takes nothing with it.", function(t, e, job)
+            t.eq(mach.task_terminate(job.task), 0, "terminate")
+            t.eq((job:wait(900)), false, "it has died")
+            if e.port and ports.type_of(e.port) == mach.MACH_PORT_TYPE_DEAD_NAME then
+                t.eq(mach.send{remote = e.port}, mach.MACH_SEND_INVALID_DEST, "its port is dead")
+            else
+                nothing_taken(t, kind, e)
+            end
+        end)
+    end
+end
 
 test("thread_abort of a thread that waits for nothing does not spoil its next wait.", function(t)
     local port, go = allocate(RECEIVE), semaphore()
