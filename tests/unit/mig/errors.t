@@ -84,6 +84,7 @@ bad('varying array of nothing', "type t = array[*:0] of int;\n", 4, qr/largest n
 bad('empty string', "type t = c_string[0];\n", 4, qr/expected the size of a string/);
 bad('division by zero', "type t = array[4 / (2 - 2)] of int;\n", 4, qr/division by zero/);
 bad('huge array', "type t = array[100000] of array[100000] of int;\n", 4, qr/at most \d+ bytes/);
+bad('unknown number', "type t = 77;\n", 4, qr/expected the number of a message type, found 77/);
 bad('mixed classes', "type t = MACH_MSG_TYPE_MAKE_SEND | MACH_MSG_TYPE_INTEGER_32;\n", 4,
     qr/expected a type of port right on both sides/);
 bad('unknown class', "type t = MACH_MSG_TYPE_MAKE_SENDS;\n", 4, qr/found 'MACH_MSG_TYPE_MAKE_SENDS'/);

@@ -114,8 +114,12 @@ is(join(' ', map { $_->{real} ? 'real' : $_->{signed} ? 'signed' : 'unsigned' }
    'unsigned signed signed signed real real unsigned signed signed unsigned signed',
    'the kinds of numbers: a byte and a boolean have no sign');
 my $special = decode_json(slurp("$out/special.json"));
-my %signed = map { $_->{name} => $_->{signed} } map { @{ $_->{args} } } @{ $special->{routines} };
-ok(!$signed{timeout} && $signed{flags}, '  nor has natural_t, but integer_t has');
+my %of = map { $_->{name} => $_ } map { @{ $_->{args} } } @{ $special->{routines} };
+ok(!$of{timeout}{signed} && $of{flags}{signed}, '  nor has natural_t, but integer_t has');
+is($of{number2}{trailer_field}, 'msgh_seqno', 'a field of the trailer');
+ok(!exists $of{x}{trailer_field}, '  is said of nothing else');
+ok($of{code}{ret_code} && !exists $of{x}{ret_code}, 'RetCode');
+is($special->{source}, "$here/special.defs", 'the source, as it was named');
 my ($fixed) = grep { $_->{name} eq 'fixed' } @{ $data->{routines} };
 my @lines = split /\n/, slurp($fixed->{file});
 like($fixed->{file}, qr/data\.defs$/, 'the file of a routine');

@@ -281,6 +281,14 @@ static void test_counts(void)
     is(product, 100 * 100 + 101 * 101 + 102 * 102, "both arrive");
 }
 
+/* What a stub does not write into its message is not 0 by chance. */
+static __attribute__((noinline)) void soil_stack(void)
+{
+    volatile char soil[2000];
+
+    memset((void *)soil, 0x55, sizeof(soil));
+}
+
 static void test_inout(void)
 {
     int v[10] = {1, 2, 3}, tail = 8;
@@ -288,7 +296,10 @@ static void test_inout(void)
     mach_msg_type_number_t count = 3;
 
     fake_reset();
+    soil_stack();
     is(inout_varying(SERVER_PORT, v, &count, s, &tail), KERN_SUCCESS, "inout arrays of any size");
+    is(fake.sent.words[(24 + 8 + 4 + 12) / 4], 0, "a string has the offset 0");
+    is(fake.reply.words[(24 + 8 + 4 + 4 + 16) / 4], 0, "in a reply too");
     ok(count == 4 && v[2] == 3 && v[3] == 1000, "the array has grown");
     ok(!strcmp(s, "hello!"), "so has the string");
     is(tail, 9, "what is behind them is right");

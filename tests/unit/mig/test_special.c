@@ -142,9 +142,10 @@ kern_return_t s_fields(mach_port_t server, mach_port_seqno_t number)
 }
 
 kern_return_t s_paint(struct_window_t window, struct_window_t other, half_degrees_t angle,
-                      half_degrees_t *angle2, struct_window_t *copy)
+                      half_degrees_t half, half_degrees_t *angle2, struct_window_t *copy)
 {
     seen.x = angle;
+    seen.count = half;
     *angle2 += 10;
     *copy = window;
     seen.port = other->port;
@@ -291,13 +292,14 @@ static void test_translation(void)
 
     fake_reset();
     seen.code = KERN_SUCCESS;
-    is(u_paint(SERVER_PORT, 0x42, 90, &angle2, &copy), KERN_SUCCESS, "translated arguments");
+    is(u_paint(SERVER_PORT, 0x42, 90, 60, &angle2, &copy), KERN_SUCCESS, "translated arguments");
     ok(seen.x == 45 && seen.port == 0x42, "intran of numbers and ports");
+    is(seen.count, 30, "intran alone");
     is(angle2, 100, "intran and outtran of an inout number");
     is(copy, SERVER_PORT + 0x1000, "outtran of a port");
     ok(windows_made == 2 && windows_released == 2, "the destructor has run for each in argument");
     seen.code = KERN_FAILURE;
-    is(u_paint(SERVER_PORT, 0x42, 90, &angle2, &copy), KERN_FAILURE, "after an error");
+    is(u_paint(SERVER_PORT, 0x42, 90, 60, &angle2, &copy), KERN_FAILURE, "after an error");
     is(windows_released, 4, "it has run too");
     is(u_handled(SERVER_PORT, 21, &h2), KERN_SUCCESS, "cusertype and cservertype");
     ok(h2 == 42 && handles_done == 21, "a destructor without translation");
