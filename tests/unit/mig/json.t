@@ -69,6 +69,7 @@ for my $name (qw(data ports special hostile)) {
         my %by_name = map { $_->{name} => $_ } @args;
         for my $arg (@args) {
             $kinds{ $arg->{kind} }++;
+            ok($arg->{c_type} && defined $arg->{size}, "  $arg->{name} has a C type and a size");
             for my $key (qw(count_arg disposition_arg dealloc_arg)) {
                 ok($by_name{ $arg->{$key} }, "  $key of $arg->{name} is an argument")
                     if $arg->{$key};

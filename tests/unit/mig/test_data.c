@@ -170,6 +170,8 @@ static void test_scalars(void)
     is(fake.sent.bytes[33] | fake.sent.bytes[34] | fake.sent.bytes[35], 0, "… with zeros");
     is(fake.reply.head.msgh_size, 24 + 8 + 4 + 8 + 4 + 4 + 4, "a simple reply is header, NDR, "
        "RetCode, data");
+    ok(!memcmp(&fake.sent.error.NDR, &NDR_record, 8) &&
+       !memcmp(&fake.reply.error.NDR, &NDR_record, 8), "both say how data are represented");
     is(fake.sent.head.msgh_id, 4000, "the id is the base of the subsystem");
     is(fake.reply.head.msgh_id, 4100, "the reply's is 100 more");
     is(fake.sent.head.msgh_bits, MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND,
