@@ -16,9 +16,11 @@ extern mach_port_t notify_port;              // where the kernel tells of deaths
 
 // Ends the machine with this status, soon: once everything said has been shown. Returns.
 void end_machine(int status);
-// Status bytes of our own; programs have 0 … 127 as well.
+// Status bytes of our own, and the last that a program has: what lies above says how a machine ended
+// (docs/servers.md).
 #define STATUS_FAILED 1
 #define STATUS_USAGE 2
+#define STATUS_LAST 123
 #define STATUS_TIME_OVER 124
 
 // ---- options.c: the boot command line ---------------------------------------------------------

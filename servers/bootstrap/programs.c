@@ -204,7 +204,10 @@ static void job_ended(struct program *job)
 {
     if (!job->reported)
         say("bootstrap: %s ended without a status", job->path);
-    end_machine(job->reported ? job->status : STATUS_FAILED);
+    // One that nobody could tell from the machine's own, or that it cannot carry, is a failure.
+    bool good = job->reported && job->status >= 0 && job->status <= STATUS_LAST;
+
+    end_machine(good ? job->status : STATUS_FAILED);
 }
 
 static void restart_later(struct program *program, const char *why)

@@ -23,6 +23,12 @@ is($r->{out}, "a\n", 'os.exit: output until then');
 is($r->{status}, 3, 'os.exit(3): status 3');
 $r = run('make', '-s', 'run', {stdin => "os.exit(3)\n", %make});
 isnt($r->{status}, 0, 'os.exit(3): make fails');
+is(run('tools/run', {stdin => "os.exit(123)\n"})->{status}, 123, 'os.exit(123): status 123');
+for my $status (124, 127, 256, -1) {
+    $r = run('tools/run', {stdin => "os.exit($status)\n"});
+    is($r->{status}, 1, "os.exit($status): status 1, for it would say something else");
+    is($r->{err}, '', 'and nothing is said of the machine');
+}
 
 $r = run('tools/run', {stdin => "print('unfinished\n"});
 isnt($r->{status}, 0, 'a syntax error: not 0');
