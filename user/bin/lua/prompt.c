@@ -24,6 +24,7 @@
 #define COLUMNS 80
 #define PROMPT "> "
 #define PROMPT_MORE ">> "
+#define AGAIN 10000 /* microseconds between two interruptions */
 
 /* ---- the console --------------------------------------------------------------------------- */
 
@@ -72,6 +73,18 @@ static int flush_and_get(void *context)
 static struct watch running; /* set while code of the user's runs */
 static mach_port_t interrupt_port;
 
+/* Interrupts what runs, again and again until it has ended: code that is just about to wait does not
+ * notice, and what was interrupted may go on to wait for something else. */
+static void interrupt_running(void)
+{
+    if (running.words == NULL)
+        return;
+    do {
+        watch_interrupt(&running);
+        usleep(AGAIN);
+    } while (running.words != NULL && running.expired);
+}
+
 static any_t interrupt_guard(any_t nothing)
 {
     mach_msg_empty_rcv_t message;
@@ -81,8 +94,8 @@ static any_t interrupt_guard(any_t nothing)
                                         interrupt_port, 0, MACH_PORT_NULL);
         if (kr == MACH_RCV_INVALID_NAME || kr == MACH_RCV_PORT_DIED)
             return nothing;
-        if (kr == MACH_MSG_SUCCESS && running.words != NULL)
-            watch_interrupt(&running);
+        if (kr == MACH_MSG_SUCCESS)
+            interrupt_running();
     }
 }
 
