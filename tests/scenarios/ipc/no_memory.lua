@@ -47,8 +47,8 @@ local function call_without_memory(reply, extra, most)
     got.filled = stuff(smalls, small, most)
     got.nothing = mach.send{remote = self, disp = COPY_SEND, id = 1}
     got.freed = mach.receive{port = smalls, timeout = 0}
-    got.sent = mach.send{remote = self, disp = COPY_SEND, local_port = reply, local_disp = MAKE_ONCE,
-                         id = 1, ports = {{extra, MAKE_SEND}}}
+    got.sent = mach.send{remote = self, disp = COPY_SEND, local_port = reply, id = 1,
+                         local_disp = MAKE_ONCE, ports = {{extra, MAKE_SEND}}}
     got.kr, got.reply = mach.receive{port = reply, timeout = 100}
     mach.receive{port = smalls, timeout = 0} -- room for the replies to what follows
     ports.destroy(smalls, keeper, table.unpack(sinks))
