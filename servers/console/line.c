@@ -233,6 +233,9 @@ size_t line_read(struct line *line, char *data, size_t max, unsigned mode)
 {
     size_t size = 0;
 
+    line->before.head = line->ready_head;
+    line->before.count = line->ready_count;
+    line->before.lines = line->lines;
     if (mode & CONSOLE_RAW)
         return read_raw(line, data, max);
     while (size < max && !ready_is(line, LINE_END)) {
@@ -244,4 +247,11 @@ size_t line_read(struct line *line, char *data, size_t max, unsigned mode)
     if (ready_is(line, LINE_END))
         ready_take(line);
     return size;
+}
+
+void line_read_undo(struct line *line)
+{
+    line->ready_head = line->before.head;
+    line->ready_count = line->before.count;
+    line->lines = line->before.lines;
 }

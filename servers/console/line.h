@@ -18,6 +18,9 @@ struct line {
     unsigned short ready[READY_MAX];
     size_t ready_head, ready_count;
     size_t lines; // newlines and LINE_ENDs among the ready cells
+    struct {
+        size_t head, count, lines;
+    } before; // the last read
     // What the last byte makes appear on the screen.
     char echo[ECHO_MAX];
     size_t echo_length;
@@ -34,5 +37,7 @@ enum line_event line_input(struct line *line, char c, unsigned mode);
 bool line_readable(const struct line *line, unsigned mode);
 // Moves up to `max` > 0 bytes of input to `data`; the line is readable. 0: end of file.
 size_t line_read(struct line *line, char *data, size_t max, unsigned mode);
+// The last read has reached nobody: its input is the next one's. Nothing has been typed since.
+void line_read_undo(struct line *line);
 
 #endif

@@ -62,15 +62,20 @@ static kern_return_t refuse_read(mach_port_t reply, kern_return_t code)
                     MACH_PORT_NULL);
 }
 
+// A reader may have died and the news of it still be on its way: its input is for the next one.
 static void deliver_input(void)
 {
     static console_data_t data;
     struct call *call;
 
-    while ((call = next_read()) != NULL && line_readable(&line, call->session->mode))
-        call_answered(&reads, call,
-                      console_read_reply(call->reply, KERN_SUCCESS, data,
-                                         line_read(&line, data, call->size, call->session->mode)));
+    while ((call = next_read()) != NULL && line_readable(&line, call->session->mode)) {
+        size_t size = line_read(&line, data, call->size, call->session->mode);
+        kern_return_t result = console_read_reply(call->reply, KERN_SUCCESS, data, size);
+
+        if (result != KERN_SUCCESS)
+            line_read_undo(&line);
+        call_answered(&reads, call, result);
+    }
 }
 
 // Sends the message of console_on_interrupt; if the port has no room or is dead, nobody is told.

@@ -139,6 +139,28 @@ static void test_raw(void)
     fresh();
 }
 
+// What a reader that has died was to get, another one gets.
+static void test_undo(void)
+{
+    fresh();
+    type("one\ntwo\n");
+    read_mode(2, 0);
+    line_read_undo(&line);
+    is_text(read_line(), "one\n", "a read that is undone leaves its input");
+    line_read_undo(&line);
+    is_text(read_line(), "one\n", "a whole line, too");
+    is_text(read_line(), "two\n", "with the next one behind it");
+    type("\x04");
+    read_line();
+    line_read_undo(&line);
+    is_text(read_line(), "EOF", "and the end of the file");
+    type_mode("raw", CONSOLE_RAW);
+    read_mode(2, CONSOLE_RAW);
+    line_read_undo(&line);
+    is_text(read_mode(9, CONSOLE_RAW), "raw", "and bytes in raw mode");
+    is_text(read_mode(9, CONSOLE_RAW), "-", "but once only");
+}
+
 static void test_limits(void)
 {
     size_t length = 0, total = 0;
@@ -187,6 +209,7 @@ int main(void)
     test_end_of_file();
     test_interrupt();
     test_raw();
+    test_undo();
     test_limits();
     test_anything();
     return tap_end();
