@@ -37,4 +37,8 @@ like($said, qr/^ +\d+ bootstrap +threads/m, 'minato tasks knows bootstrap');
 like($said, qr/^ \* +\d+ running/m, 'minato threads marks the one that runs');
 like($said, qr/^ *0x[0-9a-f]+ .*\b(send|receive)\b/m, 'minato ports lists rights');
 
+my $r = run('sh', '-c', 'exec script -qec tools/gdb/console /dev/null < /dev/null');
+is($r->{out} =~ s/\r//gr, "console: no machine is being debugged: start one with make gdb\n",
+    'without a machine tools/gdb/console says what to do, and nothing else');
+
 done_testing();
