@@ -35,7 +35,7 @@ is($r->{status}, 0, 'make help succeeds');
 like($r->{out}, qr/^make $_\b/m, "make help names make $_")
     for qw(run scenario test gdb bench iso mutants loc check-layers clean);
 
-$r = run('make', '-n', 'clean', \%env);
+$r = run('make', '-sn', 'clean', \%env);
 like($r->{out}, qr{^rm -rf build/.* build/minato\.elf\b}m, 'make clean would remove what we built');
 unlike($r->{out}, qr{ build/(newlib|lua|lua-src|apt)\s}, 'but not what we fetched');
 
