@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
--- The kernel has no memory for another message, but that of one which has just been received. Who
--- calls the kernel then must not wait for ever: the answer comes in the request's own memory.
--- Contracts: mach_msg, MACH_SEND_NO_BUFFER; KERN_RESOURCE_SHORTAGE of every kernel call.
+-- The kernel has no memory for another message, but that of messages which have just been received.
+-- Who calls the kernel then must not wait for ever: the answer comes in the request's own memory. And
+-- the end of a task is heard of: its memory is free by then. Contracts: mach_msg, MACH_SEND_NO_BUFFER;
+-- KERN_RESOURCE_SHORTAGE of every kernel call; MACH_NOTIFY_DEAD_NAME.
 
-local ports = require "ports"
-local objects = require "counts".objects
+local ports, tasks, memory = require "ports", require "tasks", require "memory"
+local notifications, objects = require "notifications", require "counts".objects
 
 local self = mach.mach_task_self()
 local MAKE_SEND, COPY_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_COPY_SEND
@@ -30,28 +31,43 @@ local function stuff(port, body, most)
     end
 end
 
--- Calls this task's port with a right in the message, which no routine takes, in the memory of one
--- message that has been received before. `most`: how many messages of each size may be needed.
-local function call_without_memory(reply, extra, most)
-    local sinks, smalls, keeper, got = {sink(), sink(), sink(), sink()}, sink(), sink(), {}
+-- Takes all memory there is for messages; `most`: how many of each size may be needed. What this
+-- returns holds it; the messages in `smalls` are of the size of calls.
+local function fill(extra, most)
+    local full = {sinks = {sink(), sink(), sink(), sink()}, smalls = sink(), keeper = sink()}
     -- Keeps a page of the smallest blocks: a message with a descriptor needs one for a while.
-    mach.send{remote = keeper, disp = MAKE_SEND, ool_ports = {{{extra}, MAKE_SEND}}}
+    mach.send{remote = full.keeper, disp = MAKE_SEND, ool_ports = {{{extra}, MAKE_SEND}}}
     local pages = ("."):rep(4 << 20) -- for the tables that follow
     pages = nil
     collectgarbage()
     for _, body in ipairs(bodies) do
-        for _, port in ipairs(sinks) do
+        for _, port in ipairs(full.sinks) do
             if stuff(port, body, most) ~= mach.MACH_SEND_TIMED_OUT then break end -- it was full
         end
     end
-    got.filled = stuff(smalls, small, most)
+    full.refused = stuff(full.smalls, small, most)
+    return full
+end
+
+-- Gives back the memory of one message.
+local function free_one(full) return (mach.receive{port = full.smalls, timeout = 0}) end
+
+local function empty(full)
+    free_one(full) -- for the replies to what follows
+    ports.destroy(full.smalls, full.keeper, table.unpack(full.sinks))
+end
+
+-- Calls this task's port with a right in the message, which no routine takes, when there is memory for
+-- the request alone.
+local function call_without_memory(reply, extra, most)
+    local full, got = fill(extra, most), {}
     got.nothing = mach.send{remote = self, disp = COPY_SEND, id = 1}
-    got.freed = mach.receive{port = smalls, timeout = 0}
+    got.freed = free_one(full)
     got.sent = mach.send{remote = self, disp = COPY_SEND, local_port = reply, id = 1,
                          local_disp = MAKE_ONCE, ports = {{extra, MAKE_SEND}}}
     got.kr, got.reply = mach.receive{port = reply, timeout = 100}
-    mach.receive{port = smalls, timeout = 0} -- room for the replies to what follows
-    ports.destroy(smalls, keeper, table.unpack(sinks))
+    empty(full)
+    got.filled = full.refused
     return got
 end
 
@@ -73,4 +89,28 @@ function(t)
     t.eq(ports.send_rights(extra), 0, "the right in the request is gone")
     t.eq(objects(), before, "objects")
     ports.destroy(reply, extra)
+end)
+
+-- Ends a task, which has memory, when there is some for the call and its reply alone.
+local function end_without_memory(notify, extra, most)
+    local task = tasks.create()
+    memory.write(memory.allocate(0x10000, task), ("x"):rep(0x10000), task)
+    notifications.ask(task, mach.MACH_NOTIFY_DEAD_NAME, notify)
+    local full, got = fill(extra, most), {}
+    free_one(full)
+    free_one(full)
+    got.ended = mach.task_terminate(task)
+    got.kr, got.told = mach.receive{port = notify, timeout = 100}
+    empty(full)
+    ports.deallocate(task, task) -- a reference came with the notification
+    return got
+end
+
+test("Without memory for a notification the end of a task is heard of: it leaves its own.",
+function(t)
+    local notify, extra = ports.allocate(), ports.allocate()
+    end_without_memory(notify, extra, 2)
+    local got = end_without_memory(notify, extra, 2000)
+    t.eq({got.ended, got.kr, got.told and got.told.id}, {0, 0, mach.MACH_NOTIFY_DEAD_NAME})
+    ports.destroy(notify, extra)
 end)
