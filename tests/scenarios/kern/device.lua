@@ -173,6 +173,28 @@ function(t)
     deallocate(other)
 end)
 
+test("The calendar clock goes on from what the battery clock said at boot.", function(t)
+    local task = driver_task()
+    grant(task, SELECT, 2)
+    local function field(register) return tonumber(("%x"):format(read_register(task, register))) end
+    local kr, before = mach.host_get_time(mach.mach_host_self())
+    must(kr, "host_get_time")
+    local date = {field(9), field(8), field(7), field(4), field(2), field(0)}
+    local kr, after = mach.host_get_time(mach.mach_host_self())
+    must(kr, "host_get_time")
+    t.eq(read_register(task, 11) & 6, 2, "decimal digits and 24 hours")
+    -- Days from 1970 on to a day of 2001 … 2099.
+    local year, month, day = 2000 + date[1], date[2], date[3]
+    local days = (year - 1970) * 365 + (year - 1969) // 4 + day - 1
+    for m, length in ipairs{31, year % 4 == 0 and 29 or 28, 31, 30, 31, 30, 31, 31, 30, 31, 30} do
+        if m < month then days = days + length end
+    end
+    local seconds = ((days * 24 + date[4]) * 60 + date[5]) * 60 + date[6]
+    t.ok(seconds >= before.seconds - 1 and seconds <= after.seconds + 1,
+         ("%d, the calendar says %d to %d"):format(seconds, before.seconds, after.seconds))
+    tasks.terminate(task)
+end)
+
 test("A grant ends with its last I/O port: those beside it are shut.", function(t)
     for _, port in ipairs{SELECT - 1, DATA + 1, SELECT + 8, 0, 0xffff} do
         local task = driver_task()
