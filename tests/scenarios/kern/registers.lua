@@ -1,74 +1,26 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- Registers of threads: what thread_set_state sets is what the thread finds, nothing it sets gives
--- privilege, and no thread ever sees another's registers. The threads are a few bytes of machine
--- code. Contracts: mach.defs (thread_get_state, thread_set_state, thread_create_running),
--- include/mach/thread_status.h.
+-- General registers of threads: what thread_set_state sets is what the thread finds, nothing it
+-- sets gives privilege, and no thread ever sees another's registers. FPU, segments and debug
+-- registers: special_registers.lua. Contracts: mach.defs (thread_get_state, thread_set_state,
+-- thread_create_running), include/mach/thread_status.h.
 
 local must, ports, threads = require "must", require "ports", require "threads"
-local memory, counts, sleep = require "memory", require "counts", require "clock".sleep
-local tasks = require "tasks"
-local deallocate = ports.deallocate
+local memory, counts, semaphores = require "memory", require "counts", require "semaphores"
+local sleep = require "clock".sleep
+local code, deallocate = require "machine_code", ports.deallocate
 
 local self = mach.mach_task_self()
-local PAGE, DATA = 8192, 4096 -- code and data in pages of their own: the emulator is slow otherwise
-local GENERAL, FLOAT, TLS, DEBUG = mach.i386_THREAD_STATE, mach.i386_FLOAT_STATE,
-    mach.i386_TLS_STATE, mach.i386_DEBUG_STATE
+local word, store, load_imm, from_segment, STAY, PUSHF_POP_EAX =
+    code.word, code.store, code.load_imm, code.from_segment, code.STAY, code.PUSHF_POP_EAX
+local INT_TRAP, loop_back, increment, page_with, words_of =
+    code.INT_TRAP, code.loop_back, code.increment, code.page_with, code.words_of
+local thread_at, finish, general, EAX, EDX, EBX, EDI, ES =
+    code.thread_at, code.finish, code.general, code.EAX, code.EDX, code.EBX, code.EDI, code.ES
+local CS, SS, DS, GS, PAGE, DATA = code.CS, code.SS, code.DS, code.GS, code.PAGE, code.DATA
+local GENERAL, FLOAT = mach.i386_THREAD_STATE, mach.i386_FLOAT_STATE
+local TLS, DEBUG = mach.i386_TLS_STATE, mach.i386_DEBUG_STATE
 local USER_CODE, USER_DATA = 0x1b, 0x23
 local BAD = mach.KERN_INVALID_ARGUMENT
-
-local function word(n) return string.pack("<I4", n & 0xffffffff) end
-
--- ---- machine code: each function gives the bytes of one instruction ----
-
-local EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI = 0, 1, 2, 3, 4, 5, 6, 7
-local ES, CS, SS, DS, FS, GS = 0, 1, 2, 3, 4, 5
-
-local function store(reg, at) return string.char(0x89, 0x05 | reg << 3) .. word(at) end
-local function load_imm(reg, n) return string.char(0xb8 + reg) .. word(n) end
-local function from_segment(seg) return string.char(0x8c, 0xc0 | seg << 3) end -- mov eax, seg
-local STAY = "\xeb\xfe"                                                        -- jmp to itself
-local PUSHF_POP_EAX = "\x9c\x58"
-local INT_TRAP = "\xcd\x81"
-local function loop_back(code) return "\xe9" .. word(-#code - 5) end -- to the start of `code`
-local function increment(at) return "\xff\x05" .. word(at) end
-
--- ---- threads ----
-
--- Two pages, the first with `code(page)` in it, the second with `data`.
-local function page_with(code, data)
-    local page = memory.allocate(PAGE)
-    memory.write(page, code(page))
-    if data then memory.write(page + DATA, data) end
-    return page
-end
-
-local function data_of(page, size) return memory.read(page + DATA, size) end
-
-local function words_of(page, n)
-    local words = {string.unpack("<" .. ("I4"):rep(n), data_of(page, 4 * n))}
-    words[n + 1] = nil -- where unpack stopped
-    return words
-end
-
--- A new thread, suspended, with these general registers besides eip and uesp.
-local function thread_at(page, registers)
-    local thread = threads.create()
-    local state = {eip = page, uesp = page + PAGE}
-    for name, value in pairs(registers or {}) do state[name] = value end
-    must(mach.thread_set_state(thread, GENERAL, state), "thread_set_state")
-    return thread
-end
-
-local function finish(thread, page)
-    threads.terminate(thread)
-    if page then memory.release(page, PAGE) end
-end
-
-local function general(thread)
-    local kr, state = mach.thread_get_state(thread, GENERAL)
-    must(kr, "thread_get_state")
-    return state
-end
 
 local VALUES = {eax = 0x11111111, ebx = 0x22222222, ecx = 0x33333333, edx = 0x44444444,
                 esi = 0x55555555, edi = 0x66666666, ebp = 0x77777777}
@@ -269,6 +221,35 @@ test("A running thread is stopped, read, changed and set going at another place.
     finish(thread, page)
 end)
 
+test("A thread that waits in a trap has plain registers, and goes on with those it is given.",
+function(t)
+    local never = semaphores.create()
+    local wait, first -- where it comes to after the wait, where it is sent instead
+    local page = page_with(function(page)
+        -- push never; push 0; mov ecx, esp; mov edx, wait; mov eax, 36; sysenter; wait: stay
+        local code = "\x68" .. word(never) .. "\x6a\0\x89\xe1\xba" .. word(page + 21)
+            .. load_imm(EAX, 36) .. "\x0f\x34"
+        wait, first = page + #code, page + #code + #STAY
+        return code .. STAY .. store(EBX, page + DATA) .. increment(page + DATA + 4) .. STAY
+    end)
+    local thread = thread_at(page, {ebx = VALUES.ebx})
+    must(mach.thread_resume(thread), "resume")
+    threads.wait_until_waiting(thread)
+    local state = general(thread)
+    t.eq({state.cs, state.ds, state.es, state.ss, state.efl, state.eip, state.uesp, state.ebx},
+         {USER_CODE, USER_DATA, USER_DATA, USER_DATA, 0x202, wait, page + PAGE - 8, VALUES.ebx},
+         "while it waits")
+    state.eip, state.ebx = first, 0x99
+    t.eq(mach.thread_set_state(thread, GENERAL, state), 0, "set")
+    sleep(2)
+    t.eq(threads.basic_info(thread).run_state, mach.TH_STATE_WAITING, "it goes on waiting")
+    must(mach.thread_abort(thread), "abort")
+    sleep(2)
+    t.eq(words_of(page, 2), {0x99, 1}, "what it does then")
+    finish(thread, page)
+    semaphores.destroy(never)
+end)
+
 test("The calling thread's own general registers are KERN_INVALID_ARGUMENT.", function(t)
     local me = mach.mach_thread_self()
     t.eq((mach.thread_get_state(me, GENERAL)), BAD, "get")
@@ -339,218 +320,6 @@ test("THREAD_STATE_FLAVOR_LIST lists the flavors that can be read.", function(t)
 end)
 
 -- ---- floating point ----
-
-test("Each thread keeps its own FPU and SSE registers while others run.", function(t)
-    local made, values = {}, {}
-    for i = 1, 4 do
-        values[i] = string.pack("<dI4I4", 1.5 * i, i * 0x01010101, 0xdead0000 + i)
-        -- fld and movups once; then for ever: store both, count.
-        local page = page_with(function(page)
-            local begin = "\xdd\x05" .. word(page + DATA) .. "\x0f\x10\x3d" .. word(page + DATA)
-            local body = "\xdd\x15" .. word(page + DATA + 16) .. "\x0f\x11\x3d"
-                .. word(page + DATA + 32) .. increment(page + DATA + 48)
-            return begin .. body .. loop_back(body)
-        end, values[i])
-        made[i] = {thread_at(page), page}
-    end
-    for i = 1, 4 do must(mach.thread_resume(made[i][1]), "resume") end
-    sleep(80) -- each has had its first turn
-    for round = 1, 4 do
-        sleep(40)
-        for i, one in ipairs(made) do
-            local bytes = data_of(one[2], 52)
-            t.eq((string.unpack("<d", bytes, 17)), 1.5 * i, ("st0 of %d, round %d"):format(i,
-                                                                                           round))
-            t.eq(bytes:sub(33, 48), values[i], ("xmm7 of %d, round %d"):format(i, round))
-            t.ok(string.unpack("<I4", bytes, 49) > 0, "it ran")
-        end
-    end
-    for i, one in ipairs(made) do
-        local kr, float = mach.thread_get_state(one[1], FLOAT)
-        t.eq({kr, float.xmm[8]}, {0, values[i]}, "thread_get_state of " .. i)
-        finish(one[1], one[2])
-    end
-end)
-
-test("The float state that is set is what the thread computes with.", function(t)
-    local page = page_with(function(page) return "\x0f\x11\x15" .. word(page + DATA) .. STAY end)
-    local thread = thread_at(page)
-    local kr, float = mach.thread_get_state(thread, FLOAT)
-    must(kr, "thread_get_state")
-    float.xmm[3] = "just 16 bytes..."
-    t.eq(mach.thread_set_state(thread, FLOAT, float), 0, "set")
-    must(mach.thread_resume(thread), "resume")
-    sleep(3)
-    t.eq(data_of(page, 16), float.xmm[3])
-    finish(thread, page)
-end)
-
-test("Float registers are told and set also while they are in the processor.", function(t)
-    -- movups xmm5, [DATA]; then for ever: movups [DATA + 16], xmm2
-    local page = page_with(function(page)
-        local store_xmm2 = "\x0f\x11\x15" .. word(page + DATA + 16)
-        return "\x0f\x10\x2d" .. word(page + DATA) .. store_xmm2 .. loop_back(store_xmm2)
-    end, "its own 16 bytes")
-    local thread = thread_at(page)
-    must(mach.thread_resume(thread), "resume")
-    sleep(3)
-    local kr, float = mach.thread_get_state(thread, FLOAT)
-    t.eq({kr, float.xmm[6], float.xmm[3]}, {0, "its own 16 bytes", ("\0"):rep(16)}, "told")
-    for _, value in ipairs{"first of 2 given", "second 2 of them"} do
-        float.xmm[3] = value
-        t.eq(mach.thread_set_state(thread, FLOAT, float), 0, "set")
-        sleep(3)
-        t.eq(memory.read(page + DATA + 16, 16), value, "what it stores")
-    end
-    finish(thread, page)
-end)
-
-test("Reserved bits of mxcsr are KERN_INVALID_ARGUMENT: loading them would fault.", function(t)
-    local thread = threads.create()
-    local kr, float = mach.thread_get_state(thread, FLOAT)
-    must(kr, "thread_get_state")
-    for _, bits in ipairs{0x10000, 0x80000000, 0xffffffff} do
-        local bad = {}
-        for name, value in pairs(float) do bad[name] = value end
-        bad.mxcsr = bits
-        t.eq(mach.thread_set_state(thread, FLOAT, bad), BAD, ("mxcsr 0x%x"):format(bits))
-        t.eq(select(2, mach.thread_get_state(thread, FLOAT)), float, "state afterwards")
-    end
-    finish(thread)
-end)
-
--- ---- thread-local segments ----
-
--- A writable data segment of privilege 3 of 4 KiB from `base` on.
-local function segment(base)
-    return {low_word = (base & 0xffff) << 16 | 0xfff,
-            high_word = (base & 0xff000000) | 0x00407200 | 0x8100 | (base >> 16 & 0xff)}
-end
-local EMPTY = {low_word = 0, high_word = 0}
-
-test("Each thread has its own segments in the three TLS descriptors.", function(t)
-    local made = {}
-    for i = 1, 3 do
-        -- for ever: mov eax, gs:[0]; store; count
-        local page = page_with(function(page)
-            local body = "\x65\xa1\0\0\0\0" .. store(EAX,
-                                                     page + DATA + 4) .. increment(page + DATA + 8)
-            return body .. loop_back(body)
-        end, word(0x1000 + i))
-        local thread = threads.create()
-        local desc = {EMPTY, EMPTY, EMPTY}
-        desc[i] = segment(page + DATA)
-        t.eq(mach.thread_set_state(thread, TLS, {desc = desc}), 0, "set")
-        t.eq({mach.thread_get_state(thread, TLS)}, {0, {desc = desc}}, "get")
-        must(mach.thread_set_state(thread, GENERAL, {eip = page, uesp = page + PAGE,
-                                                     gs = 0x33 + 8 * (i - 1)}), "set general")
-        t.eq(general(thread).gs, 0x33 + 8 * (i - 1), "the selector is allowed now")
-        made[i] = {thread, page}
-    end
-    for i = 1, 3 do must(mach.thread_resume(made[i][1]), "resume") end
-    sleep(60) -- each has had its first turn
-    for round = 1, 4 do
-        sleep(40)
-        for i, one in ipairs(made) do
-            local seen = words_of(one[2], 3)
-            t.eq(seen[2], 0x1000 + i, ("gs:[0] of %d, round %d"):format(i, round))
-            t.ok(seen[3] > 0, "it ran")
-        end
-    end
-    for _, one in ipairs(made) do finish(one[1], one[2]) end
-end)
-
-test("A TLS descriptor that is no data segment of privilege 3 is KERN_INVALID_ARGUMENT.",
-function(t)
-    local thread = threads.create()
-    local good = segment(0x5000)
-    must(mach.thread_set_state(thread, TLS, {desc = {good, EMPTY, EMPTY}}), "set")
-    local _, before = mach.thread_get_state(thread, TLS)
-    for what, high in pairs{
-        ["privilege 0"] = good.high_word & ~0x6000, ["privilege 1"] = good.high_word & ~0x4000,
-        ["privilege 2"] = good.high_word & ~0x2000, ["code"] = good.high_word | 0x800,
-        ["conforming code"] = good.high_word | 0xc00,
-        ["a system segment"] = good.high_word & ~0x1000,
-        ["a call gate"] = 0xec00, ["a task gate"] = 0xe500,
-        ["not present"] = good.high_word & ~0x8000,
-        ["64-bit"] = good.high_word | 0x200000,
-    } do
-        for place = 1, 3 do
-            local desc = {EMPTY, EMPTY, EMPTY}
-            desc[place] = {low_word = good.low_word, high_word = high & 0xffffffff}
-            t.eq(mach.thread_set_state(thread, TLS, {desc = desc}), BAD,
-                 what .. " in place " .. place)
-        end
-    end
-    t.eq({mach.thread_get_state(thread, TLS)}, {0, before}, "descriptors afterwards")
-    finish(thread)
-end)
-
--- ---- debug registers ----
-
-test("Only user addresses can be watched: KERN_INVALID_ARGUMENT for others and for DR7's GD.",
-function(t)
-    local thread = threads.create()
-    local function set(n, value)
-        local dr = {0, 0, 0, 0, 0, 0, 0, 0}
-        dr[n + 1] = value
-        return mach.thread_set_state(thread, DEBUG, {dr = dr})
-    end
-    for n = 0, 3 do
-        for _, address in ipairs{0xc0000000, 0xbffffffd, 0xffffffff} do
-            t.eq(set(n, address), BAD, ("dr%d = 0x%x"):format(n, address))
-        end
-        t.eq(set(n, 0x1000), 0, "a user address")
-        t.eq(set(n, 0xbffffffc), 0, "the last that four bytes fit behind")
-    end
-    t.eq(set(7, 0x2000), BAD, "general detect")
-    for n = 0, 3 do -- on I/O ports, of eight bytes
-        for _, kind in ipairs{2, 8, 10, 14} do
-            local want = (kind & 3 == 2 or kind >> 2 == 2) and BAD or 0
-            t.eq(set(7, kind << 16 + 4 * n), want, ("breakpoint %d of kind %d"):format(n, kind))
-        end
-    end
-    t.eq(set(0, 0x4000), 0, "set")
-    local _, state = mach.thread_get_state(thread, DEBUG)
-    t.eq({state.dr[1], state.dr[5], state.dr[6]}, {0x4000, 0, 0}, "dr0, dr4, dr5")
-    finish(thread)
-end)
-
-test("A thread's breakpoints are its own: another passes them.", function(t)
-    local page = page_with(function(page)
-        return increment(page + DATA) .. STAY
-    end)
-    local watched = thread_at(page)
-    must(mach.thread_set_state(watched, DEBUG, {dr = {page, 0, 0, 0, 0, 0, 0, 1}}), "set debug")
-    local other = thread_at(page)
-    must(mach.thread_resume(other), "resume")
-    sleep(5)
-    t.eq(words_of(page, 1), {1}, "the other one passed")
-    finish(other)
-    finish(watched, page)
-end)
-
-test("A breakpoint does not stay in the processor for the thread that runs next.", function(t)
-    local function counting(page, at)
-        local code = increment(page + DATA + at)
-        return code .. loop_back(code)
-    end
-    local first = #counting(0, 0)
-    local page = page_with(function(page) return counting(page, 0) .. counting(page, 4) end)
-    local task = tasks.create(self, true) -- a fault would be its end
-    local watched = threads.create(task)
-    must(mach.thread_set_state(watched, GENERAL, {eip = page}), "set_state")
-    must(mach.thread_set_state(watched, DEBUG, {dr = {page + first, 0, 0, 0, 0, 0, 0, 1}}), "set")
-    must(mach.thread_resume(watched), "resume")
-    local other = threads.run(task, {eip = page + first})
-    sleep(100)
-    local kr, bytes = mach.vm_read(task, page + DATA, 8)
-    t.eq(kr, 0, "the task lives")
-    for _, n in ipairs{string.unpack("<I4I4", bytes or ("\0"):rep(8))} do t.ok(n > 0, "it ran") end
-    mach.task_terminate(task)
-    deallocate(task, watched, other)
-    memory.release(page, PAGE)
-end)
 
 test("thread_create_running starts the thread with the registers given.", function(t)
     local page = page_with(function(page)
