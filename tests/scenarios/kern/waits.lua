@@ -329,11 +329,16 @@ local function full_port()
     return full
 end
 
-local function answer(full)
+-- Its message is in `full` now: it gets its answer, and all is given up.
+local function answered(t, job, sem, full, reply)
+    t.eq(info(reply).waiters, 1, "it waits for the answer")
     local kr, msg = mach.receive{port = full, timeout = 0}
     must(kr, "receive")
     must(mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, timeout = 0},
          "send")
+    ends_with(t, job, {0, 0}, "its results")
+    destroy(full, reply)
+    semaphores.destroy(sem)
 end
 
 test("thread_abort of a thread that has been served already does not spoil its next waits.",
@@ -350,11 +355,7 @@ function(t)
     must((mach.thread_get_state(job.thread, mach.i386_THREAD_STATE)), "thread_get_state")
     must((mach.receive{port = full, timeout = 0}), "receive")
     sleep(10)
-    t.eq(info(reply).waiters, 1, "it waits for the answer")
-    answer(full)
-    ends_with(t, job, {0, 0}, "its results")
-    destroy(full, reply)
-    semaphores.destroy(sem)
+    answered(t, job, sem, full, reply)
 end)
 
 test("thread_get_state of a thread that goes from one wait to the next does not wait for ever.",
@@ -370,11 +371,7 @@ function(t)
         local kr, state = mach.thread_get_state(job.thread, mach.i386_THREAD_STATE)
         t.eq({kr, state and state.eip > 0}, {0, true}, "thread_get_state")
     end)
-    t.eq(info(reply).waiters, 1, "it waits for the answer")
-    answer(full)
-    ends_with(t, job, {0, 0}, "its results")
-    destroy(full, reply)
-    semaphores.destroy(sem)
+    answered(t, job, sem, full, reply)
 end)
 
 test("thread_abort of a thread that has not started has no effect on it.", function(t)
