@@ -297,13 +297,7 @@ test("thread_abort of a thread that waits for nothing does not spoil its next wa
 end)
 
 -- Runs `body` so that no other thread gets the processor before it gives it away.
-local function undisturbed(body)
-    local me = mach.mach_thread_self()
-    must(mach.thread_policy(me, mach.POLICY_FIFO, {base_priority = 30}, false), "thread_policy")
-    body()
-    must(mach.thread_policy(me, mach.POLICY_TIMESHARE, {base_priority = 64}, false),
-         "thread_policy")
-end
+local function undisturbed(body) threads.under(mach.POLICY_FIFO, 30, body) end
 
 -- A thread that takes `sem`, then with one trap waits for room in `full` and for an answer in
 -- `reply`; both results.

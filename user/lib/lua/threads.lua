@@ -56,6 +56,17 @@ function threads.policy_base(policy, base, quantum)
     return {base_priority = base, quantum = quantum or 10}
 end
 
+-- Runs `body` in the calling thread under another policy, then goes back to the one before.
+function threads.under(policy, base, body)
+    local me = mach.mach_thread_self()
+    local kr, was = mach.thread_info(me, mach.THREAD_SCHED_TIMESHARE_INFO)
+    must(kr, "thread_info")
+    must(mach.thread_policy(me, policy, threads.policy_base(policy, base), false), "thread_policy")
+    body()
+    must(mach.thread_policy(me, mach.POLICY_TIMESHARE, {base_priority = was.base_priority}, false),
+         "thread_policy")
+end
+
 -- ---- a thread that counts for ever --------------------------------------------------------------
 
 -- Two pages of `task` with code that counts up a word in the second for ever.
