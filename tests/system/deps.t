@@ -30,6 +30,10 @@ my $start = time;
 run('tools/deps', 'build', 'run', 'test') for 1 .. 5;
 cmp_ok((time() - $start) / 5, '<', 0.5, 'and quick (five calls on average)');
 
+$r = run('tools/deps', 'biuld');
+isnt($r->{status}, 0, 'an unknown group is not ready');
+like($r->{err}, qr/^deps: there is no group biuld: build run .*are known$/, 'and named');
+
 # No nasm, and an apt-get that notes how it is called and then puts nasm there.
 my $path = path_without('nasm', 'apt-get', 'id', 'sudo');
 write_file("$path/id", "#!/bin/sh\necho 0\n");

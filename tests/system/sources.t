@@ -76,4 +76,6 @@ for my $case (@lines) {
 unlink map { "$place/tree/$_->[0]" } grep { $_->[2] } @lines;
 is(run('tools/layers', "$place/tree")->{status}, 0, 'without them it passes');
 
+isnt(run('tools/layers', "$place/none")->{status}, 0, 'a tree without sources is not in order');
+
 done_testing();
