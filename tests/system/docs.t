@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Rule: what README and docs/lua.md show is what happens: their sessions at the prompt and their
 scenarios are repeated, and each line that they print is compared. "…" in them stands for anything;
-the number of a name that the kernel chose is not compared."""
+the number of a name that the kernel chose is not compared. And what any page names is there: files,
+functions, modules."""
 
 import difflib
 import os
@@ -17,6 +18,10 @@ import time
 TREE = os.getcwd()
 PATIENCE = 20       # seconds of wall-clock time for any one answer
 READY = rb">?> \x1b\[K"
+FOLDERS = ("boot", "docs", "include", "kernel", "servers", "tests", "tools", "user")
+# What the pages say of other systems, or to other programs.
+NOT_OURS = set("""bootstrap_look_up cpu_reset mach_absolute_time mps_pset_count rpc_subsystem
+                  x86_DEBUG_STATE32 cells_server counter_next""".split())
 NAME = re.compile(r"(local_port = |^0 {7}|name 0x)[0-9a-f]{3,5}\b")
 points = 0
 
@@ -33,10 +38,11 @@ def blocks(path):
 
 
 def compare(text, shown, got):
-    """One point: are the lines as shown? "…" is any number of characters, alone any number of lines."""
+    """One point: are the lines as shown? "…" is any text, on a line of its own any lines."""
     global points
     points += 1
-    shown, got = ([NAME.sub(r"\1N", line.expandtabs().rstrip()) for line in lines] for lines in (shown, got))
+    shown, got = ([NAME.sub(r"\1N", line.expandtabs().rstrip()) for line in lines]
+                  for lines in (shown, got))
     pattern = "".join("(.*\n)*" if line.strip() == "…"
                       else re.escape(line).replace("…", ".*") + "\n" for line in shown)
     passed = re.fullmatch(pattern, "".join(line + "\n" for line in got))
@@ -129,11 +135,53 @@ def lua_page():
     compare("docs/lua.md: the scenario", page[at], scenario("example.lua", page[at - 1])[1:])
 
 
+def sources():
+    """All files of ours by path, with their text."""
+    paths = [os.path.join(place, file) for folder in FOLDERS
+             for place, _, files in os.walk(folder) for file in files]
+    for path in ["Makefile", "linker.ld", *paths]:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            yield path, file.read()
+
+
+def names():
+    """One point for each page: the files it names or links to, and the words with a `_`, are there."""
+    global points
+    tree = dict(sources())
+    words = set(re.findall(r"\w+", "".join(text for path, text in tree.items()
+                                           if not path.startswith("docs/"))))
+    paths = "".join(f"/{path}\n" for path in tree)
+    for page in ["README.md", *sorted(path for path in tree if path.startswith("docs/"))]:
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        known = words | NOT_OURS | set(re.findall(r"\w+", "".join(map("\n".join, blocks(page)))))
+        prose = " ".join(re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```$", "", text)))
+        files = re.findall(r"(?<![\w*/.-])[\w/-]+\.(?:c|h|asm|defs|lua|mk|t|ld|inc)\b", prose)
+        lost = {file for file in files if f"/{file}\n" not in paths and "NAME" not in file
+                and re.match(r"\w+", file)[0] not in known}
+        lost |= {link for link in re.findall(r"\]\(([^)#]+)", text)
+                 if not os.path.exists(os.path.join(os.path.dirname(page), link))}
+        lost |= {word for word in re.findall(r"(?<!\w)[A-Za-z]\w*_\w+(?!\w|\.[ch])", prose)
+                 if word not in known and not re.search("NAME|SUBSYSTEM|_$", word)}
+        points += 1
+        print(f"{'not ok' if lost else 'ok'} {points} - {page}: what it names is there")
+        for name in sorted(lost):
+            print(f"# {name} is not")
+    points += 1
+    ours = {os.path.basename(path)[:-4] for path in tree if path.startswith("user/lib/lua/")}
+    listed = re.search(r"Ours:(.*?);", tree["docs/lua.md"], re.DOTALL)[1]
+    lost = ours - set(re.findall(r"\w+", listed))
+    print(f"{'not ok' if lost else 'ok'} {points} - docs/lua.md lists each module of ours")
+    for name in sorted(lost):
+        print(f"# {name} is not listed")
+
+
+names()
 try:
     for end in pty.openpty():
         os.close(end)
 except OSError:
-    print("1..0 # SKIP this system gives no pseudo-terminal (is devpts mounted?)")
+    print(f"# no sessions: this system gives no pseudo-terminal (is devpts mounted?)\n1..{points}")
     sys.exit()
 readme()
 lua_page()
