@@ -30,14 +30,7 @@ local function with_ready(level, codes, body)
         threads.wait_until_waiting(list[i])
         urgency(list[i], level)
     end
-    local function ids()
-        local found = {}
-        while true do
-            local kr, msg = mach.receive{port = port, timeout = 0}
-            if kr ~= 0 then return found end
-            found[#found + 1] = msg.id
-        end
-    end
+    local function ids() return ports.drain(port) end
     urgency(SELF, HERE)
     for i = 1, #codes do must(mach.semaphore_signal(go[i]), "signal") end
     body(list, ids)

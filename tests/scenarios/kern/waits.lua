@@ -190,16 +190,21 @@ for _, case in ipairs{{"thread_abort", "thread_abort ends %s with the documented
     end)
 end
 
-for_each_kind("A thread suspended in %s goes on waiting, the result awaits it.",
-function(t, kind, job, e)
-    t.eq(mach.thread_suspend(job.thread), 0, "suspend")
-    t.eq(run_state(job), mach.TH_STATE_STOPPED, "its state")
+-- What is suspended goes on waiting and is served, but executes nothing.
+local function served_suspended(t, kind, job, e)
     sleep(20)
     t.eq({job:wait(0)}, {nil, "timeout"}, "it has no result yet")
     kind.happen(e)
     sleep(20)
     t.eq({job:wait(0)}, {nil, "timeout"}, "it executes nothing while suspended")
     if kind.left then t.eq(kind.left(e), 0, "it has been served") end
+end
+
+for_each_kind("A thread suspended in %s goes on waiting, the result awaits it.",
+function(t, kind, job, e)
+    t.eq(mach.thread_suspend(job.thread), 0, "suspend")
+    t.eq(run_state(job), mach.TH_STATE_STOPPED, "its state")
+    served_suspended(t, kind, job, e)
     t.eq(mach.thread_resume(job.thread), 0, "resume")
     ends_with(t, job, 0, kind.name)
 end)
@@ -255,12 +260,7 @@ for _, kind in ipairs(KINDS) do
         with_task("A task suspended in %s goes on waiting, the result awaits it.",
         function(t, e, job)
             t.eq(mach.task_suspend(job.task), 0, "suspend")
-            sleep(20)
-            t.eq({job:wait(0)}, {nil, "timeout"}, "it has no result yet")
-            kind.happen(e)
-            sleep(20)
-            t.eq({job:wait(0)}, {nil, "timeout"}, "it executes nothing while suspended")
-            if kind.left then t.eq(kind.left(e), 0, "it has been served") end
+            served_suspended(t, kind, job, e)
             t.eq(mach.task_resume(job.task), 0, "resume")
             ends_with(t, job, 0, kind.name)
         end)
