@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 30
 -- The kernel has no memory for another message, but that of messages which have just been received.
--- Who calls the kernel then must not wait for ever: the answer comes in the request's own memory. And
--- the end of a task is heard of: its memory is free by then. Contracts: mach_msg, MACH_SEND_NO_BUFFER;
--- KERN_RESOURCE_SHORTAGE of every kernel call; MACH_NOTIFY_DEAD_NAME.
+-- Who calls the kernel then must not wait for ever: the answer comes in the request's own memory.
+-- And the end of a task is heard of: its memory is free by then. Contracts: mach_msg,
+-- MACH_SEND_NO_BUFFER; KERN_RESOURCE_SHORTAGE of every kernel call; MACH_NOTIFY_DEAD_NAME.
 
 local ports, tasks, memory = require "ports", require "tasks", require "memory"
 local notifications, objects = require "notifications", require "counts".objects
@@ -57,8 +57,8 @@ local function empty(full)
     ports.destroy(full.smalls, full.keeper, table.unpack(full.sinks))
 end
 
--- Calls this task's port with a right in the message, which no routine takes, when there is memory for
--- the request alone.
+-- Calls this task's port with a right in the message, which no routine takes, when there is memory
+-- for the request alone.
 local function call_without_memory(reply, extra, most)
     local full, got = fill(extra, most), {}
     got.nothing = mach.send{remote = self, disp = COPY_SEND, id = 1}
