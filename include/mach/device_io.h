@@ -7,6 +7,7 @@
 #ifndef _MACH_DEVICE_IO_H_
 #define _MACH_DEVICE_IO_H_
 
+#include <mach/boolean.h>
 #include <mach/message.h>
 #include <mach/port.h>
 #include <mach/vm_types.h>
@@ -34,5 +35,18 @@ typedef struct device_interrupt_rcv_msg {
     natural_t count;
     mach_msg_max_trailer_t trailer;
 } device_interrupt_rcv_msg_t;
+
+/* To or into the options of the receive: the trailer says who has sent the message. */
+#define DEVICE_INTERRUPT_RCV_OPTIONS                                                               \
+    (MACH_RCV_TRAILER_TYPE(MACH_MSG_TRAILER_FORMAT_0) |                                            \
+     MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_SENDER))
+
+/*
+ * Whether a message so received is the kernel's about that line. Who else has a send right for the
+ * port can send one like it: that one's trailer has not the kernel's token, {0, 1}. And he can name
+ * the port as the reply port of a call to the kernel whose id makes the reply's that of an interrupt:
+ * the token is the kernel's then, but no reply is as short. In libmach.
+ */
+extern boolean_t device_is_interrupt(const mach_msg_header_t *message, natural_t irq);
 
 #endif

@@ -303,8 +303,9 @@ static boolean_t no_reply(mach_msg_header_t *reply)
 static boolean_t demux(mach_msg_header_t *request, mach_msg_header_t *reply)
 {
     if (request->msgh_local_port == interrupt_port) {
-        uart_interrupt(&output, typed);
+        uart_interrupt(request, &output, typed);
         push_output();
+        mach_msg_destroy(request); // an interrupt brings no rights, what looks like one may
         return no_reply(reply);
     }
     if (request->msgh_local_port == notify_port)
@@ -362,6 +363,6 @@ int main(void)
         return 1;
     // Returns only if the set is lost; bootstrap then starts another.
     mach_msg_server(demux, sizeof(union __RequestUnion__console_subsystem), receive_set,
-                    MACH_MSG_OPTION_NONE);
+                    DEVICE_INTERRUPT_RCV_OPTIONS);
     return 1;
 }

@@ -94,8 +94,11 @@ void uart_send(struct output *output)
     enable_empty(!output_empty(output));
 }
 
-void uart_interrupt(struct output *output, void (*input)(char c))
+void uart_interrupt(const mach_msg_header_t *message, struct output *output,
+                    void (*input)(char c))
 {
+    if (!device_is_interrupt(message, COM1_IRQ))
+        return;
     do {
         while (get(LINE_STATUS) & STATUS_RECEIVED)
             input((char)get(DATA));

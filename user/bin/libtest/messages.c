@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// mach_msg's retries; threads without a block.
+// mach_msg's retries; what is no interrupt; threads without a block.
 #include "check.h"
 
 #include <cthreads.h>
+#include <mach/device_io.h>
 #include <program.h>
 #include <stdlib.h>
 
@@ -43,6 +44,48 @@ static void test_interrupts(void)
     sleep_ms(5);
     thread_abort(cthread_thread(thread));
     is((int)cthread_join(thread), MACH_RCV_INTERRUPTED, "unless MACH_RCV_INTERRUPT is given");
+}
+
+// ---- what looks like an interrupt --------------------------------------------------------------
+
+// Whether what comes to `port` now would be an interrupt to a driver of line 0.
+static int seems_interrupt(void)
+{
+    union {
+        mach_msg_header_t header;
+        device_interrupt_rcv_msg_t interrupt;
+        char room[128];
+    } message = {.header = {.msgh_id = 0}};
+
+    is(mach_msg(&message.header, MACH_RCV_MSG | DEVICE_INTERRUPT_RCV_OPTIONS, 0, sizeof(message), port,
+                0, MACH_PORT_NULL),
+       MACH_MSG_SUCCESS, "a message has come");
+    is(message.header.msgh_id, DEVICE_INTERRUPT_MSG_ID, "with the id of an interrupt");
+    is((int)message.interrupt.irq, 0, "and line 0");
+    return device_is_interrupt(&message.header, 0);
+}
+
+static void test_false_interrupts(void)
+{
+    device_interrupt_msg_t forged = {
+        .header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0),
+                   .msgh_size = sizeof(forged),
+                   .msgh_remote_port = port,
+                   .msgh_id = DEVICE_INTERRUPT_MSG_ID},
+        .count = 1,
+    };
+    mach_msg_header_t call = {
+        .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_COPY_SEND),
+        .msgh_size = sizeof(call),
+        .msgh_remote_port = mach_task_self(),
+        .msgh_local_port = port,
+        .msgh_id = DEVICE_INTERRUPT_MSG_ID - 100,
+    };
+
+    mach_msg(&forged.header, MACH_SEND_MSG, sizeof(forged), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    ok(!seems_interrupt(), "a user's message is no interrupt, whatever it says");
+    mach_msg(&call, MACH_SEND_MSG, sizeof(call), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    ok(!seems_interrupt(), "nor is the kernel's reply to a call that a user made");
 }
 
 // ---- a thread of the kernel's, without a block --------------------------------------------------
@@ -90,6 +133,7 @@ void test_messages(void)
 
     port = new_port();
     test_interrupts();
+    test_false_interrupts();
     test_bare_thread();
     free_port(port);
     is((int)count_names(), (int)names, "calls leave no names behind");
