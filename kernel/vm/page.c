@@ -20,8 +20,8 @@
 #define STOCK_MAX 128     // single pages kept apart
 #define STOCK_ORDER 4     // fetched in blocks of 16
 #define STOCK_KEEP 64     // what is left of them when they become more
-#define RESERVE_SHARE 64  // one page in so many is for the kernel's objects, half of them for servers,
-#define RESERVE_MIN 64    // but at least this many
+#define RESERVE_SHARE 64  // one page in so many is for the kernel's objects, half of that for the
+#define RESERVE_MIN 64    // servers; but at least this many
 
 static struct page *pages; // by frame number; covers everything up to the highest usable frame
 static uint32_t frame_count;
@@ -168,8 +168,8 @@ static void page_scrape(void)
     slab_reap();
 }
 
-// Takes 2^order pages, contiguous, so that `keep` are left. Who may be as urgent as the servers may have
-// those as well: however greedy programs are, bootstrap goes on and ends the run.
+// Takes 2^order pages, contiguous, so that `keep` are left. Who may be as urgent as the servers may
+// have those as well: however greedy programs are, bootstrap goes on and ends the run.
 static inline struct page *take(unsigned order, unsigned keep)
 {
     struct page *page;

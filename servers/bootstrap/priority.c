@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who runs before whom. Bootstrap and the servers have the kernel's server priority, in turns; nothing
-// that the job starts can ever be as urgent. So whatever a program's threads do, the time limit is
-// noticed and words are shown.
+// Who runs before whom. Bootstrap and the servers have the kernel's server priority, in turns;
+// nothing that the job starts can ever be as urgent. So whatever a program's threads do, the time
+// limit is noticed and words are shown.
 #include "bootstrap.h"
 
 #include <mach/host_info.h>

@@ -56,8 +56,8 @@ kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_
     return KERN_SUCCESS;
 }
 
-// A copy of `data` to be sent and deallocated. The kernel makes it, copy-on-write: that takes no memory
-// of ours, and when it has none itself it says so.
+// A copy of `data` to be sent and deallocated. The kernel makes it, copy-on-write: that takes no
+// memory of ours, and when it has none itself it says so.
 static kern_return_t hand_out(const void *data, size_t size, vm_offset_t *copy,
                               mach_msg_type_number_t *count)
 {

@@ -57,8 +57,8 @@ static int seems_interrupt(void)
         char room[128];
     } message = {.header = {.msgh_id = 0}};
 
-    is(mach_msg(&message.header, MACH_RCV_MSG | DEVICE_INTERRUPT_RCV_OPTIONS, 0, sizeof(message), port,
-                0, MACH_PORT_NULL),
+    is(mach_msg(&message.header, MACH_RCV_MSG | DEVICE_INTERRUPT_RCV_OPTIONS, 0, sizeof(message),
+                port, 0, MACH_PORT_NULL),
        MACH_MSG_SUCCESS, "a message has come");
     is(message.header.msgh_id, DEVICE_INTERRUPT_MSG_ID, "with the id of an interrupt");
     is((int)message.interrupt.irq, 0, "and line 0");
