@@ -110,9 +110,9 @@ sub compile_interface {
 
 # ---- messages ----
 
-# A good request, with arrays of random length.
+# A good request, with arrays of random length; those that $longer counts are too long, mostly.
 sub good {
-    my ($message) = @_;
+    my ($message, $longer) = @_;
     my (%limit, %count);
     my $body = '';
 
@@ -122,7 +122,8 @@ sub good {
     }
     for my $d (@{ $message->{descriptors} }) {
         my $field = $d->{count_field} // '';
-        $count{$field} //= int rand($limit{$field} + 1) if $d->{varying};
+        $count{$field} //= int(rand($limit{$field} + 1)) + ($field eq $longer ? $limit{$field} : 0)
+            if $d->{varying};
         my $n = $d->{varying} ? $count{$field} : $d->{max} // 1;
         my $size = $d->{kind} eq 'ool' ? $n * $d->{element}{size} : $n;
         my $right = $right{ $d->{received_disposition} // '' } // one_of(16, 17, 18);
@@ -138,7 +139,9 @@ sub good {
         if ($kind eq 'count') {
             my $string = grep { $_->{kind} eq 'c_string' && ($_->{count_field} // '') eq $name }
                 @{ $message->{fields} };
-            $count{$name} //= $string + int rand(($limit{$name} // 50) + 1 - $string);
+            my $most = $limit{$name} // 50;
+            $count{$name} //= $string + int(rand($most + 1 - $string)) +
+                ($name eq $longer ? $most : 0);
             $body .= pack('V', $count{$name});
         } elsif ($kind eq 'c_string') {
             my $size = $f->{varying} ? $n : $f->{size};
@@ -266,8 +269,10 @@ for my $i (0 .. $#defs) {
     push @objects, "$out/${name}_fuzz.o";
     for my $routine (@{ $json->{routines} }) {
         for (1 .. $per_routine) {
-            my $good = good($routine->{request});
-            my $m = as_delivered($good, spoil($routine->{request}, $good));
+            my @counts = grep { $_->{kind} eq 'count' } @{ $routine->{request}{fields} };
+            my $longer = @counts && rand(8) < 1 ? one_of(@counts)->{name} : '';
+            my $good = good($routine->{request}, $longer);
+            my $m = as_delivered($good, $longer ? $good : spoil($routine->{request}, $good));
             my $verdict = is_good($routine->{request}, $m);
             $verdicts{$verdict}++;
             $messages .= pack('VVV', $i, $verdict, length $m) . $m;

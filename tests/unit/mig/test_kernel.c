@@ -162,6 +162,13 @@ kern_return_t s_thing_note(ipc_port_t thing, ipc_port_t port, raw_port_t raw, vm
     return KERN_SUCCESS;
 }
 
+kern_return_t s_thing_answer(ipc_port_t reply_port, kern_return_t result, int x)
+{
+    seen.plain = reply_port;
+    seen.count = x;
+    return result == KERN_SUCCESS || x == 0 ? result : KERN_INVALID_VALUE;
+}
+
 kern_return_t s_thing_completed(ipc_port_t object, ipc_port_t control, ipc_port_t asker,
                                 mach_msg_type_name_t askerPoly)
 {
@@ -251,6 +258,10 @@ static void test_poly_and_replies(void)
        "a destination of either kind");
     is(MACH_MSGH_BITS_REMOTE(sent_bits), MACH_MSG_TYPE_PORT_SEND, "  the caller says which");
     ok(seen.good && seen.disposition == MACH_MSG_TYPE_PORT_SEND, "  all arrives");
+    is(thing_answer(&ports[4], KERN_SUCCESS, 5, 77), KERN_SUCCESS, "an answer with data");
+    ok(seen.plain == &ports[4] && seen.count == 77, "  arrives");
+    is(thing_answer(&ports[4], KERN_NO_SPACE, 5, 77), KERN_SUCCESS, "an answer without");
+    ok(request.head.msgh_size == 36 && reply.error.RetCode == KERN_NO_SPACE, "  arrives too");
     edit = edit_id;
     destroyed = 0;
     is(thing_poly(&ports[1], &ports[2], MACH_MSG_TYPE_PORT_SEND_ONCE, &ports[3],
