@@ -178,14 +178,17 @@ end)
 test("msgh_size and msgh_reserved of the call count for nothing.", function(t)
     local port, reply = both(), allocate()
     local job = spawn.thread(function()
-        return select(2, mach.mach_msg("", mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0))
+        local _, bytes = mach.mach_msg("", mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0)
+        mach.send{remote = string.unpack("<I4", bytes, 9)}
+        return bytes
     end, {port = port})
     wait_until(port, "waiters", 1)
-    must(mach.send{remote = reply, disp = MAKE_SEND}, "send")
-    local bytes = string.pack("<I4I4I4I4I4i4", COPY_SEND, 0xffffffff, port, 0, 0xdeadbeef, 5)
+    local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
+    local bytes = string.pack("<I4I4I4I4I4i4", bits, 0xffffffff, port, reply, 0xdeadbeef, 5)
     t.eq((call(bytes, reply)), 0, "call")
-    t.eq({string.unpack("<I4I4I4I4I4i4", seen(t, job))},
-         {mach.MACH_MSGH_BITS(0, PORT_SEND), 24, 0, port, 0, 5, 25}, "header at the server")
+    local got, size, _, here, reserved, id = string.unpack("<I4I4I4I4I4i4", seen(t, job))
+    t.eq({got, size, here, reserved, id}, {mach.MACH_MSGH_BITS(PORT_ONCE, PORT_SEND), 24, port, 0,
+                                           5}, "header at the server")
     destroy(port, reply)
 end)
 
