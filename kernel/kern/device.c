@@ -187,7 +187,7 @@ kern_return_t device_interrupt_attach(device_master_t device, natural_t irq, ipc
 
     if (kr != KERN_SUCCESS)
         return kr;
-    if (!port_valid(notify) || !notify->active)
+    if (!port_valid(notify))
         return KERN_INVALID_CAPABILITY;
     if (lines[irq].notify && lines[irq].notify->active)
         return KERN_ALREADY_WAITING;
