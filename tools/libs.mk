@@ -21,6 +21,8 @@ NEWLIB_CFLAGS := -march=i686 -O2 -g0 -ffreestanding -fno-pie -fno-pic -fno-stack
 NEWLIB_CONFIGURE := --target=i686-elf --disable-multilib --disable-libgloss --disable-shared \
     --disable-nls --disable-newlib-supplied-syscalls --enable-newlib-io-long-long \
     --enable-newlib-io-c99-formats --enable-newlib-retargetable-locking
+# All processors, unless somebody has said how many.
+NEWLIB_JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 $(LIBC): | deps-build
 	$(call say,NEWLIB,$(notdir $(or $(NEWLIB_TAR),the tarball of newlib-source)) (a minute))
@@ -35,7 +37,7 @@ $(LIBC): | deps-build
 	    OBJCOPY_FOR_TARGET='$(CROSS)objcopy' READELF_FOR_TARGET='$(CROSS)readelf' \
 	    STRIP_FOR_TARGET='$(CROSS)strip' CFLAGS_FOR_TARGET='$(NEWLIB_CFLAGS)' && \
 	    MAKEFLAGS='$(filter-out --no-builtin%,$(filter -%,$(MAKEFLAGS)))' \
-	        $(MAKE) MAKEINFO=true all-target-newlib && \
+	        $(MAKE) $(NEWLIB_JOBS) MAKEINFO=true all-target-newlib && \
 	    $(MAKE) MAKEINFO=true install-target-newlib; \
 	    } > ../log 2>&1 || { tail -n 20 ../log >&2; \
 	    echo 'newlib did not build: the whole story is in build/newlib.d/log' >&2; exit 1; }
