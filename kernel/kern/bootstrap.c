@@ -7,9 +7,9 @@
 #include <mach/bootstrap.h>
 #include "bootstrap_server.h"
 #include "ipc/port.h"
-#include "kern/archive.h"
 #include "kern/device.h"
 #include "kern/host.h"
+#include "kern/loader.h"
 #include "lib/assert.h"
 #include "vm/map.h"
 #include "x86/boot.h"
@@ -82,10 +82,8 @@ kern_return_t do_bootstrap_completed(ipc_port_t bootstrap, task_t task)
 kern_return_t do_bootstrap_get_module(ipc_port_t bootstrap, bootstrap_module_name_t name,
                                       vm_map_copy_t *data, mach_msg_type_number_t *size)
 {
-    kern_return_t kr;
-
     if (!is_bootstrap(bootstrap))
         return KERN_INVALID_ARGUMENT;
-    kr = archive_copy(name, data, size);
-    return kr == KERN_FAILURE ? BOOTSTRAP_UNKNOWN_SERVICE : kr;
+    // The kernel has the archive as a whole; its files are for the first task to find.
+    return name[0] == '\0' ? archive_copy(data, size) : BOOTSTRAP_UNKNOWN_SERVICE;
 }

@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Loading the first program (loader.h): a static ELF32 executable for i386.
+// The boot archive and the first program (loader.h).
 //
-// Segments need not begin on page boundaries and may share a page, so it goes in three rounds: all
-// pages are allocated, contents are written, then each segment gets its protection (a shared page the
-// union of both).
+// The archive's pages are given to an address map of the kernel's own, so that whoever asks for it gets
+// a copy-on-write copy and pays for nothing else.
 #include "kern/loader.h"
 #include <mach/vm_param.h>
 #include "kern/task.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 #include "vm/map.h"
+#include "x86/boot.h"
+#include "x86/pmap.h"
 
 #define STACK_SIZE (256 * 1024u)
+#define TAR_BLOCK 512u
 
+struct tar_header {
+    char name[100];
+    char mode[8], uid[8], gid[8];
+    char size[12]; // octal
+    char mtime[12], checksum[8];
+    char type, link[100];
+    char magic[6]; // "ustar", then 0 or a space
+};
 struct elf_header {
     unsigned char ident[16];
     uint16_t type, machine;
@@ -29,151 +39,118 @@ struct elf_segment {
 #define ELF_W 2u
 #define ELF_R 4u
 
-struct program {
-    const char *name;
-    const char *image;
-    const struct elf_segment *segments;
-    unsigned segment_count;
-    uintptr_t entry;
-};
+static const char *archive;    // in the kernel's direct map
+static vm_size_t archive_size;
+static struct vm_map *map;     // the same, for copies
+static vm_offset_t map_address;
 
-static __attribute__((noreturn)) void refuse(const struct program *program, const char *why)
+static __attribute__((noreturn)) void refuse(const char *why)
 {
-    panic("cannot load %s from the boot archive: %s; rebuild it with `make`", program->name, why);
+    panic("cannot load the first program of the boot archive (%s): %s; rebuild it with `make`",
+          archive, why);
 }
 
-static void check_header(struct program *program, const void *image, vm_size_t size)
-{
-    const struct elf_header *header = image;
+// ---- the archive ---------------------------------------------------------------------------
 
-    if (size < sizeof(*header) || memcmp(header->ident, "\177ELF\1\1\1", 7) != 0)
-        refuse(program, "it is no 32-bit little-endian ELF file");
-    if (header->type != ELF_EXECUTABLE || header->machine != ELF_I386)
-        refuse(program, "it is no i386 executable");
-    if (header->phentsize != sizeof(struct elf_segment) || header->phnum == 0 ||
-        header->phoff > size || header->phoff % 4 != 0 ||
-        header->phnum > (size - header->phoff) / sizeof(struct elf_segment))
-        refuse(program, "its program headers are damaged");
-    program->image = image;
-    program->segments = (const void *)(program->image + header->phoff);
-    program->segment_count = header->phnum;
-    program->entry = header->entry;
-}
-
-static void check_segment(const struct program *program, const struct elf_segment *s,
-                          vm_size_t size)
-{
-    if (s->offset > size || s->filesz > size - s->offset || s->filesz > s->memsz)
-        refuse(program, "a segment reaches beyond the file");
-    if (s->vaddr < VM_MIN_ADDRESS || s->vaddr >= VM_MAX_ADDRESS - STACK_SIZE ||
-        s->memsz > VM_MAX_ADDRESS - STACK_SIZE - s->vaddr)
-        refuse(program, "a segment lies outside the user's address space");
-}
-
-static vm_offset_t page_down(vm_offset_t address)
-{
-    return address & ~(PAGE_SIZE - 1);
-}
-
-static vm_offset_t page_up(vm_offset_t address)
-{
-    return page_down(address + PAGE_SIZE - 1);
-}
-
-static bool is_loaded(const struct elf_segment *s)
-{
-    return s->type == ELF_LOAD && s->memsz > 0;
-}
-
-// Allocates the pages of a segment, page by page since a neighbour may have the first already.
-static void allocate(const struct program *program, struct task *task, const struct elf_segment *s)
-{
-    for (vm_offset_t at = page_down(s->vaddr); at < page_up(s->vaddr + s->memsz); at += PAGE_SIZE) {
-        vm_offset_t address = at;
-        kern_return_t kr = vm_allocate(task->map, &address, PAGE_SIZE, false);
-
-        if (kr != KERN_SUCCESS && kr != KERN_NO_SPACE)
-            refuse(program, "memory is too short");
-    }
-}
-
-static void write_memory(const struct program *program, struct task *task, vm_offset_t address,
-                         const void *data, vm_size_t size)
+void archive_init(void)
 {
     struct vm_map_copy *copy;
 
-    if (size == 0)
-        return;
+    archive_size = boot_info.module_end - boot_info.module_start;
+    archive = phys_to_virt(boot_info.module_start);
+    if (archive_size < TAR_BLOCK ||
+        memcmp(((const struct tar_header *)archive)->magic, "ustar", 5) != 0)
+        panic("the boot module is not a ustar archive: build it with `make`, and give it as the "
+              "first and only module");
+    map = vm_map_create();
+    if (!map ||
+        vm_map_copy_from_physical(boot_info.module_start, archive_size, &copy) != KERN_SUCCESS ||
+        vm_map_copyout(map, &map_address, copy) != KERN_SUCCESS)
+        panic("no memory to hold the boot archive: give the machine more memory (-m)");
+}
+
+kern_return_t archive_copy(struct vm_map_copy **copy, vm_size_t *size)
+{
+    *size = archive_size;
+    return vm_map_copyin(map, map_address, archive_size, copy);
+}
+
+// The size of the first file, whose contents lie behind its header.
+static vm_size_t first_file_size(void)
+{
+    const struct tar_header *header = (const void *)archive;
+    vm_size_t size = 0;
+
+    for (unsigned i = 0; header->size[i] >= '0' && header->size[i] <= '7'; i++)
+        size = size * 8 + (vm_size_t)(header->size[i] - '0');
+    if (size > archive_size - TAR_BLOCK)
+        refuse("the archive is cut off");
+    return size;
+}
+
+// ---- the program ---------------------------------------------------------------------------
+
+static void check_header(const struct elf_header *header, vm_size_t size)
+{
+    if (size < sizeof(*header) || memcmp(header->ident, "\177ELF\1\1\1", 7) != 0 ||
+        header->type != ELF_EXECUTABLE || header->machine != ELF_I386)
+        refuse("it is no ELF executable for the i386");
+    if (header->phentsize != sizeof(struct elf_segment) || header->phoff > size ||
+        header->phoff % 4 != 0 ||
+        header->phnum > (size - header->phoff) / sizeof(struct elf_segment))
+        refuse("its program headers are damaged");
+}
+
+static void write_memory(struct task *task, vm_offset_t address, const void *data, vm_size_t size)
+{
+    struct vm_map_copy *copy;
+
     if (vm_map_copy_from_kernel(data, size, &copy) != KERN_SUCCESS ||
         vm_map_copy_overwrite(task->map, address, copy) != KERN_SUCCESS)
-        refuse(program, "memory is too short");
+        refuse("memory is too short");
 }
 
-static vm_prot_t segment_protection(const struct elf_segment *s)
+static void load_segment(struct task *task, const char *image, vm_size_t image_size,
+                         const struct elf_segment *s)
 {
-    return (s->flags & ELF_R ? VM_PROT_READ : 0) | (s->flags & ELF_W ? VM_PROT_WRITE : 0) |
-           (s->flags & ELF_X ? VM_PROT_EXECUTE : 0);
+    vm_offset_t start = s->vaddr & ~PAGE_MASK;
+    vm_size_t size = s->vaddr + s->memsz - start;
+
+    if (s->offset > image_size || s->filesz > image_size - s->offset || s->filesz > s->memsz)
+        refuse("a segment reaches beyond the file");
+    if (vm_allocate(task->map, &start, size, false) != KERN_SUCCESS)
+        refuse("a segment shares a page with another, or lies outside the user's addresses");
+    write_memory(task, s->vaddr, image + s->offset, s->filesz);
+    vm_protect(task->map, start, size, false,
+               (s->flags & ELF_R ? VM_PROT_READ : 0) | (s->flags & ELF_W ? VM_PROT_WRITE : 0) |
+                   (s->flags & ELF_X ? VM_PROT_EXECUTE : 0));
 }
 
-// What the segments that touch the page at `at` need together.
-static vm_prot_t page_protection(const struct program *program, vm_offset_t at)
+uintptr_t load_first_program(struct task *task)
 {
-    vm_prot_t protection = VM_PROT_NONE;
+    const char *image = archive + TAR_BLOCK;
+    const struct elf_header *header = (const void *)image;
+    const struct elf_segment *segments = (const void *)(image + header->phoff);
+    vm_size_t size = first_file_size();
 
-    for (unsigned i = 0; i < program->segment_count; i++) {
-        const struct elf_segment *s = &program->segments[i];
-
-        if (is_loaded(s) && at >= page_down(s->vaddr) && at < page_up(s->vaddr + s->memsz))
-            protection |= segment_protection(s);
-    }
-    return protection;
+    check_header(header, size);
+    for (unsigned i = 0; i < header->phnum; i++)
+        if (segments[i].type == ELF_LOAD && segments[i].memsz > 0)
+            load_segment(task, image, size, &segments[i]);
+    strlcpy(task->name, archive, sizeof(task->name));
+    return header->entry;
 }
 
-static void protect(const struct program *program, struct task *task, const struct elf_segment *s)
+uintptr_t load_stack(struct task *task)
 {
-    for (vm_offset_t at = page_down(s->vaddr); at < page_up(s->vaddr + s->memsz); at += PAGE_SIZE)
-        if (vm_protect(task->map, at, PAGE_SIZE, false, page_protection(program, at)) !=
-            KERN_SUCCESS)
-            refuse(program, "its protection cannot be set");
-}
-
-uintptr_t load_program(struct task *task, const char *name, const void *image, vm_size_t size)
-{
-    struct program program = {.name = name};
-    const struct elf_segment *end;
-
-    check_header(&program, image, size);
-    end = program.segments + program.segment_count;
-    for (const struct elf_segment *s = program.segments; s < end; s++)
-        if (is_loaded(s)) {
-            check_segment(&program, s, size);
-            allocate(&program, task, s);
-        }
-    for (const struct elf_segment *s = program.segments; s < end; s++)
-        if (is_loaded(s))
-            write_memory(&program, task, s->vaddr, program.image + s->offset, s->filesz);
-    for (const struct elf_segment *s = program.segments; s < end; s++)
-        if (is_loaded(s))
-            protect(&program, task, s);
-    if (page_protection(&program, page_down(program.entry)) == VM_PROT_NONE)
-        refuse(&program, "its entry point is in no segment");
-    return program.entry;
-}
-
-uintptr_t load_stack(struct task *task, const char *name)
-{
-    struct program program = {.name = name};
     vm_offset_t bottom = VM_MAX_ADDRESS - STACK_SIZE;
-    vm_size_t length = strlen(name) + 1;
-    uintptr_t string = (VM_MAX_ADDRESS - length) & ~15u;
+    uintptr_t string = VM_MAX_ADDRESS - sizeof(task->name);
     uintptr_t sp = string - 16;
     uint32_t words[4] = {1, (uint32_t)string, 0, 0}; // argc, argv[0], end of argv, end of envp
 
-    if (length > PAGE_SIZE / 2)
-        refuse(&program, "its name is too long");
     if (vm_allocate(task->map, &bottom, STACK_SIZE, false) != KERN_SUCCESS)
-        refuse(&program, "memory is too short");
-    write_memory(&program, task, string, name, length);
-    write_memory(&program, task, sp, words, sizeof(words));
+        refuse("memory is too short");
+    write_memory(task, string, task->name, sizeof(task->name));
+    write_memory(task, sp, words, sizeof(words));
     return sp;
 }

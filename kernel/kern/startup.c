@@ -6,7 +6,6 @@
 // thread. docs/boot.md tells the whole way, from the boot loader on.
 #include "ipc/kobject.h"
 #include "ipc/port.h"
-#include "kern/archive.h"
 #include "kern/bootstrap.h"
 #include "kern/clock.h"
 #include "kern/device.h"
@@ -18,7 +17,6 @@
 #include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/printf.h"
-#include "lib/string.h"
 #include "vm/map.h"
 #include "vm/page.h"
 #include "x86/boot.h"
@@ -44,19 +42,15 @@ static struct thread *make_first_task(void)
 {
     struct task *task;
     struct thread *thread;
-    const void *image;
-    vm_size_t size;
-    const char *name = archive_first(&image, &size);
     uintptr_t entry;
 
     if (task_make(NULL, false, &task) != KERN_SUCCESS ||
         thread_make(task, &thread) != KERN_SUCCESS)
         panic("no memory for the first task: give the machine more memory (-m)");
-    strlcpy(task->name, name, sizeof(task->name));
     task->host = port_make_send(the_host.port);
     task->bootstrap = bootstrap_port_make();
-    entry = load_program(task, name, image, size);
-    machine_thread_set_user(&thread->machine, entry, load_stack(task, name));
+    entry = load_first_program(task);
+    machine_thread_set_user(&thread->machine, entry, load_stack(task));
     thread->suspend_count = 0;
     thread_release(thread); // ready now
     task_deallocate(task);
