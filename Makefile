@@ -69,8 +69,8 @@ deps:
 # Objects that depend on this file are compiled again when the flags change.
 build/flags: FORCE | deps-build
 	@mkdir -p build
-	@echo '$(CC) $(GUEST_FLAGS) $(WARN) DEBUG=$(DEBUG)' | cmp -s - $@ || \
-	    echo '$(CC) $(GUEST_FLAGS) $(WARN) DEBUG=$(DEBUG)' > $@
+	@echo '$(CC) $(KERNEL_CFLAGS)' | cmp -s - $@ || \
+	    echo '$(CC) $(KERNEL_CFLAGS)' > $@
 
 help:
 	@tail -n +2 tools/help.txt

@@ -74,7 +74,7 @@ higher_half:
         mov     eax, cr4
         or      eax, 0x600              ; OSFXSR, OSXMMEXCPT: SSE for user programs
         mov     cr4, eax
-        push    ebp                     ; physical address of the Multiboot information
+        mov     eax, ebp                ; physical address of the Multiboot information
         xor     ebp, ebp                ; the end of every back trace
         call    boot_main               ; does not return
 

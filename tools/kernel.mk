@@ -12,7 +12,8 @@ KERNEL_OBJ := $(KERNEL_SRC:%.c=build/%.o) $(KERNEL_ASM:%.asm=build/%.asm.o) \
 
 GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GCC_INCLUDE)
 
-KERNEL_CFLAGS = $(GUEST_FLAGS) $(WARN) -mno-80387 -mpreferred-stack-boundary=2 \
+# Arguments in registers: functions that assembly calls say in their comments which.
+KERNEL_CFLAGS = $(GUEST_FLAGS) -mregparm=3 $(WARN) -mno-80387 -mpreferred-stack-boundary=2 \
     -fno-omit-frame-pointer -nostdinc -isystem $(GCC_INCLUDE) \
     -Iinclude -Ikernel -Ibuild/kernel/mig -DKERNEL=1 $(if $(DEBUG),-DDEBUG=1)
 KERNEL_LINK := $(CC) $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,linker.ld \
@@ -48,8 +49,8 @@ build/kernel/%.asm.o: build/kernel/%.asm | deps-build
 
 build/kernel/minato0.elf: $(KERNEL_OBJ) build/kernel/ksyms0.asm.o linker.ld
 	$(call say,LD,$@)
-	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 build/minato.elf: $(KERNEL_OBJ) build/kernel/ksyms.asm.o linker.ld build/kernel/minato0.elf
 	$(call say,LD,$@)
-	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 	$(Q)$(CROSS)nm -n $@ | tools/ksyms check build/kernel/ksyms.asm

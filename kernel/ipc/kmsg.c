@@ -11,12 +11,8 @@
 // Most messages are a header and a few words: those come from a cache of their own.
 #define SMALL_MESSAGE 192u
 
-static struct slab_cache small_cache;
-
-void kmsg_init(void)
-{
-    slab_cache_init(&small_cache, "small message", sizeof(struct kmsg) + SMALL_MESSAGE);
-}
+static struct slab_cache small_cache =
+    SLAB_CACHE(small_cache, "small message", sizeof(struct kmsg) + SMALL_MESSAGE);
 
 struct kmsg *kmsg_alloc(mach_msg_size_t size)
 {

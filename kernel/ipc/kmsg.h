@@ -56,7 +56,6 @@ static inline struct port *kmsg_destination(const struct kmsg *kmsg)
     return kmsg_port(kmsg->header.msgh_remote_port);
 }
 
-void kmsg_init(void);
 // A message with room for `size` bytes (header included) and the largest trailer; uninitialised. NULL
 // when memory is short.
 struct kmsg *kmsg_alloc(mach_msg_size_t size);

@@ -184,7 +184,7 @@ static __attribute__((noinline)) mach_msg_return_t send_and_receive(
     return finish_receive(mr, kmsg, a);
 }
 
-mach_msg_return_t mach_msg_trap(struct message_arguments arguments)
+TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments arguments)
 {
     if (!(arguments.option & (MACH_SEND_MSG | MACH_RCV_MSG)))
         return MACH_MSG_SUCCESS;
@@ -213,22 +213,22 @@ static mach_port_name_t name_of_special(struct port *special)
     return MACH_PORT_NULL;
 }
 
-mach_port_name_t mach_task_self_trap(void)
+TRAP_FUNCTION mach_port_name_t mach_task_self_trap(void)
 {
     return name_of_special(current_task()->sself);
 }
 
-mach_port_name_t mach_thread_self_trap(void)
+TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void)
 {
     return name_of_special(current_thread()->sself);
 }
 
-mach_port_name_t mach_host_self_trap(void)
+TRAP_FUNCTION mach_port_name_t mach_host_self_trap(void)
 {
     return name_of_special(current_task()->host);
 }
 
-mach_port_name_t mach_reply_port_trap(void)
+TRAP_FUNCTION mach_port_name_t mach_reply_port_trap(void)
 {
     mach_port_name_t name = MACH_PORT_NULL;
 

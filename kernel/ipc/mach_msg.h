@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <mach/message.h>
 #include <mach/port.h>
+#include "x86/upcall.h"
 
 // The words of the trap as they lie on the stack, so that they can be handed on by address.
 struct message_arguments {
@@ -19,15 +20,15 @@ struct message_arguments {
     mach_port_name_t notify;
 };
 
-mach_msg_return_t mach_msg_trap(struct message_arguments arguments);
-mach_port_name_t mach_task_self_trap(void);
-mach_port_name_t mach_thread_self_trap(void);
-mach_port_name_t mach_host_self_trap(void);
-mach_port_name_t mach_reply_port_trap(void);
-kern_return_t mach_port_allocate_trap(mach_port_name_t task, mach_port_right_t right,
+TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments arguments);
+TRAP_FUNCTION mach_port_name_t mach_task_self_trap(void);
+TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void);
+TRAP_FUNCTION mach_port_name_t mach_host_self_trap(void);
+TRAP_FUNCTION mach_port_name_t mach_reply_port_trap(void);
+TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task, mach_port_right_t right,
                                       uintptr_t name);
-kern_return_t mach_port_deallocate_trap(mach_port_name_t task, mach_port_name_t name);
-kern_return_t mach_port_insert_right_trap(mach_port_name_t task, mach_port_name_t name,
+TRAP_FUNCTION kern_return_t mach_port_deallocate_trap(mach_port_name_t task, mach_port_name_t name);
+TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task, mach_port_name_t name,
                                           mach_port_name_t right, mach_msg_type_name_t type);
 
 #endif

@@ -17,15 +17,7 @@
 
 struct port_counts port_counts;
 
-static struct slab_cache port_cache;
-
-void port_init(void)
-{
-    slab_cache_init(&port_cache, "port", sizeof(struct port));
-    port_set_init();
-    space_init();
-    kmsg_init();
-}
+static struct slab_cache port_cache = SLAB_CACHE(port_cache, "port", sizeof(struct port));
 
 struct port *port_make(void)
 {

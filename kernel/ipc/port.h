@@ -77,7 +77,6 @@ extern struct port_counts {
     uint32_t last_id;
 } port_counts;
 
-void port_init(void); // the caches of the whole ipc layer
 // An active port with one reference and no rights, received by nobody. NULL when memory is short.
 struct port *port_make(void);
 void port_reference(struct port *port);

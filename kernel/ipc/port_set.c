@@ -7,12 +7,8 @@
 #include "lib/slab.h"
 #include "x86/cpu.h"
 
-static struct slab_cache port_set_cache;
-
-void port_set_init(void)
-{
-    slab_cache_init(&port_set_cache, "port set", sizeof(struct port_set));
-}
+static struct slab_cache port_set_cache =
+    SLAB_CACHE(port_set_cache, "port set", sizeof(struct port_set));
 
 struct port_set *port_set_make(void)
 {

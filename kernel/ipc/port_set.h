@@ -6,7 +6,6 @@
 
 #include "ipc/port.h"
 
-void port_set_init(void);
 struct port_set *port_set_make(void); // one reference; NULL when memory is short
 void port_set_reference(struct port_set *set);
 void port_set_release(struct port_set *set);

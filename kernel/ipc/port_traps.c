@@ -12,7 +12,7 @@
 #include "kern/task.h"
 #include "x86/usercopy.h"
 
-kern_return_t mach_port_allocate_trap(mach_port_name_t task_name, mach_port_right_t right,
+TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task_name, mach_port_right_t right,
                                       uintptr_t name_address)
 {
     struct task *task = task_from_name(task_name);
@@ -33,7 +33,7 @@ kern_return_t mach_port_allocate_trap(mach_port_name_t task_name, mach_port_righ
     return kr;
 }
 
-kern_return_t mach_port_deallocate_trap(mach_port_name_t task_name, mach_port_name_t name)
+TRAP_FUNCTION kern_return_t mach_port_deallocate_trap(mach_port_name_t task_name, mach_port_name_t name)
 {
     struct task *task = task_from_name(task_name);
 
@@ -42,7 +42,7 @@ kern_return_t mach_port_deallocate_trap(mach_port_name_t task_name, mach_port_na
 
 // As the message would: the right is taken from the caller first, and destroyed when it cannot be
 // inserted.
-kern_return_t mach_port_insert_right_trap(mach_port_name_t task_name, mach_port_name_t name,
+TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task_name, mach_port_name_t name,
                                           mach_port_name_t right, mach_msg_type_name_t type)
 {
     struct task *task = task_from_name(task_name);

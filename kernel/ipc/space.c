@@ -23,7 +23,9 @@ struct chosen_entry {
     struct entry entry;
 };
 
-static struct slab_cache space_cache, chosen_cache;
+static struct slab_cache space_cache = SLAB_CACHE(space_cache, "space", sizeof(struct space));
+static struct slab_cache chosen_cache =
+    SLAB_CACHE(chosen_cache, "chosen name", sizeof(struct chosen_entry));
 
 static uint32_t name_index(mach_port_name_t name)
 {
@@ -41,12 +43,6 @@ static bool chosen_less(const struct tree_node *a, const struct tree_node *b)
 {
     return container_of(a, struct chosen_entry, node)->entry.name <
            container_of(b, struct chosen_entry, node)->entry.name;
-}
-
-void space_init(void)
-{
-    slab_cache_init(&space_cache, "space", sizeof(struct space));
-    slab_cache_init(&chosen_cache, "chosen name", sizeof(struct chosen_entry));
 }
 
 struct space *space_make(void)

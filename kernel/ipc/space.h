@@ -62,7 +62,6 @@ void space_release(struct space *space);
 // Every right in it is dropped; later calls fail. Keeps the caller's reference.
 void space_shutdown(struct space *space);
 
-void space_init(void);
 // The entry of a name as it is; NULL when the name denotes nothing.
 struct entry *space_find(const struct space *space, mach_port_name_t name);
 struct entry *space_lookup_slow(struct space *space, mach_port_name_t name);

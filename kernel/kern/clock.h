@@ -8,6 +8,7 @@
 #include <mach/clock_types.h>
 #include <mach/kern_return.h>
 #include <mach/port.h>
+#include "x86/upcall.h"
 
 struct port;
 
@@ -20,7 +21,7 @@ struct clock {
 void clock_init(void);
 tvalspec_t clock_calendar_time(void);
 // The trap (kern/traps.c).
-kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec, int nsec,
+TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec, int nsec,
                                uintptr_t wake_address);
 
 #endif

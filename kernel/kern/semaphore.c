@@ -20,7 +20,8 @@
 unsigned semaphore_count;
 struct semaphore dead_semaphore;
 
-static struct slab_cache semaphore_cache;
+static struct slab_cache semaphore_cache =
+    SLAB_CACHE(semaphore_cache, "semaphore", sizeof(struct semaphore));
 static uint32_t random_state;
 
 // ---- the weak order ----
@@ -57,7 +58,6 @@ static uint32_t seed_option(void)
 
 void semaphore_init(void)
 {
-    slab_cache_init(&semaphore_cache, "semaphore", sizeof(struct semaphore));
     semaphore_seed(seed_option());
     dead_semaphore.refs = 1;
     waitq_init(&dead_semaphore.waiters);

@@ -31,7 +31,7 @@ extern unsigned semaphore_count; // alive, in the whole system
 // A destroyed semaphore, for whoever has a right that stood for one (ipc/convert.c); never freed.
 extern struct semaphore dead_semaphore;
 
-void semaphore_init(void); // the cache, and the seed from the command line
+void semaphore_init(void); // the seed, from the command line
 void semaphore_reference(struct semaphore *semaphore);
 void semaphore_dereference(struct semaphore *semaphore); // NULL is fine
 void semaphore_kill(struct semaphore *semaphore);

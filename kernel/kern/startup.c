@@ -5,7 +5,6 @@
 // it runs on the boot stack as the boot thread (sched.c), which ends by becoming the first task's first
 // thread. docs/boot.md tells the whole way, from the boot loader on.
 #include "ipc/kobject.h"
-#include "ipc/port.h"
 #include "kern/bootstrap.h"
 #include "kern/clock.h"
 #include "kern/device.h"
@@ -25,10 +24,7 @@
 static void init_all(void)
 {
     page_init();
-    timer_init_all();
     sched_init();
-    port_init();
-    task_init();
     thread_init();
     semaphore_init();
     host_init();

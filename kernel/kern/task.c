@@ -22,17 +22,11 @@
 #include "x86/cpu.h"
 #include "x86/upcall.h"
 
-struct list all_tasks;
+struct list all_tasks = {&all_tasks, &all_tasks};
 unsigned task_count;
 
-static struct slab_cache task_cache;
+static struct slab_cache task_cache = SLAB_CACHE(task_cache, "task", sizeof(struct task));
 static uint32_t next_number = 1;
-
-void task_init(void)
-{
-    slab_cache_init(&task_cache, "task", sizeof(struct task));
-    list_init(&all_tasks);
-}
 
 // ---- making ----
 

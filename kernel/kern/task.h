@@ -53,8 +53,6 @@ struct task {
 extern struct list all_tasks;
 extern unsigned task_count; // alive, in the whole system
 
-void task_init(void); // the cache
-
 struct task *current_task(void);
 // A new task, alive, without threads; `parent` NULL for the first. One reference for the caller.
 kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **task);

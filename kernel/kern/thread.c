@@ -21,7 +21,7 @@
 
 unsigned thread_count;
 
-static struct slab_cache thread_cache;
+static struct slab_cache thread_cache = SLAB_CACHE(thread_cache, "thread", sizeof(struct thread));
 
 // ---- making ----
 
@@ -138,10 +138,8 @@ static void idle_body(void *unused)
 
 void thread_init(void)
 {
-    struct thread *idle;
+    struct thread *idle = thread_alloc(idle_body);
 
-    slab_cache_init(&thread_cache, "thread", sizeof(struct thread));
-    idle = thread_alloc(idle_body);
     if (!idle)
         panic("no memory for the idle thread: give the machine more memory (-m)");
     idle->at_user_boundary = false;

@@ -93,7 +93,7 @@ struct thread {
 
 extern unsigned thread_count; // user threads alive, in the whole system
 
-void thread_init(void); // the cache; makes the idle thread
+void thread_init(void); // makes the idle thread
 // A new thread of `task`, which is alive: NEW and suspended once, with clean registers; one reference
 // for the caller. KERN_RESOURCE_SHORTAGE.
 kern_return_t thread_make(struct task *task, struct thread **thread);

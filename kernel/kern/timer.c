@@ -8,8 +8,7 @@
 #include "x86/interrupt.h"
 #include "x86/upcall.h"
 
-static struct tree timers;
-static uint64_t armed; // what the machine is armed for; UINT64_MAX: nothing
+static uint64_t armed = UINT64_MAX; // what the machine is armed for; UINT64_MAX: nothing
 
 static struct timer *timer_of(const struct tree_node *node)
 {
@@ -21,11 +20,7 @@ static bool sooner(const struct tree_node *a, const struct tree_node *b)
     return timer_of(a)->deadline < timer_of(b)->deadline;
 }
 
-void timer_init_all(void)
-{
-    tree_init(&timers, sooner, NULL);
-    armed = UINT64_MAX;
-}
+static struct tree timers = {.less = sooner};
 
 void timer_init(struct timer *timer, void (*expire)(struct timer *timer))
 {

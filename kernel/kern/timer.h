@@ -12,7 +12,6 @@ struct timer {
     void (*expire)(struct timer *timer);
 };
 
-void timer_init_all(void);
 void timer_init(struct timer *timer, void (*expire)(struct timer *timer));
 // `expire` is called once with interrupts off, from the timer interrupt; arming again replaces the
 // deadline. The timer must stay in memory until it has expired or is cancelled.

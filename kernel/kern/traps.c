@@ -55,7 +55,7 @@ static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_addre
     return KERN_INVALID_ADDRESS;
 }
 
-static kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
+static TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
                                       boolean_t anywhere)
 {
     struct vm_map *map;
@@ -76,7 +76,7 @@ static kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer, 
     return kr;
 }
 
-static kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address, vm_size_t size)
+static TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address, vm_size_t size)
 {
     struct vm_map *map = map_named(task);
     kern_return_t kr;
@@ -89,7 +89,7 @@ static kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t addr
 }
 
 // Only zero-filled memory; to map an object the library sends the message, which carries its right.
-static kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
+static TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
                                  vm_address_t mask, boolean_t anywhere, mach_port_name_t object,
                                  vm_offset_t offset, boolean_t copy, vm_prot_t protection,
                                  vm_prot_t max_protection, vm_inherit_t inheritance)
@@ -115,28 +115,28 @@ static kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer, vm_si
 
 // ---- semaphores ----
 
-static kern_return_t semaphore_signal_trap(mach_port_name_t name)
+static TRAP_FUNCTION kern_return_t semaphore_signal_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_signal(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-static kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
+static TRAP_FUNCTION kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_signal_all(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-static kern_return_t semaphore_wait_trap(mach_port_name_t name)
+static TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_wait(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-static kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec, int nsec)
+static TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec, int nsec)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
@@ -165,7 +165,7 @@ static void give_way(struct thread *next)
     thread_undepress(self);
 }
 
-static boolean_t swtch_trap(void)
+static TRAP_FUNCTION boolean_t swtch_trap(void)
 {
     if (sched_best_ready() == PRIORITY_LEVELS)
         return FALSE;
@@ -173,7 +173,7 @@ static boolean_t swtch_trap(void)
     return TRUE;
 }
 
-static boolean_t swtch_pri_trap(int priority)
+static TRAP_FUNCTION boolean_t swtch_pri_trap(int priority)
 {
     (void)priority;
     if (sched_best_ready() == PRIORITY_LEVELS)
@@ -193,7 +193,7 @@ static kern_return_t switch_wait(mach_msg_timeout_t ms)
 }
 
 // A name that is no thread's is only a bad hint.
-static kern_return_t thread_switch_trap(mach_port_name_t name, int option, mach_msg_timeout_t ms)
+static TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option, mach_msg_timeout_t ms)
 {
     struct thread *next;
 

@@ -204,18 +204,18 @@ return_iret:
 ; The processor has pushed (an error code or) eip and what is above it; the vector is on top.
 exception_common:
         save_registers
-        push    esp
+        mov     eax, esp
         call    exception_dispatch
         jmp     return_from_exception
 
 interrupt_common:
         save_registers
-        push    esp
+        mov     eax, esp
         call    interrupt_dispatch
         jmp     return_from_exception
 
 from_v86:
-        push    esp
+        mov     eax, esp
         call    v86_entry
         jmp     return_from_exception
 
@@ -223,8 +223,7 @@ page_fault_entry:
         push    14
         save_registers
         mov     eax, cr2
-        push    esp
-        push    eax
+        mov     edx, esp
         call    page_fault
         ; falls through
 

@@ -1,6 +1,7 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; Changing stacks, and the few loads of system registers that C cannot say.
+; Changing stacks, and the few loads of system registers that C cannot say. Arguments come as the
+; kernel's C code passes them: in eax, edx, ecx.
 ; Read next: context.c.
 
 %include "layout.inc"
@@ -18,8 +19,6 @@ section .text
 ; fs and gs are the user's and not saved on entry, so they are saved here; when they differ, or one
 ; of the two uses TLS, debug registers or the FPU, switch_extra (context.c) does the rest.
 context_switch:
-        mov     eax, [esp + 4]
-        mov     edx, [esp + 8]
         push    ebp
         push    ebx
         push    esi
@@ -40,15 +39,12 @@ context_switch:
         pop     ebx
         pop     ebp
         ret
-.extra: push    edx
-        push    eax
-        call    switch_extra
-        add     esp, 8
+.extra: call    switch_extra
         jmp     .done
 
 ; void context_start(struct machine_thread *to)
 context_start:
-        mov     edx, [esp + 4]
+        mov     edx, eax
         mov     esp, [edx + MACHINE_SP]
         mov     ecx, [edx + MACHINE_TOP]
         mov     [cpu_entry + ENTRY_ESP0], ecx
@@ -57,7 +53,7 @@ context_start:
 
 ; Where a new thread's first switch returns to: ebx = function, esi = its argument.
 thread_first_entry:
-        push    esi
+        mov     eax, esi
         call    ebx
         mov     esp, [cpu_entry + ENTRY_ESP0]
         sub     esp, FRAME_SIZE
@@ -66,7 +62,6 @@ thread_first_entry:
 ; void load_fs(uint32_t selector), void load_gs(uint32_t selector)
 ; A selector that cannot be loaded becomes the null selector.
 load_fs:
-        mov     eax, [esp + 4]
 .load:  mov     fs, eax
 .done:  ret
 .bad:   xor     eax, eax
@@ -75,7 +70,6 @@ load_fs:
 fixup FIXUP_SEGMENT, .load, .done, .bad
 
 load_gs:
-        mov     eax, [esp + 4]
 .load:  mov     gs, eax
 .done:  ret
 .bad:   xor     eax, eax
@@ -86,10 +80,8 @@ fixup FIXUP_SEGMENT, .load, .done, .bad
 ; void descriptors_load(const struct table_register *gdtr, const struct table_register *idtr)
 ; ds and es are the flat user segment, as after every entry.
 descriptors_load:
-        mov     eax, [esp + 4]
         lgdt    [eax]
-        mov     eax, [esp + 8]
-        lidt    [eax]
+        lidt    [edx]
         mov     eax, SELECTOR_KDATA
         mov     ss, eax
         mov     eax, SELECTOR_UDATA

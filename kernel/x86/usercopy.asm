@@ -14,20 +14,18 @@ global copy_from_user, copy_to_user, copy_from_user_resident
 
 section .text
 
-; bool NAME(to, from, size); %2 and %3 are the stack offsets of the user's address and of the other,
-; %4 and %5 the registers that rep movs wants them in; %6 what a page fault means (layout.inc).
-%macro user_copy 6
-%1:     mov     edx, [esp + %2]
-        mov     ecx, [esp + 12]
-        mov     eax, USER_TOP
-        sub     eax, edx                ; room above the user's address
-        jb      .outside
-        cmp     ecx, eax
-        ja      .outside
-        push    esi
+; bool NAME(to: eax, from: edx, size: ecx); %2 is the user's address of the two, %3 what a page fault
+; means (layout.inc).
+%macro user_copy 3
+%1:     push    esi
         push    edi
-        mov     %4, edx
-        mov     %5, [esp + 8 + %3]
+        mov     edi, eax
+        mov     esi, edx
+        mov     edx, USER_TOP
+        sub     edx, %2                 ; room above the user's address
+        jb      .failed
+        cmp     ecx, edx
+        ja      .failed
         mov     edx, ecx
         shr     ecx, 2
 .words: rep movsd
@@ -41,16 +39,15 @@ section .text
         rep movsb
 .end:   jmp     .done
 .failed:
+        xor     eax, eax
         pop     edi
         pop     esi
-.outside:
-        xor     eax, eax
         ret
-fixup %6, .words, .end, .failed
+fixup %3, .words, .end, .failed
 %endmacro
 
-user_copy copy_from_user, 8, 4, esi, edi, FIXUP_COPY
-user_copy copy_to_user, 4, 8, edi, esi, FIXUP_COPY
-user_copy copy_from_user_resident, 8, 4, esi, edi, FIXUP_RESIDENT
+user_copy copy_from_user, esi, FIXUP_COPY
+user_copy copy_to_user, edi, FIXUP_COPY
+user_copy copy_from_user_resident, esi, FIXUP_RESIDENT
 
 section .note.GNU-stack noalloc noexec nowrite progbits
