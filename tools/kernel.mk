@@ -5,7 +5,8 @@
 # traces: the first link, with an empty table, fixes the addresses; the second puts the table
 # where nothing moves, and tools/ksyms checks that nothing did.
 
-KERNEL_SRC := $(sort $(wildcard kernel/*/*.c))
+LAYOUT := kernel/x86/layout.c#   gives the assembly its numbers, and is not linked
+KERNEL_SRC := $(filter-out $(LAYOUT),$(sort $(wildcard kernel/*/*.c)))
 KERNEL_ASM := $(sort $(wildcard kernel/*/*.asm boot/*.asm))
 KERNEL_OBJ := $(KERNEL_SRC:%.c=build/%.o) $(KERNEL_ASM:%.asm=build/%.asm.o) \
               $(KERNEL_MIG_SRC:.c=.o)
@@ -29,10 +30,15 @@ build/kernel/mig/%.o: build/kernel/mig/%.c build/flags | deps-build $(KERNEL_MIG
 	$(call say,CC,$<)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -w $(DEPGEN) -c -o $@ $<
 
-build/kernel/%.asm.o: kernel/%.asm | deps-build
+build/kernel/layout.inc: $(LAYOUT) build/flags | deps-build $(KERNEL_MIG_HEADERS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(DEPGEN) -S -o $@.s $<
+	$(Q)sed -n 's/^->//p' $@.s > $@
+
+build/kernel/%.asm.o: kernel/%.asm build/kernel/layout.inc | deps-build
 	$(call say,NASM,$<)
 	@mkdir -p $(@D)
-	$(Q)nasm -f elf32 -g -F dwarf -Iinclude/ -Ikernel/ -I$(<D)/ -MD $@.d -MP -o $@ $<
+	$(Q)nasm -f elf32 -g -F dwarf -Iinclude/ -Ikernel/ -I$(<D)/ -Ibuild/kernel/ -MD $@.d -MP -o $@ $<
 build/boot/%.asm.o: boot/%.asm | deps-build
 	$(call say,NASM,$<)
 	@mkdir -p $(@D)

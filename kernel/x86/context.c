@@ -65,20 +65,6 @@ void machine_stack_check(const struct machine_thread *m)
         panic("kernel stack %p has run over (recursion, or a large array on the stack?)", m->stack);
 }
 
-void switch_extra(struct machine_thread *from, struct machine_thread *to)
-{
-    uint32_t flags = (from ? from->flags : MACHINE_TLS | MACHINE_DEBUG | MACHINE_FPU) | to->flags;
-
-    if (flags & MACHINE_TLS)
-        tls_load(to);
-    load_fs(to->fs);
-    load_gs(to->gs);
-    if (flags & MACHINE_FPU)
-        fpu_switch(to);
-    if (flags & MACHINE_DEBUG)
-        debug_load(to);
-}
-
 void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp)
 {
     frame_complete(m->frame);

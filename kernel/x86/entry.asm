@@ -22,6 +22,7 @@
 ; Read next: fault.c (exceptions), switch.asm.
 
 %include "layout.inc"
+%include "fixup.inc"
 
 bits 32
 

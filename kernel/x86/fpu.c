@@ -8,7 +8,6 @@
 #include "x86/io.h"
 #include "x86/machine.h"
 
-#define CR0_TS 0x8u
 #define FXSAVE_ALIGN 16
 #define MXCSR_MASK_DEFAULT 0xFFBFu // where the processor leaves its mask zero
 
@@ -92,14 +91,6 @@ bool fpu_use(struct machine_thread *m)
     owner = m;
     m->flags |= MACHINE_FPU;
     return true;
-}
-
-void fpu_switch(const struct machine_thread *to)
-{
-    if (to == owner)
-        ts_clear();
-    else
-        ts_set();
 }
 
 void fpu_forget(struct machine_thread *m)

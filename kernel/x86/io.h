@@ -25,6 +25,8 @@ static inline void io_out32(uint16_t port, uint32_t value)
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
+#define CR0_TS 0x8u // the next FPU instruction raises an exception
+
 // read_crN and write_crN.
 #define CONTROL_REGISTER(n)                                                                   \
     static inline uint32_t read_cr##n(void)                                                   \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Holds no code: makes sure that layout.inc, which the assembly reads, tells the truth.
+// The numbers that the assembly shares with C. No code of this is linked: the build compiles it to
+// assembly and makes build/kernel/layout.inc of the lines that begin with an arrow (tools/kernel.mk).
 #include <stddef.h>
 #include <mach/kern_return.h>
 #include <mach/vm_param.h>
@@ -8,45 +9,66 @@
 #include "x86/descriptor.h"
 #include "x86/fault.h"
 #include "x86/frame.h"
+#include "x86/io.h"
 #include "x86/upcall.h"
 
-#define AT(type, member, where) \
-    _Static_assert(offsetof(struct type, member) == (where), "layout.inc: " #type "." #member)
+#define NUMBER(name, value) __asm__ volatile("\n->" #name " equ %c0" : : "i"(value))
+#define SAME(name) __asm__ volatile("\n->" #name " equ %c0" : : "i"(name))
+#define PLACE(name, type, member) NUMBER(name, offsetof(struct type, member))
 
-AT(trap_frame, how, 0);
-AT(trap_frame, es, 4);
-AT(trap_frame, ds, 8);
-AT(trap_frame, edi, 12);
-AT(trap_frame, esi, 16);
-AT(trap_frame, ebp, 20);
-AT(trap_frame, ebx, 28);
-AT(trap_frame, eax, 40);
-AT(trap_frame, vector, 44);
-AT(trap_frame, eip, 52);
-AT(trap_frame, cs, 56);
-AT(trap_frame, eflags, 60);
-AT(trap_frame, esp, 64);
-_Static_assert(sizeof(struct trap_frame) == 72, "layout.inc: FRAME_SIZE");
-_Static_assert(HOW_SYSENTER == 0 && HOW_FULL == 1 && HOW_SET == 2, "layout.inc: HOW_*");
-AT(machine_thread, kernel_sp, 4);
-AT(machine_thread, kernel_top, 8);
-AT(machine_thread, fs, 12);
-AT(machine_thread, gs, 14);
-AT(machine_thread, flags, 16);
-AT(cpu, ast, 4);
-AT(cpu, traps, 8);
-AT(cpu_entry, tss.esp0, 4096 + 4);
-AT(trap_entry, function, 0);
-AT(trap_entry, words, 4);
-_Static_assert(sizeof(struct trap_entry) == 8, "entry.asm: trap_table");
-_Static_assert(sizeof(struct fixup) == 16 && FIXUP_COPY == 0 && FIXUP_SEGMENT == 1
-                   && FIXUP_RESIDENT == 2, "layout.inc: fixup");
-_Static_assert(SELECTOR_KCODE == 0x08 && SELECTOR_KDATA == 0x10 && SELECTOR_UCODE == 0x1B
-                   && SELECTOR_UDATA == 0x23 && SELECTOR_TSS == 0x28,
-               "layout.inc: SELECTOR_*");
-_Static_assert(EFLAGS_TF == 0x100 && EFLAGS_IF == 0x200 && EFLAGS_FIXED == 2
-                   && EFLAGS_VM == 0x20000,
-               "layout.inc: EFLAGS_*");
-_Static_assert(TRAP_WORDS_MAX == 11, "layout.inc: TRAP_WORDS_MAX");
-_Static_assert(VM_MAX_ADDRESS == 0xC0000000u, "layout.inc: USER_TOP");
-_Static_assert(KERN_INVALID_ADDRESS == 1 && KERN_INVALID_ARGUMENT == 4, "layout.inc: KERN_*");
+_Static_assert(HOW_SYSENTER == 0, "entry.asm: the plain frame is tested together with the ast word");
+_Static_assert(offsetof(struct trap_entry, words) == 4 && sizeof(struct trap_entry) == 8,
+               "entry.asm: trap_table");
+_Static_assert(sizeof(struct fixup) == 16, "fixup.inc: four words");
+
+void layout(void);
+void layout(void)
+{
+    PLACE(FRAME_HOW, trap_frame, how);
+    PLACE(FRAME_ES, trap_frame, es);
+    PLACE(FRAME_DS, trap_frame, ds);
+    PLACE(FRAME_EDI, trap_frame, edi); // from here as pusha leaves them
+    PLACE(FRAME_ESI, trap_frame, esi);
+    PLACE(FRAME_EBP, trap_frame, ebp);
+    PLACE(FRAME_EBX, trap_frame, ebx);
+    PLACE(FRAME_EAX, trap_frame, eax);
+    PLACE(FRAME_VECTOR, trap_frame, vector);
+    PLACE(FRAME_EIP, trap_frame, eip); // from here as the processor leaves them
+    PLACE(FRAME_CS, trap_frame, cs);
+    PLACE(FRAME_EFLAGS, trap_frame, eflags);
+    PLACE(FRAME_ESP, trap_frame, esp);
+    NUMBER(FRAME_SIZE, sizeof(struct trap_frame));
+    SAME(HOW_SYSENTER);
+    SAME(HOW_FULL);
+    SAME(HOW_SET);
+    PLACE(MACHINE_SP, machine_thread, kernel_sp);
+    PLACE(MACHINE_TOP, machine_thread, kernel_top);
+    PLACE(MACHINE_SEGMENTS, machine_thread, fs);
+    PLACE(MACHINE_FLAGS, machine_thread, flags);
+    PLACE(MACHINE_TLS_DESCRIPTORS, machine_thread, tls);
+    SAME(MACHINE_TLS);
+    SAME(MACHINE_FPU);
+    SAME(MACHINE_DEBUG);
+    PLACE(CPU_AST, cpu, ast);
+    PLACE(CPU_TRAPS, cpu, traps);
+    PLACE(ENTRY_ESP0, cpu_entry, tss.esp0);
+    SAME(SELECTOR_KCODE);
+    SAME(SELECTOR_KDATA);
+    SAME(SELECTOR_UCODE);
+    SAME(SELECTOR_UDATA);
+    SAME(SELECTOR_TSS);
+    SAME(GDT_TLS);
+    SAME(TLS_ENTRIES);
+    SAME(CR0_TS);
+    SAME(EFLAGS_FIXED);
+    SAME(EFLAGS_TF);
+    SAME(EFLAGS_IF);
+    SAME(EFLAGS_VM);
+    NUMBER(USER_TOP, VM_MAX_ADDRESS);
+    SAME(TRAP_WORDS_MAX);
+    SAME(KERN_INVALID_ADDRESS);
+    SAME(KERN_INVALID_ARGUMENT);
+    SAME(FIXUP_COPY);
+    SAME(FIXUP_SEGMENT);
+    SAME(FIXUP_RESIDENT);
+}

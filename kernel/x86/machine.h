@@ -27,8 +27,6 @@ static inline bool machine_is_current(const struct machine_thread *m)
 void machine_stack_check(const struct machine_thread *m);
 // Fills in what a sysenter frame leaves out; `how` stays.
 void frame_complete(struct trap_frame *frame);
-// The rest of a context switch; `from` NULL: there is none.
-void switch_extra(struct machine_thread *from, struct machine_thread *to);
 
 // switch.asm: a selector that cannot be loaded becomes the null selector.
 void load_fs(uint32_t selector);
@@ -51,7 +49,6 @@ static inline uint16_t read_gs(void)
 // fpu.c
 void fpu_init(void);
 bool fpu_use(struct machine_thread *m); // the current thread meets CR0.TS; false: no memory
-void fpu_switch(const struct machine_thread *to);
 void fpu_forget(struct machine_thread *m); // its registers are no longer wanted
 void fpu_get(struct machine_thread *m, struct i386_float_state *state);
 kern_return_t fpu_set(struct machine_thread *m, const struct i386_float_state *state);
@@ -59,7 +56,6 @@ uint32_t fpu_x87_status(void);  // status word and
 uint32_t fpu_sse_status(void);  // MXCSR of the current thread, which has just used them
 
 // segments.c
-void tls_load(const struct machine_thread *m);
 kern_return_t tls_set(struct machine_thread *m, const struct i386_tls_state *state);
 void debug_load(const struct machine_thread *m); // NULL: none
 kern_return_t debug_set(struct machine_thread *m, const struct i386_debug_state *state);

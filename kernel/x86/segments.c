@@ -19,7 +19,7 @@
 #define DR7_USER 0xFFFF03FFu
 #define DR6_FIXED 0xFFFF0FF0u
 
-void tls_load(const struct machine_thread *m)
+static void tls_load(const struct machine_thread *m)
 {
     gdt[GDT_TLS] = m->tls[0];
     gdt[GDT_TLS + 1] = m->tls[1];

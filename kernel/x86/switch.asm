@@ -5,10 +5,11 @@
 ; Read next: context.c.
 
 %include "layout.inc"
+%include "fixup.inc"
 
 bits 32
 
-extern cpu_entry, switch_extra, return_to_user
+extern cpu_entry, gdt, debug_load, return_to_user
 global context_switch, context_start, thread_first_entry
 global load_fs, load_gs, descriptors_load, cpu_idle, preemption_point
 
@@ -17,7 +18,7 @@ section .text
 ; void context_switch(struct machine_thread *from, struct machine_thread *to)
 ; Saved on the stack that is left:  edi esi ebx ebp return-address.
 ; fs and gs are the user's and not saved on entry, so they are saved here; when they differ, or one
-; of the two uses TLS, debug registers or the FPU, switch_extra (context.c) does the rest.
+; of the two uses TLS, debug registers or the FPU, there is more to do.
 context_switch:
         push    ebp
         push    ebx
@@ -29,18 +30,55 @@ context_switch:
         mov     esp, [edx + MACHINE_SP]
         mov     ecx, [edx + MACHINE_TOP]
         mov     [cpu_entry + ENTRY_ESP0], ecx
+        mov     ebx, [eax + MACHINE_FLAGS]
+        or      ebx, [edx + MACHINE_FLAGS]
         mov     ecx, [eax + MACHINE_SEGMENTS]
         xor     ecx, [edx + MACHINE_SEGMENTS]
-        or      ecx, [eax + MACHINE_FLAGS]
-        or      ecx, [edx + MACHINE_FLAGS]
-        jnz     .extra
+        or      ecx, ebx
+        jnz     .more
 .done:  pop     edi
         pop     esi
         pop     ebx
         pop     ebp
         ret
-.extra: call    switch_extra
+.more:  test    bl, MACHINE_TLS
+        jz      .segments
+        lea     esi, [edx + MACHINE_TLS_DESCRIPTORS]
+        mov     edi, gdt + 8 * GDT_TLS
+        mov     ecx, 2 * TLS_ENTRIES
+        rep movsd
+.segments:                              ; a selector that cannot be loaded becomes the null selector
+        mov     ecx, [edx + MACHINE_SEGMENTS]
+.fs:    mov     fs, ecx
+.fs_loaded:
+        shr     ecx, 16
+.gs:    mov     gs, ecx
+.gs_loaded:
+        test    bl, MACHINE_FPU
+        jz      .debug
+        test    byte [edx + MACHINE_FLAGS], MACHINE_FPU
+        jnz     .fpu_mine
+        mov     ecx, cr0                ; its first FPU instruction is to be noticed (fpu.c)
+        or      ecx, CR0_TS
+        mov     cr0, ecx
+        jmp     .debug
+.fpu_mine:
+        clts
+.debug: test    bl, MACHINE_DEBUG
+        jz      .done
+        mov     eax, edx
+        call    debug_load
         jmp     .done
+.bad_fs:
+        xor     esi, esi
+        mov     fs, esi
+        jmp     .fs_loaded
+.bad_gs:
+        xor     ecx, ecx
+        mov     gs, ecx
+        jmp     .gs_loaded
+fixup FIXUP_SEGMENT, .fs, .fs_loaded, .bad_fs
+fixup FIXUP_SEGMENT, .gs, .gs_loaded, .bad_gs
 
 ; void context_start(struct machine_thread *to)
 context_start:
@@ -48,8 +86,7 @@ context_start:
         mov     esp, [edx + MACHINE_SP]
         mov     ecx, [edx + MACHINE_TOP]
         mov     [cpu_entry + ENTRY_ESP0], ecx
-        xor     eax, eax                ; from nobody
-        jmp     context_switch.extra
+        jmp     context_switch.done
 
 ; Where a new thread's first switch returns to: ebx = function, esi = its argument.
 thread_first_entry:
@@ -91,9 +128,9 @@ descriptors_load:
         mov     fs, eax
         mov     gs, eax
         lldt    ax
-        mov     eax, 0x28               ; SELECTOR_TSS
+        mov     eax, SELECTOR_TSS
         ltr     ax
-        jmp     0x08:.flushed           ; SELECTOR_KCODE
+        jmp     SELECTOR_KCODE:.flushed
 .flushed:
         ret
 

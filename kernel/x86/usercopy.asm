@@ -7,6 +7,7 @@
 ; table.
 
 %include "layout.inc"
+%include "fixup.inc"
 
 bits 32
 
@@ -15,7 +16,7 @@ global copy_from_user, copy_to_user, copy_from_user_resident
 section .text
 
 ; bool NAME(to: eax, from: edx, size: ecx); %2 is the user's address of the two, %3 what a page fault
-; means (layout.inc).
+; means (fixup.inc).
 %macro user_copy 3
 %1:     push    esi
         push    edi
