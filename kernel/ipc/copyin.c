@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Taking a message in: from the sender's bytes, names and memory to a kernel message.
 //
-// All or nothing, in three steps. First everything that may block or fail without a trace: the bytes,
-// copies of out-of-line memory, arrays of names. Then, without blocking, every right that the message
+// All or nothing, in three steps. First everything that may block or fail without a trace: copies of out-of-line memory, arrays of names. Then, without blocking, every right that the message
 // takes is *promised* on its entry (so two descriptors cannot both have the last reference). When all
 // could be, they are taken, which cannot fail: first those that leave their source as it was, so that
 // a message may copy and move the same right, then the others; last, memory sent with `deallocate`
@@ -52,24 +51,6 @@ mach_msg_type_name_t right_carried(mach_msg_type_name_t type)
 static bool name_valid(mach_port_name_t name)
 {
     return name != MACH_PORT_NULL && name != MACH_PORT_DEAD;
-}
-
-// ---- the bytes ----
-
-static mach_msg_return_t read_message(struct copyin *c, uintptr_t address, mach_msg_size_t size)
-{
-    if (size < sizeof(mach_msg_header_t) || size % 4 != 0)
-        return MACH_SEND_MSG_TOO_SMALL;
-    if (size > MACH_MSG_SIZE_MAX)
-        return MACH_SEND_TOO_LARGE;
-    c->kmsg = kmsg_alloc(size);
-    if (!c->kmsg)
-        return MACH_SEND_NO_BUFFER;
-    if (!copy_from_user(&c->kmsg->header, address, size))
-        return MACH_SEND_INVALID_DATA;
-    c->kmsg->header.msgh_size = size;
-    c->kmsg->header.msgh_reserved = 0;
-    return MACH_MSG_SUCCESS;
 }
 
 // ---- the header ----
@@ -392,12 +373,10 @@ static void take_all(struct copyin *c)
 
 // ---- all of it ----
 
-static mach_msg_return_t copyin_message(struct copyin *c, uintptr_t address, mach_msg_size_t size)
+static mach_msg_return_t copyin_message(struct copyin *c)
 {
-    mach_msg_return_t mr = read_message(c, address, size);
+    mach_msg_return_t mr = check_header(c);
 
-    if (mr == MACH_MSG_SUCCESS)
-        mr = check_header(c);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
     if (c->kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX) {
@@ -419,18 +398,16 @@ static mach_msg_return_t copyin_message(struct copyin *c, uintptr_t address, mac
     return MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, uintptr_t address,
-                              mach_msg_size_t size, struct kmsg **kmsg)
+mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, struct kmsg *kmsg)
 {
-    struct copyin c = {.space = space, .map = map};
-    mach_msg_return_t mr = copyin_message(&c, address, size);
+    struct copyin c = {.space = space, .map = map, .kmsg = kmsg};
+    mach_msg_return_t mr = copyin_message(&c);
 
     if (mr == MACH_MSG_SUCCESS) {
         for (unsigned i = 0; i < c.deallocation_count; i++)
             vm_deallocate(map, c.deallocations[i].address, c.deallocations[i].size);
-        *kmsg = c.kmsg;
-    } else if (c.kmsg) {
-        kmsg_free(c.kmsg);
+    } else {
+        kmsg_free(kmsg);
     }
     kfree(c.deallocations);
     return mr;

@@ -1,201 +1,257 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The fast path of mach_msg. Nearly all messages of an RPC pass here.
+// The message trap, and the fast path of mach_msg. Nearly all messages of an RPC pass here.
 //
-// All conditions are tested before the first write, in the order in which they most often fail; when
-// one does, the general path (mach_msg.c) starts from the beginning and does the same, or says what is
-// wrong. Nothing is allocated and no run queue is touched: the bytes go from the sender's memory
-// straight into the receiver's thread (struct thread_ipc), the receiver's new name for the reply right
-// is made, the sender goes to sleep and the processor is handed over. The receiver copies the bytes to
-// its own memory when it runs, in its own address space.
+// All conditions are tested before the first write; when one does not hold, the general path (mach_msg.c)
+// does the same from the beginning, or says what is wrong. No right is made that would be used up at
+// once, no queue is touched, nothing is allocated. The bytes go from the sender to a buffer of the
+// processor's, and from there, in the receiver's address space, to where it wants them; that is the last
+// step that may fail. Then the receiver's call is over: a thread that waits for a message holds nothing
+// in the kernel, so its stack is forgotten and it goes back to user mode when it next runs, which is now.
 //
-// A send right that is made or copied for the destination and used up by the delivery leaves no trace
-// but the make-send count, so it is not made at all.
-#include "ipc/fast.h"
-
+// A call to the kernel is even simpler: the routine runs here and now.
 #include "ipc/mach_msg.h"
+
+#include <mach/mig_errors.h>
+#include "ipc/kobject.h"
 #include "ipc/mqueue.h"
-#include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/sched.h"
 #include "kern/task.h"
+#include "lib/string.h"
+#include "vm/map.h"
 #include "x86/usercopy.h"
 
-// What is known once all conditions hold.
-struct fast {
-    struct space *space; // the sender's
-    struct entry *dest_entry;
-    struct port *dest, *reply;
-    struct thread *receiver;
-    struct receive_source source; // where the sender will wait
-};
+#define FAST_MAX 16384u // bytes: copied twice with interrupts off
 
-static inline bool options_fast(mach_msg_option_t option)
+static union {
+    mach_msg_header_t header;
+    uint8_t bytes[FAST_MAX + MAX_TRAILER_SIZE];
+} buffer;
+
+static inline bool arguments_fast(const struct message_arguments *a)
 {
-    return (option & ~MACH_RCV_TRAILER_ELEMENTS(0x3)) == (MACH_SEND_MSG | MACH_RCV_MSG) &&
-           GET_RCV_ELEMENTS(option) <= MACH_RCV_TRAILER_SENDER;
+    return (a->option & ~MACH_RCV_TRAILER_ELEMENTS(0x3)) == (MACH_SEND_MSG | MACH_RCV_MSG) &&
+           GET_RCV_ELEMENTS(a->option) <= MACH_RCV_TRAILER_SENDER && a->send_size % 4 == 0 &&
+           a->send_size - sizeof buffer.header <= FAST_MAX - sizeof buffer.header;
 }
 
-// The destination: a live user port with a thread that waits for just this and is the one to run next.
-static inline bool dest_fast(struct fast *f, const mach_msg_header_t *header, mach_msg_size_t size)
+// Whether a message goes to the port of `entry` as simply as can be: a send right to a live port, copied
+// or made, or a send-once right that nobody watches.
+static inline bool dest_fast(const struct entry *entry, mach_msg_type_name_t type)
 {
-    mach_msg_type_name_t type = MACH_MSGH_BITS_REMOTE(header->msgh_bits);
-    struct entry *entry = space_lookup(f->space, header->msgh_remote_port);
-    struct port *port;
-    struct thread *receiver;
+    if (type == MACH_MSG_TYPE_COPY_SEND)
+        return (entry->type & MACH_PORT_TYPE_SEND) && entry->port->active;
+    if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE)
+        return entry->type == MACH_PORT_TYPE_SEND_ONCE && !entry->request && entry->port->active;
+    return type == MACH_MSG_TYPE_MAKE_SEND && (entry->type & MACH_PORT_TYPE_RECEIVE) &&
+           !entry->port->no_senders;
+}
 
+static inline bool nothing_to_receive(const struct port *port)
+{
+    return !port->set && list_empty(&port->messages);
+}
+
+// Where a thread waits that receives from `entry`; NULL when it need not wait, or must not.
+static inline struct waitq *place_to_wait(struct entry *entry)
+{
     if (!entry)
-        return false;
-    port = entry->port;
-    if (type == MACH_MSG_TYPE_COPY_SEND) {
-        if (!(entry->type & MACH_PORT_TYPE_SEND))
-            return false;
-    } else if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE) {
-        if (entry->type != MACH_PORT_TYPE_SEND_ONCE || entry->request)
-            return false;
-    } else if (type != MACH_MSG_TYPE_MAKE_SEND || !(entry->type & MACH_PORT_TYPE_RECEIVE) ||
-               port->no_senders) {
-        return false;
+        return NULL;
+    if (entry->type & MACH_PORT_TYPE_RECEIVE)
+        return nothing_to_receive(entry->port) ? &entry->port->receivers : NULL;
+    return (entry->type & MACH_PORT_TYPE_PORT_SET) && list_empty(&entry->set->ready)
+               ? &entry->set->receivers : NULL;
+}
+
+// The thread that waits for just this message and is the one to run next; NULL when there is none.
+static inline struct thread *find_receiver(const struct port *port, mach_msg_size_t size)
+{
+    const struct waitq *q = port->set ? &port->set->receivers : &port->receivers;
+    struct thread *receiver = waitq_head(q);
+
+    if (waitq_empty(q) || receiver->ast || size > receiver->ipc.room ||
+        (receiver->ipc.option & MACH_RCV_NOTIFY) || receiver->priority > sched_best_ready())
+        return NULL;
+    return receiver;
+}
+
+// Makes the header what the receiver is to see and shows it the message. False: that cannot be done
+// without a page fault; the address space is as before.
+static inline bool show(const struct thread *receiver, const struct port *port, mach_msg_size_t size,
+                        mach_port_name_t reply, mach_msg_bits_t bits)
+{
+    const struct thread *sender = current_thread();
+    mach_msg_max_trailer_t *trailer = (void *)(buffer.bytes + size);
+
+    buffer.header.msgh_bits = bits;
+    buffer.header.msgh_size = size;
+    buffer.header.msgh_remote_port = reply;
+    buffer.header.msgh_local_port = port->receiver_name;
+    buffer.header.msgh_reserved = 0;
+    trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
+    trailer->msgh_trailer_size = receiver->ipc.trailer_size;
+    trailer->msgh_seqno = port->seqno;
+    trailer->msgh_sender.val[0] = sender->task->number;
+    trailer->msgh_sender.val[1] = 0;
+    pmap_activate(&receiver->task->map->pmap);
+    if (copy_to_user_resident(receiver->ipc.address, &buffer, size + receiver->ipc.trailer_size))
+        return true;
+    pmap_activate(&sender->task->map->pmap);
+    return false;
+}
+
+// The right that the message was sent by is used up.
+static inline void use_dest(struct entry *entry, struct port *port, mach_msg_type_name_t type)
+{
+    if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE) {
+        space_give_back(current_space(), entry);
+        port->sorights--;
+        port->refs--; // not the last: the receive right has one
+    } else if (type == MACH_MSG_TYPE_MAKE_SEND) {
+        port->mscount++;
     }
-    receiver = waitq_first(port->set ? &port->set->receivers : &port->receivers);
-    if (!receiver || receiver->ast || (receiver->ipc.option & MACH_RCV_NOTIFY) ||
-        size > receiver->ipc.room ||
-        receiver->priority > sched_best_ready())
+}
+
+// A send-once right under a name that has been shown already.
+static inline void give_reply(struct space *space, struct entry *entry, struct port *reply)
+{
+    space_take_ready(space, entry);
+    entry->port = reply;
+    entry->type = MACH_PORT_TYPE_SEND_ONCE;
+    entry->urefs = 1;
+    reply->refs++;
+    reply->sorights++;
+}
+
+// To a thread that waits. `reply` NULL: there is no reply right. The sender will wait on `q`.
+static inline bool call_thread(const struct message_arguments *a, struct entry *dest,
+                               struct port *reply, struct waitq *q, mach_msg_return_t *mr)
+{
+    struct port *port = dest->port;
+    mach_msg_type_name_t type = MACH_MSGH_BITS_REMOTE(buffer.header.msgh_bits);
+    mach_msg_bits_t bits = type == MACH_MSG_TYPE_MOVE_SEND_ONCE
+                               ? MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE)
+                               : MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND);
+    struct thread *receiver = find_receiver(port, a->send_size);
+    struct entry *named = NULL;
+
+    if (!receiver || (reply && !space_name_ready(port->receiver)))
         return false;
-    f->dest_entry = entry;
-    f->dest = port;
-    f->receiver = receiver;
+    if (reply) {
+        named = space_ready_entry(port->receiver);
+        bits |= MACH_MSG_TYPE_PORT_SEND_ONCE;
+    }
+    if (!show(receiver, port, a->send_size, named ? named->name : MACH_PORT_NULL, bits))
+        return false;
+    current_thread()->task->events.messages_sent++;
+    receiver->task->events.messages_received++;
+    port->seqno++;
+    use_dest(dest, port, type);
+    if (reply)
+        give_reply(port->receiver, named, reply);
+    mqueue_expect(a);
+    *mr = mach_msg_received(sched_hand_over(q, "receive", receiver), a);
     return true;
 }
 
-// No reply right, or a send-once right made from a receive right, for which the receiver has room.
-static inline bool reply_fast(struct fast *f, const mach_msg_header_t *header)
+// ---- calls to the kernel -------------------------------------------------------------------
+
+// The routine has run: its reply goes straight to the caller, unless the caller's reply port has been put
+// to other uses meanwhile, or the reply carries more than bytes.
+static mach_msg_return_t take_reply(struct kmsg *reply, struct port *port,
+                                    const struct message_arguments *a)
 {
-    struct entry *entry;
+    mach_msg_header_t *header = &reply->header;
 
-    f->reply = NULL;
-    if (header->msgh_local_port == MACH_PORT_NULL)
-        return MACH_MSGH_BITS_LOCAL(header->msgh_bits) == 0;
-    if (MACH_MSGH_BITS_LOCAL(header->msgh_bits) != MACH_MSG_TYPE_MAKE_SEND_ONCE)
-        return false;
-    entry = space_lookup(f->space, header->msgh_local_port);
-    if (!entry || !(entry->type & MACH_PORT_TYPE_RECEIVE))
-        return false;
-    f->reply = entry->port;
-    return space_name_ready(f->dest->receiver);
-}
-
-// A port or set with nothing to receive yet.
-static inline bool source_fast(struct fast *f, mach_port_name_t name)
-{
-    struct entry *entry = space_lookup(f->space, name);
-
-    if (!entry)
-        return false;
-    f->source = (struct receive_source){NULL, NULL};
-    if (entry->type & MACH_PORT_TYPE_RECEIVE) {
-        f->source.port = entry->port;
-        return !entry->port->set && list_empty(&entry->port->messages);
+    if (port->receiver != current_space() || !nothing_to_receive(port) ||
+        !waitq_empty(&port->receivers) || (header->msgh_bits & MACH_MSGH_BITS_COMPLEX) ||
+        header->msgh_size + REQUESTED_TRAILER_SIZE(a->option) > a->rcv_size) {
+        mqueue_send_always(reply);
+        return mach_msg_receive(a);
     }
-    f->source.set = entry->set;
-    return (entry->type & MACH_PORT_TYPE_PORT_SET) && list_empty(&entry->set->ready);
+    header->msgh_bits = MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
+    header->msgh_local_port = port->receiver_name;
+    header->msgh_remote_port = MACH_PORT_NULL;
+    reply->seqno = port->seqno++;
+    port->sorights--;
+    port->refs--; // not the last
+    current_task()->events.messages_received++;
+    return mach_msg_put(reply, a);
 }
 
-// The receiver's name for the reply right. Cannot fail: a name is free.
-static inline mach_port_name_t give_reply(const struct fast *f)
+// Runs the routine that the request asks for. The rights that a message would carry are counted all the
+// same: a routine may look at its own reply port.
+static bool call_kernel(const struct message_arguments *a, struct port *dest, struct port *port,
+                        mach_msg_return_t *mr)
 {
-    struct entry *entry;
+    struct kmsg *request = kmsg_alloc(a->send_size), *reply;
 
-    if (!f->reply)
-        return MACH_PORT_NULL;
-    space_allocate(f->dest->receiver, &entry);
-    entry->port = f->reply;
-    entry->type = MACH_PORT_TYPE_SEND_ONCE;
-    entry->urefs = 1;
-    f->reply->refs++;
-    f->reply->sorights++;
-    return entry->name;
-}
-
-static inline void consume_dest(const struct fast *f, mach_msg_type_name_t type)
-{
-    if (type == MACH_MSG_TYPE_MAKE_SEND) {
-        f->dest->mscount++;
-    } else if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE) {
-        f->dest_entry->port = NULL;
-        space_free(f->space, f->dest_entry);
-        f->dest->sorights--;
-        f->dest->refs--; // not the last: the receive right has one
+    if (!request)
+        return false;
+    memcpy(&request->header, &buffer, a->send_size);
+    request->header.msgh_size = a->send_size;
+    request->header.msgh_bits =
+        MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND, MACH_MSG_TYPE_PORT_SEND_ONCE);
+    request->header.msgh_remote_port = kmsg_field(port_copy_send(dest));
+    request->header.msgh_local_port = kmsg_field(port_make_send_once(port));
+    reply = kobject_call(request);
+    kmsg_free(request);
+    port_release_send(dest);
+    if (!reply) {
+        port->sorights--;
+        port_release(port);
+        return false;
     }
+    current_task()->events.messages_sent++;
+    if (kobject_reply_code(reply) == MIG_NO_REPLY) {
+        kmsg_free(reply);
+        port_release_send_once(port);
+        *mr = mach_msg_receive(a);
+    } else {
+        *mr = take_reply(reply, port, a);
+    }
+    return true;
 }
 
-// Writes header and trailer as the receiver is to see them around the bytes in its buffer.
-static inline void deliver(const struct fast *f, const mach_msg_header_t *sent,
-                           mach_msg_size_t size, uint32_t sender)
-{
-    struct thread_ipc *ipc = &f->receiver->ipc;
-    mach_msg_header_t *header = (mach_msg_header_t *)ipc->buffer;
-    mach_msg_max_trailer_t *trailer = (mach_msg_max_trailer_t *)(ipc->buffer + size);
-    mach_msg_type_name_t type = MACH_MSGH_BITS_REMOTE(sent->msgh_bits);
+// ---- the trap ------------------------------------------------------------------------------
 
-    header->msgh_bits = MACH_MSGH_BITS(f->reply ? MACH_MSG_TYPE_PORT_SEND_ONCE : 0,
-                                       type == MACH_MSG_TYPE_MOVE_SEND_ONCE
-                                           ? MACH_MSG_TYPE_PORT_SEND_ONCE
-                                           : MACH_MSG_TYPE_PORT_SEND);
-    header->msgh_size = size;
-    header->msgh_local_port = f->dest->receiver_name;
-    header->msgh_reserved = 0;
-    header->msgh_id = sent->msgh_id;
-    header->msgh_remote_port = give_reply(f);
-    trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
-    trailer->msgh_trailer_size = ipc->trailer_size;
-    trailer->msgh_seqno = f->dest->seqno++;
-    trailer->msgh_sender.val[0] = sender;
-    trailer->msgh_sender.val[1] = 0;
-    ipc->fast_size = size + trailer->msgh_trailer_size;
-    ipc->kmsg = NULL;
-    consume_dest(f, type);
+// Does a send-and-receive if it can be done fast; *mr is the call's result then. False: nothing has
+// happened. Does not return at all when the reply comes the fast way, too.
+static inline bool send_and_receive(const struct message_arguments *a, mach_msg_return_t *mr)
+{
+    const mach_msg_header_t *header = &buffer.header;
+    const struct space *space = current_thread()->task->space;
+    struct entry *dest, *source, *reply = NULL;
+    struct waitq *q;
+
+    if (!arguments_fast(a) || this_cpu()->ast ||
+        !copy_from_user_resident(&buffer, a->msg, a->send_size) ||
+        !(dest = space_table_entry(space, header->msgh_remote_port)))
+        return false;
+    if (header->msgh_local_port != MACH_PORT_NULL) {
+        reply = space_table_entry(space, header->msgh_local_port);
+        if (!reply || !(reply->type & MACH_PORT_TYPE_RECEIVE) ||
+            header->msgh_bits >> 8 != MACH_MSG_TYPE_MAKE_SEND_ONCE)
+            return false;
+    } else if (header->msgh_bits >> 8 != 0) {
+        return false;
+    }
+    if (!dest_fast(dest, MACH_MSGH_BITS_REMOTE(header->msgh_bits)))
+        return false;
+    source = reply && reply->name == a->rcv_name ? reply : space_table_entry(space, a->rcv_name);
+    q = place_to_wait(source);
+    if (!q)
+        return false;
+    if (dest->port->kind != PORT_USER)
+        return reply && source == reply && call_kernel(a, dest->port, reply->port, mr);
+    return call_thread(a, dest, reply ? reply->port : NULL, q, mr);
 }
 
-mach_msg_return_t fast_put(uintptr_t address)
+TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments a)
 {
-    struct thread *self = current_thread();
-    struct thread_ipc *ipc = &self->ipc;
-    mach_msg_size_t size = ipc->fast_size;
-    struct entry *reply;
+    mach_msg_return_t mr;
 
-    ipc->fast_size = 0;
-    self->task->events.messages_received++;
-    if (copy_to_user(address, ipc->buffer, size))
-        return MACH_MSG_SUCCESS;
-    reply = space_lookup(current_space(), ((mach_msg_header_t *)ipc->buffer)->msgh_remote_port);
-    if (reply && (reply->type & (MACH_PORT_TYPE_SEND_ONCE | MACH_PORT_TYPE_DEAD_NAME)))
-        right_destroy(current_space(), reply);
-    return MACH_RCV_INVALID_DATA;
-}
-
-mach_msg_return_t fast_send_receive(const struct message_arguments *a, enum wait_result *wait)
-{
-    struct task *task = current_thread()->task;
-    mach_msg_size_t body = a->send_size - sizeof(mach_msg_header_t);
-    mach_msg_header_t header;
-    struct thread_ipc *ipc;
-    struct fast f = {.space = task->space};
-
-    if (!options_fast(a->option) || a->send_size % 4 != 0 ||
-        body > FAST_MESSAGE_MAX - sizeof header || current_thread()->ast)
-        return MACH_SEND_IN_PROGRESS;
-    if (!copy_from_user_resident(&header, a->msg, sizeof header) ||
-        (header.msgh_bits & ~MACH_MSGH_BITS_PORTS_MASK))
-        return MACH_SEND_IN_PROGRESS;
-    if (!dest_fast(&f, &header, a->send_size) || !reply_fast(&f, &header) ||
-        !source_fast(&f, a->rcv_name))
-        return MACH_SEND_IN_PROGRESS;
-    if (body != 0 && !copy_from_user_resident(f.receiver->ipc.buffer + sizeof header,
-                                              a->msg + sizeof header, body))
-        return MACH_SEND_IN_PROGRESS;
-    deliver(&f, &header, a->send_size, task->number);
-    task->events.messages_sent++;
-    ipc = mqueue_expect(a->option, a->rcv_size);
-    *wait = waitq_wait_handing_over(mqueue_receivers(&f.source), "receive", f.receiver);
-    return ipc->fast_size != 0 ? fast_put(a->msg) : MACH_RCV_IN_PROGRESS;
+    if ((a.option & MACH_SEND_MSG) && send_and_receive(&a, &mr))
+        return mr;
+    return mach_msg_general(&a);
 }

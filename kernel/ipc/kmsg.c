@@ -7,12 +7,17 @@
 #include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
+#include "x86/usercopy.h"
 
-// Most messages are a header and a few words: those come from a cache of their own.
-#define SMALL_MESSAGE 192u
+// Most messages are small. Those come from a cache of their own, and the last few that were freed are
+// kept at hand: an RPC takes one and gives one back.
+#define SMALL_MESSAGE (512u + MAX_TRAILER_SIZE)
+#define STOCK_MAX 8
 
 static struct slab_cache small_cache =
     SLAB_CACHE(small_cache, "small message", sizeof(struct kmsg) + SMALL_MESSAGE);
+static struct kmsg *stock[STOCK_MAX];
+static unsigned stock_count;
 
 struct kmsg *kmsg_alloc(mach_msg_size_t size)
 {
@@ -20,14 +25,14 @@ struct kmsg *kmsg_alloc(mach_msg_size_t size)
     struct kmsg *kmsg;
 
     kassert(size >= sizeof(mach_msg_header_t));
-    if (extra <= SMALL_MESSAGE)
-        kmsg = slab_alloc(&small_cache);
-    else
+    if (extra > SMALL_MESSAGE)
         kmsg = kmalloc(sizeof *kmsg + extra);
+    else
+        kmsg = stock_count > 0 ? stock[--stock_count] : slab_alloc(&small_cache);
     if (!kmsg)
         return NULL;
     list_init(&kmsg->link);
-    kmsg->capacity = extra <= SMALL_MESSAGE ? SMALL_MESSAGE : extra;
+    kmsg->capacity = extra > SMALL_MESSAGE ? extra : SMALL_MESSAGE;
     kmsg->seqno = 0;
     port_counts.messages++;
     return kmsg;
@@ -36,10 +41,33 @@ struct kmsg *kmsg_alloc(mach_msg_size_t size)
 void kmsg_free(struct kmsg *kmsg)
 {
     port_counts.messages--;
-    if (kmsg->capacity == SMALL_MESSAGE)
-        slab_free(&small_cache, kmsg);
-    else
+    if (kmsg->capacity != SMALL_MESSAGE)
         kfree(kmsg);
+    else if (stock_count < STOCK_MAX)
+        stock[stock_count++] = kmsg;
+    else
+        slab_free(&small_cache, kmsg);
+}
+
+mach_msg_return_t kmsg_read(uintptr_t address, mach_msg_size_t size, struct kmsg **result)
+{
+    struct kmsg *kmsg;
+
+    if (size < sizeof(mach_msg_header_t) || size % 4 != 0)
+        return MACH_SEND_MSG_TOO_SMALL;
+    if (size > MACH_MSG_SIZE_MAX)
+        return MACH_SEND_TOO_LARGE;
+    kmsg = kmsg_alloc(size);
+    if (!kmsg)
+        return MACH_SEND_NO_BUFFER;
+    if (!copy_from_user(&kmsg->header, address, size)) {
+        kmsg_free(kmsg);
+        return MACH_SEND_INVALID_DATA;
+    }
+    kmsg->header.msgh_size = size;
+    kmsg->header.msgh_reserved = 0;
+    *result = kmsg;
+    return MACH_MSG_SUCCESS;
 }
 
 static void release_descriptor(mach_msg_descriptor_t *descriptor)

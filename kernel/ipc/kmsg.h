@@ -60,15 +60,17 @@ static inline struct port *kmsg_destination(const struct kmsg *kmsg)
 // when memory is short.
 struct kmsg *kmsg_alloc(mach_msg_size_t size);
 void kmsg_free(struct kmsg *kmsg);    // the memory alone
+// Takes the bytes of a message of `size` from the user at `address`; its names stay what they are.
+// MACH_SEND_MSG_TOO_SMALL, MACH_SEND_TOO_LARGE, MACH_SEND_NO_BUFFER, MACH_SEND_INVALID_DATA.
+mach_msg_return_t kmsg_read(uintptr_t address, mach_msg_size_t size, struct kmsg **kmsg);
 void kmsg_destroy(struct kmsg *kmsg); // with all rights and memory that it carries
 // The rights and memory in the descriptors alone, up to `count`.
 void kmsg_release_body(struct kmsg *kmsg, mach_msg_size_t count);
 
 // ---- copyin.c ----
-// Takes a message of `size` bytes from the user at `address` and turns its names into rights. All or
-// nothing: an error leaves the sender's space and memory as they were.
-mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, uintptr_t address,
-                              mach_msg_size_t size, struct kmsg **kmsg);
+// Turns the names in a message that has been read into rights. All or nothing: an error leaves the
+// sender's space and memory as they were, and destroys the message.
+mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, struct kmsg *kmsg);
 // One right out of a space, as a message with disposition `type` takes it; *port may be PORT_DEAD for
 // a dead name. `type` is a disposition (checked by the caller). KERN_INVALID_NAME, KERN_INVALID_RIGHT.
 kern_return_t right_copyin(struct space *space, mach_port_name_t name, mach_msg_type_name_t type,

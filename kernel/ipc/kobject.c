@@ -87,7 +87,7 @@ static void refuse(struct kmsg *request)
     send_reply(request);
 }
 
-static kern_return_t reply_code(const struct kmsg *reply)
+kern_return_t kobject_reply_code(const struct kmsg *reply)
 {
     if (reply->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)
         return KERN_SUCCESS;
@@ -108,27 +108,36 @@ static void finish_request(struct kmsg *request, kern_return_t kr)
     }
 }
 
-void kobject_serve(struct kmsg *request)
+struct kmsg *kobject_call(struct kmsg *request)
 {
     const routine_descriptor_t *routine = find_routine(request->header.msgh_id);
     mach_msg_size_t size = sizeof(mig_reply_error_t);
     uint64_t begin = thread_system_begin();
     struct kmsg *reply;
-    kern_return_t kr;
 
     if (routine && routine->max_reply_msg > size)
         size = routine->max_reply_msg;
     reply = kmsg_alloc(size);
+    if (!reply)
+        return NULL;
+    prepare_reply(request, reply);
+    if (routine)
+        routine->stub_routine(&request->header, &reply->header);
+    thread_system_end(begin);
+    return reply;
+}
+
+void kobject_serve(struct kmsg *request)
+{
+    struct kmsg *reply = kobject_call(request);
+    kern_return_t kr;
+
     if (!reply) {
         refuse(request);
         return;
     }
-    prepare_reply(request, reply);
-    if (routine)
-        routine->stub_routine(&request->header, &reply->header);
-    kr = reply_code(reply);
+    kr = kobject_reply_code(reply);
     finish_request(request, kr);
-    thread_system_end(begin);
     if (kr == MIG_NO_REPLY) {
         reply->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
         kmsg_destroy(reply);

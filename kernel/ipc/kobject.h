@@ -61,5 +61,11 @@ void space_deallocate(ipc_space_t space); // NULL is fine
 
 // Serves the request in `kmsg` (consumed) and sends the reply, if there is one.
 void kobject_serve(struct kmsg *kmsg);
+// Runs the routine that a request asks for and returns its reply, addressed to the request's reply right.
+// The request is still the caller's, with the rights that the routine has not consumed, and without the
+// reply right. NULL when memory is short: nothing has happened.
+struct kmsg *kobject_call(struct kmsg *request);
+// What a reply says: KERN_SUCCESS, MIG_NO_REPLY (there is to be none), or an error.
+kern_return_t kobject_reply_code(const struct kmsg *reply);
 
 #endif

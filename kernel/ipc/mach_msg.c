@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The message trap, and the few traps that are short cuts for messages about ports.
+// The general path of the message trap, and the traps that give names.
 //
 // mach_msg is a send, then a receive. Here is the general path; fast.c does the send-and-receive of an
-// ordinary RPC and leaves the rest, and every error, to this one.
+// ordinary RPC and leaves the rest, and every error in rights, to this one.
 #include "ipc/mach_msg.h"
 
-#include "ipc/fast.h"
 #include "ipc/kmsg.h"
 #include "ipc/mqueue.h"
 #include "ipc/right.h"
@@ -17,26 +16,19 @@
 #include "x86/cpu.h"
 #include "x86/usercopy.h"
 
-static mach_msg_return_t send_message(uintptr_t address, mach_msg_option_t option,
-                                      mach_msg_size_t size, mach_msg_timeout_t timeout)
+static mach_msg_return_t send_message(struct kmsg *kmsg, const struct message_arguments *a)
 {
     struct space *space = current_space();
-    struct kmsg *kmsg;
-    mach_msg_return_t mr;
+    mach_msg_return_t mr = kmsg_copyin(space, current_map(), kmsg);
 
-    // Supplying the trailer would let a task speak in another's name; nobody has that privilege yet.
-    if (option & MACH_SEND_TRAILER)
-        return MACH_SEND_INVALID_TRAILER;
-    mr = kmsg_copyin(space, current_map(), address, size, &kmsg);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
     current_task()->events.messages_sent++;
-    kmsg->sender.val[0] = current_task()->number;
-    kmsg->sender.val[1] = 0;
-    mr = mqueue_send(kmsg, option, timeout);
+    kmsg->sender = (security_token_t){{current_task()->number, 0}};
+    mr = mqueue_send(kmsg, a->option, a->timeout);
     if (mr == MACH_SEND_TIMED_OUT || mr == MACH_SEND_INTERRUPTED) {
         mr |= kmsg_copyout_pseudo(space, current_map(), kmsg);
-        copy_to_user(address, &kmsg->header, kmsg->header.msgh_size);
+        copy_to_user(a->msg, &kmsg->header, kmsg->header.msgh_size);
         kmsg_free(kmsg);
     }
     return mr;
@@ -59,6 +51,15 @@ static mach_msg_size_t append_trailer(struct kmsg *kmsg, mach_msg_option_t optio
     trailer->msgh_seqno = kmsg->seqno;
     trailer->msgh_sender = kmsg->sender;
     return trailer->msgh_trailer_size;
+}
+
+mach_msg_return_t mach_msg_put(struct kmsg *kmsg, const struct message_arguments *a)
+{
+    mach_msg_size_t size = kmsg->header.msgh_size + append_trailer(kmsg, a->option);
+    bool written = copy_to_user(a->msg, &kmsg->header, size);
+
+    kmsg_free(kmsg);
+    return written ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
 }
 
 // Shows the header, and as much of an empty trailer as there is room for.
@@ -130,8 +131,6 @@ static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg,
         return put_too_large(kmsg, a->msg, a->rcv_size);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
-    if (!kmsg)
-        return fast_put(a->msg);
     if (a->option & MACH_RCV_NOTIFY) {
         notify = a->notify;
         if (!notify_valid(current_space(), notify)) {
@@ -142,7 +141,15 @@ static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg,
     return put_message(kmsg, a->msg, a->option, notify);
 }
 
-static mach_msg_return_t receive_message(const struct message_arguments *a)
+mach_msg_return_t mach_msg_received(enum wait_result wait, const struct message_arguments *a)
+{
+    struct kmsg *kmsg;
+    mach_msg_return_t mr = mqueue_outcome(wait, &kmsg);
+
+    return finish_receive(mr, kmsg, a);
+}
+
+mach_msg_return_t mach_msg_receive(const struct message_arguments *a)
 {
     struct receive_source source;
     struct kmsg *kmsg;
@@ -154,47 +161,29 @@ static mach_msg_return_t receive_message(const struct message_arguments *a)
     mr = mqueue_source(current_space(), a->rcv_name, &source);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
-    mr = mqueue_receive(&source, a->option, a->rcv_size, a->timeout, &kmsg);
+    mr = mqueue_receive(&source, a, &kmsg);
     return finish_receive(mr, kmsg, a);
 }
 
-static __attribute__((noinline)) mach_msg_return_t general_path(const struct message_arguments *a)
+mach_msg_return_t mach_msg_general(const struct message_arguments *a)
 {
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
+    struct kmsg *kmsg;
 
-    if (a->option & MACH_SEND_MSG)
-        mr = send_message(a->msg, a->option, a->send_size, a->timeout);
+    if (a->option & MACH_SEND_MSG) {
+        // Supplying the trailer would let a task speak in another's name; nobody has that privilege yet.
+        if (a->option & MACH_SEND_TRAILER)
+            return MACH_SEND_INVALID_TRAILER;
+        mr = kmsg_read(a->msg, a->send_size, &kmsg);
+        if (mr == MACH_MSG_SUCCESS)
+            mr = send_message(kmsg, a);
+    }
     if (mr == MACH_MSG_SUCCESS && (a->option & MACH_RCV_MSG))
-        mr = receive_message(a);
+        mr = mach_msg_receive(a);
     return mr;
 }
 
-static __attribute__((noinline)) mach_msg_return_t send_and_receive(
-    const struct message_arguments *a)
-{
-    enum wait_result wait;
-    mach_msg_return_t mr = fast_send_receive(a, &wait);
-    struct kmsg *kmsg;
-
-    if (mr == MACH_SEND_IN_PROGRESS)
-        return general_path(a);
-    if (mr != MACH_RCV_IN_PROGRESS)
-        return mr;
-    mr = mqueue_outcome(wait, &kmsg);
-    return finish_receive(mr, kmsg, a);
-}
-
-TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments arguments)
-{
-    if (!(arguments.option & (MACH_SEND_MSG | MACH_RCV_MSG)))
-        return MACH_MSG_SUCCESS;
-    if ((arguments.option & (MACH_SEND_MSG | MACH_RCV_MSG)) == (MACH_SEND_MSG | MACH_RCV_MSG))
-        return send_and_receive(&arguments);
-    return general_path(&arguments);
-}
-
 // ---- names for oneself ----
-
 
 // A copy of a send right that the task or thread owns, as a name.
 static mach_port_name_t name_of_special(struct port *special)

@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <mach/message.h>
 #include <mach/port.h>
+#include "kern/waitq.h"
 #include "x86/upcall.h"
+
+struct kmsg;
 
 // The words of the trap as they lie on the stack, so that they can be handed on by address.
 struct message_arguments {
@@ -19,6 +22,14 @@ struct message_arguments {
     mach_msg_timeout_t timeout;
     mach_port_name_t notify;
 };
+
+// The whole call by the general path; and the second halves of a call, for the fast path (fast.c): the
+// receive; what follows when a wait for a message has ended; and giving the current thread a message of
+// bytes alone, whose header is its already (consumed; MACH_RCV_INVALID_DATA: it cannot be written there).
+mach_msg_return_t mach_msg_general(const struct message_arguments *arguments);
+mach_msg_return_t mach_msg_receive(const struct message_arguments *arguments);
+mach_msg_return_t mach_msg_received(enum wait_result wait, const struct message_arguments *arguments);
+mach_msg_return_t mach_msg_put(struct kmsg *kmsg, const struct message_arguments *arguments);
 
 TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments arguments);
 TRAP_FUNCTION mach_port_name_t mach_task_self_trap(void);

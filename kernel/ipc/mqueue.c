@@ -277,20 +277,19 @@ static mach_msg_return_t take_message(struct port *port, struct thread_ipc *ipc,
     return fit ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
 }
 
-mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_t option,
-                                 mach_msg_size_t max_size, mach_msg_timeout_t timeout,
+mach_msg_return_t mqueue_receive(struct receive_source *source, const struct message_arguments *a,
                                  struct kmsg **kmsg)
 {
-    struct thread_ipc *ipc = mqueue_expect(option, max_size);
-    bool timed = option & MACH_RCV_TIMEOUT;
+    struct thread_ipc *ipc = mqueue_expect(a);
+    bool timed = a->option & MACH_RCV_TIMEOUT;
     struct port *port = ready_port(source);
 
     *kmsg = NULL;
     if (port)
         return take_message(port, ipc, kmsg);
-    if (timed && timeout == 0)
+    if (timed && a->timeout == 0)
         return MACH_RCV_TIMED_OUT;
-    return mqueue_outcome(waitq_wait(mqueue_receivers(source), deadline_of(timed, timeout), true,
+    return mqueue_outcome(waitq_wait(mqueue_receivers(source), deadline_of(timed, a->timeout), true,
                                      "receive"),
                           kmsg);
 }

@@ -9,6 +9,7 @@
 
 #include <mach/message.h>
 #include "ipc/kmsg.h"
+#include "ipc/mach_msg.h"
 #include "kern/thread.h"
 #include "x86/cpu.h"
 
@@ -31,26 +32,25 @@ struct receive_source {
 // MACH_RCV_INVALID_NAME, MACH_RCV_IN_SET.
 mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
                                 struct receive_source *source);
-// Takes the next message that fits in `max_size` bytes (header to trailer), waiting as `option` and
-// `timeout` say. It is in *kmsg, or, when that is NULL, in the buffer of the
-// thread's thread_ipc (fast.h). MACH_RCV_TOO_LARGE: without MACH_RCV_LARGE *kmsg is the message all
+// Takes the next message that fits, waiting as the arguments say. MACH_RCV_TOO_LARGE: without MACH_RCV_LARGE *kmsg is the message all
 // the same, for its header; with it, *kmsg is NULL, the message stays, and thread_ipc.large_size says
 // what it needs.
-mach_msg_return_t mqueue_receive(struct receive_source *source, mach_msg_option_t option,
-                                 mach_msg_size_t max_size, mach_msg_timeout_t timeout,
+mach_msg_return_t mqueue_receive(struct receive_source *source, const struct message_arguments *a,
                                  struct kmsg **kmsg);
 
 // The parts of a receive that waits, for the fast path: what the current thread has room for; where it
-// waits; and what its wait came to: *kmsg and the code are those of mqueue_receive.
-static inline struct thread_ipc *mqueue_expect(mach_msg_option_t option, mach_msg_size_t max_size)
+// waits; and what its wait came to: *kmsg and the code are those of mqueue_receive. A message that comes
+// the fast way ends the wait without a return: nothing may be held across it.
+static inline struct thread_ipc *mqueue_expect(const struct message_arguments *a)
 {
     struct thread_ipc *ipc = &current_thread()->ipc;
+    mach_msg_size_t trailer = REQUESTED_TRAILER_SIZE(a->option);
 
     ipc->kmsg = NULL;
-    ipc->fast_size = 0;
-    ipc->option = option;
-    ipc->trailer_size = REQUESTED_TRAILER_SIZE(option);
-    ipc->room = max_size > ipc->trailer_size ? max_size - ipc->trailer_size : 0;
+    ipc->address = a->msg;
+    ipc->option = a->option;
+    ipc->trailer_size = trailer;
+    ipc->room = a->rcv_size > trailer ? a->rcv_size - trailer : 0;
     return ipc;
 }
 static inline struct waitq *mqueue_receivers(const struct receive_source *source)

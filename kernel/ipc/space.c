@@ -15,7 +15,6 @@
 #define DIRECTORY_MAX 16384u // chunks: a million names
 #define BUCKETS_MIN 16u
 #define BUCKETS_MAX 16384u
-#define GENERATIONS 255u // 1 … 255
 
 // A name that its user chose.
 struct chosen_entry {
@@ -34,9 +33,7 @@ static uint32_t name_index(mach_port_name_t name)
 
 static mach_port_name_t next_generation(mach_port_name_t name)
 {
-    uint32_t generation = name & 0xff;
-
-    return (name & ~0xffu) | (generation == GENERATIONS ? 1 : generation + 1);
+    return (name & 0xff) == 0xff ? name - 0xfe : name + 1;
 }
 
 static bool chosen_less(const struct tree_node *a, const struct tree_node *b)
@@ -75,11 +72,6 @@ void space_release(struct space *space)
 
 // ---- the table ----
 
-static struct entry *table_slot(const struct space *space, uint32_t index)
-{
-    return &space->chunks[index / ENTRIES_PER_CHUNK][index % ENTRIES_PER_CHUNK];
-}
-
 static struct entry *chosen_find(const struct space *space, mach_port_name_t name)
 {
     struct chosen_entry key = {.entry.name = name};
@@ -95,15 +87,9 @@ static struct entry *chosen_find(const struct space *space, mach_port_name_t nam
 
 struct entry *space_find(const struct space *space, mach_port_name_t name)
 {
-    uint32_t index = name_index(name);
-    struct entry *entry;
+    struct entry *entry = space_table_entry(space, name);
 
-    if (index / ENTRIES_PER_CHUNK < space->chunk_count) {
-        entry = table_slot(space, index);
-        if (entry->name == name && entry->type != 0)
-            return entry;
-    }
-    return chosen_find(space, name);
+    return entry && entry->type != 0 ? entry : chosen_find(space, name);
 }
 
 struct entry *space_lookup_slow(struct space *space, mach_port_name_t name)
@@ -151,15 +137,6 @@ static bool grow_table(struct space *space)
     return true;
 }
 
-static void entry_clear(struct entry *entry)
-{
-    entry->port = NULL;
-    entry->type = 0;
-    entry->urefs = 0;
-    entry->hash_next = NULL;
-    entry->request = NULL;
-}
-
 // Moves a slot on to a generation that nobody has chosen as a name. False: all are taken.
 static bool skip_chosen(struct space *space, struct entry *entry)
 {
@@ -179,14 +156,15 @@ kern_return_t space_allocate(struct space *space, struct entry **out)
 
     if (!space->active)
         return KERN_INVALID_TASK;
-    do {
+    for (;;) {
         if (space->free_head == 0 && !grow_table(space))
             return KERN_RESOURCE_SHORTAGE;
-        entry = table_slot(space, space->free_head);
-        space->free_head = entry->next;
-        // A slot all of whose names were chosen is left alone from now on.
-    } while ((entry->name | 0xff) >= space->chosen_low && !skip_chosen(space, entry));
-    space->name_count++;
+        entry = space_ready_entry(space);
+        space_take_ready(space, entry);
+        if ((entry->name | 0xff) < space->chosen_low || skip_chosen(space, entry))
+            break;
+        space->name_count--; // a slot all of whose names were chosen is left alone from now on
+    }
     *out = entry;
     return KERN_SUCCESS;
 }
@@ -218,14 +196,11 @@ void space_free(struct space *space, struct entry *entry)
     struct chosen_entry *chosen;
 
     kassert(!entry->request && !entry->hash_next);
-    space->name_count--;
-    entry_clear(entry);
-    if (index / ENTRIES_PER_CHUNK < space->chunk_count && table_slot(space, index) == entry) {
-        entry->name = next_generation(entry->name);
-        entry->next = space->free_head;
-        space->free_head = index;
+    if (index / ENTRIES_PER_CHUNK < space->chunk_count && space_slot(space, index) == entry) {
+        space_give_back(space, entry);
         return;
     }
+    space->name_count--;
     chosen = container_of(entry, struct chosen_entry, entry);
     tree_remove(&space->chosen, &chosen->node);
     slab_free(&chosen_cache, chosen);
@@ -312,8 +287,8 @@ void space_for_each(struct space *space, void (*visit)(struct entry *entry, void
     struct tree_node *node, *next;
 
     for (uint32_t i = 1; i < space->chunk_count * ENTRIES_PER_CHUNK; i++) {
-        if (table_slot(space, i)->type != 0)
-            visit(table_slot(space, i), context);
+        if (space_slot(space, i)->type != 0)
+            visit(space_slot(space, i), context);
         preemption_point();
     }
     for (node = tree_first(&space->chosen); node; node = next) {
@@ -330,8 +305,8 @@ void space_shutdown(struct space *space)
         return;
     space->active = false;
     for (uint32_t i = 1; i < space->chunk_count * ENTRIES_PER_CHUNK; i++) {
-        if (table_slot(space, i)->type != 0)
-            right_destroy(space, table_slot(space, i));
+        if (space_slot(space, i)->type != 0)
+            right_destroy(space, space_slot(space, i));
         preemption_point();
     }
     while ((node = tree_first(&space->chosen)) != NULL)

@@ -64,20 +64,34 @@ void space_shutdown(struct space *space);
 
 // The entry of a name as it is; NULL when the name denotes nothing.
 struct entry *space_find(const struct space *space, mach_port_name_t name);
+// A slot of the table, by index.
+static inline struct entry *space_slot(const struct space *space, uint32_t index)
+{
+    // Said in bytes, it takes one shift less.
+    _Static_assert(sizeof(struct entry) == 32, "a power of two");
+    return (struct entry *)((char *)space->chunks[index / ENTRIES_PER_CHUNK] +
+                            (index * sizeof(struct entry) &
+                             (ENTRIES_PER_CHUNK - 1) * sizeof(struct entry)));
+}
+// The slot of the table with that name, in use (type is not 0) or not; NULL if there is none.
+static inline struct entry *space_table_entry(const struct space *space, mach_port_name_t name)
+{
+    struct entry *entry;
+
+    if ((name >> 8) / ENTRIES_PER_CHUNK >= space->chunk_count)
+        return NULL;
+    entry = space_slot(space, name >> 8);
+    return entry->name == name ? entry : NULL;
+}
 struct entry *space_lookup_slow(struct space *space, mach_port_name_t name);
 // The entry of a name, brought up to date (a right whose port has died becomes a dead name first);
 // NULL when the name denotes nothing. Nearly always a live entry of the table, so that is inline.
 static inline struct entry *space_lookup(struct space *space, mach_port_name_t name)
 {
-    uint32_t index = name >> 8;
-    struct entry *entry;
+    struct entry *entry = space_table_entry(space, name);
 
-    if (index / ENTRIES_PER_CHUNK < space->chunk_count) {
-        entry = &space->chunks[index / ENTRIES_PER_CHUNK][index % ENTRIES_PER_CHUNK];
-        if (entry->name == name && (entry->type & MACH_PORT_TYPE_PORT_RIGHTS) &&
-            entry->port->active)
-            return entry;
-    }
+    if (entry && (entry->type & MACH_PORT_TYPE_PORT_RIGHTS) && entry->port->active)
+        return entry;
     return space_lookup_slow(space, name);
 }
 // Whether the next space_allocate will find a name at once: a slot is free, and no chosen name can be
@@ -85,6 +99,30 @@ static inline struct entry *space_lookup(struct space *space, mach_port_name_t n
 static inline bool space_name_ready(const struct space *space)
 {
     return space->free_head != 0 && (space->free_head << 8 | 0xff) < space->chosen_low;
+}
+// The entry that has that name; it is as space_allocate leaves one once it is taken.
+static inline struct entry *space_ready_entry(const struct space *space)
+{
+    return space_slot(space, space->free_head);
+}
+static inline void space_take_ready(struct space *space, const struct entry *entry)
+{
+    space->free_head = entry->next;
+    space->name_count++;
+}
+// Gives back a name that the kernel chose, with no request and on no hash; the rest is cleared. The slot
+// goes on to its next generation, 1 … 255.
+static inline void space_give_back(struct space *space, struct entry *entry)
+{
+    uint32_t index = entry->name >> 8;
+
+    entry->port = NULL;
+    entry->type = 0;
+    entry->urefs = 0;
+    entry->name = (entry->name & 0xff) == 0xff ? entry->name - 0xfe : entry->name + 1;
+    entry->next = space->free_head;
+    space->free_head = index;
+    space->name_count--;
 }
 // A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE.
 kern_return_t space_allocate(struct space *space, struct entry **entry);

@@ -163,6 +163,22 @@ unsigned sched_thread_share(struct thread *thread)
 static inline void mark(struct processor *p, int level)
 {
     p->bitmap[level / 32] |= 1u << (level % 32);
+    if (level < p->best)
+        p->best = level;
+}
+
+// A queue has become empty.
+static inline void unmark(struct processor *p, int level)
+{
+    p->bitmap[level / 32] &= ~(1u << (level % 32));
+    if (level != p->best)
+        return;
+    p->best = PRIORITY_LEVELS;
+    for (int word = level / 32; word < PRIORITY_LEVELS / 32; word++)
+        if (p->bitmap[word]) {
+            p->best = word * 32 + __builtin_ctz(p->bitmap[word]);
+            return;
+        }
 }
 
 static inline void enqueue_tail(struct processor *p, struct thread *thread)
@@ -185,7 +201,7 @@ static inline void dequeue(struct processor *p, struct thread *thread)
 
     list_remove(&thread->run_link);
     if (list_empty(&p->queues[level]))
-        p->bitmap[level / 32] &= ~(1u << (level % 32));
+        unmark(p, level);
 }
 
 static inline struct thread *pick(struct processor *p)
@@ -312,6 +328,23 @@ void sched_switch(void)
     this_cpu()->ast &= ~AST_RESCHEDULE;
 }
 
+// Both ends of a message at once: no run queue is touched.
+enum wait_result sched_hand_over(struct waitq *q, const char *reason, struct thread *next)
+{
+    struct thread *self = current_thread();
+
+    waitq_unwait(next, WAIT_AWAKENED);
+    waitq_insert(q, self);
+    self->wait_interruptible = true;
+    self->wait_reason = reason;
+    self->state = THREAD_WAITING;
+    machine_thread_finish_trap(&next->machine);
+    next->turn = self->turn + book(self, cpu_cycles());
+    self->turn = 0;
+    switch_to(this_processor(), self, next);
+    return self->wait_result;
+}
+
 // Who hands over the processor hands over the rest of its turn as well; otherwise two that pass it to
 // and fro would never come to the end of one.
 void sched_switch_to(struct thread *next)
@@ -414,6 +447,7 @@ void sched_init(void)
 
     for (int level = 0; level < PRIORITY_LEVELS; level++)
         list_init(&p->queues[level]);
+    p->best = PRIORITY_LEVELS;
     timer_init(&p->quantum_timer, quantum_tick);
     rate.start_cycles = cpu_cycles();
     rate.start_ns = clock_now();

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "kern/timer.h"
+#include "kern/waitq.h"
 #include "lib/list.h"
 #include "x86/cpu.h"
 
@@ -28,6 +29,7 @@ struct thread;
 struct processor {
     struct list queues[PRIORITY_LEVELS];   // thread->run_link
     uint32_t bitmap[PRIORITY_LEVELS / 32]; // non-empty queues
+    int best;                              // the first of them; PRIORITY_LEVELS: none
     struct thread *idle;
     struct thread *dead;        // switched away from for ever; reaped by the next thread
     struct timer quantum_timer; // armed while somebody is ready
@@ -46,6 +48,10 @@ void sched_ready(struct thread *thread);
 void sched_switch(void);
 // The same, to `next`, which must not be on a queue (handoff).
 void sched_switch_to(struct thread *next);
+// Waits on `q` for good and gives the processor straight to `next`, which waits in a trap that is over
+// now, successfully, and is at least as urgent as any that is ready. The current thread has no AST
+// pending.
+enum wait_result sched_hand_over(struct waitq *q, const char *reason, struct thread *next);
 // The first thing a new thread calls: the other end of the switch that started it.
 void sched_switched(void);
 // Takes a READY thread off its queue.
@@ -56,18 +62,7 @@ void sched_preempt(void);
 // The priority of the best ready thread; PRIORITY_LEVELS when there is none.
 static inline int sched_best_ready(void)
 {
-    const uint32_t *bitmap = processors[this_cpu()->number].bitmap;
-
-    _Static_assert(PRIORITY_LEVELS == 128, "four words");
-    if (bitmap[0])
-        return __builtin_ctz(bitmap[0]);
-    if (bitmap[1])
-        return 32 + __builtin_ctz(bitmap[1]);
-    if (bitmap[2])
-        return 64 + __builtin_ctz(bitmap[2]);
-    if (bitmap[3])
-        return 96 + __builtin_ctz(bitmap[3]);
-    return PRIORITY_LEVELS;
+    return processors[MAX_CPUS == 1 ? 0 : this_cpu()->number].best;
 }
 // Recomputes the priority after a change of base, policy, depression or usage.
 void sched_update_priority(struct thread *thread);

@@ -6,7 +6,6 @@
 // the registers of another thread to lie still waits in thread_wait_stopped. Read next: sched.c for how
 // a thread runs, thread_calls.c for what users can ask of it.
 #include "kern/thread.h"
-#include <stddef.h>
 #include <mach/policy.h>
 #include "ipc/port.h"
 #include "kern/sched.h"
@@ -45,8 +44,7 @@ static struct thread *thread_alloc(void (*start)(void *))
 
     if (!thread)
         return NULL;
-    // All but the message buffer, its last part, which is written before it is read.
-    memset(thread, 0, offsetof(struct thread, ipc.buffer));
+    memset(thread, 0, sizeof(*thread));
     if (machine_thread_init(&thread->machine, start, NULL) != KERN_SUCCESS) {
         slab_free(&thread_cache, thread);
         return NULL;

@@ -19,6 +19,7 @@
 #include <mach/message.h>
 #include "kern/timer.h"
 #include "kern/waitq.h"
+#include "lib/assert.h"
 #include "lib/list.h"
 #include "x86/context.h"
 #include "x86/cpu.h"
@@ -29,18 +30,15 @@ struct kmsg;
 
 enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
 
-#define FAST_MESSAGE_MAX 536u // header and 512 bytes: what fits in a thread's own buffer
-
 // What a thread that waits to receive tells the sender, and what the sender leaves for it (ipc).
 struct thread_ipc {
     struct kmsg *kmsg;          // the message handed over, with WAIT_AWAKENED
     mach_msg_return_t result;   // why there is none, with WAIT_DESTROYED
-    mach_msg_size_t room;       // in the receive buffer, for header and body
+    uintptr_t address;          // of the receive buffer
+    mach_msg_size_t room;       // in it, for header and body
     mach_msg_size_t trailer_size; // that follows them
     mach_msg_option_t option;   // of the receive (MACH_RCV_LARGE, MACH_RCV_NOTIFY)
     mach_msg_size_t large_size; // with MACH_RCV_TOO_LARGE and MACH_RCV_LARGE: the size it needs
-    mach_msg_size_t fast_size;  // bytes in `buffer`, in place of a kmsg (ipc/fast.c); 0: none
-    uint8_t buffer[FAST_MESSAGE_MAX + MAX_TRAILER_SIZE] __attribute__((aligned(4)));
 };
 
 struct thread {
@@ -88,8 +86,39 @@ struct thread {
                                     // before it returns to user mode fails at once
     bool at_user_boundary;          // stopped or new: user registers are complete and quiet
     struct waitq stop_waiters;      // threads that wait for it to reach the boundary
-    struct thread_ipc ipc;          // last: its buffer is not cleared
+    struct thread_ipc ipc;
 };
+
+// ---- the parts of waiting and waking (waitq.c, sched.c) ----
+// The first waiter; there is one.
+static inline struct thread *waitq_head(const struct waitq *q)
+{
+    return container_of(q->threads.next, struct thread, wait_link);
+}
+// Behind the last waiter that is at least as urgent. Nearly always that is the tail.
+static inline void waitq_insert(struct waitq *q, struct thread *thread)
+{
+    struct list *after = q->threads.prev;
+
+    if (!q->fifo)
+        while (after != &q->threads && container_of(after, struct thread, wait_link)->base_priority >
+                                           thread->base_priority)
+            after = after->prev;
+    list_insert_before(after->next, &thread->wait_link);
+    thread->waitq = q;
+}
+// What waking a thread is, but for making it ready.
+static inline void waitq_unwait(struct thread *thread, enum wait_result result)
+{
+    debug_assert(thread->state == THREAD_WAITING);
+    if (thread->waitq) {
+        list_remove(&thread->wait_link);
+        thread->waitq = NULL;
+    }
+    if (tree_contains(&thread->wait_timer.node))
+        timer_cancel(&thread->wait_timer);
+    thread->wait_result = result;
+}
 
 extern unsigned thread_count; // user threads alive, in the whole system
 

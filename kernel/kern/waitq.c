@@ -11,23 +11,6 @@
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 
-static struct thread *waiter(const struct list *link)
-{
-    return container_of(link, struct thread, wait_link);
-}
-
-// Behind the last waiter that is at least as urgent. Nearly always that is the tail.
-static void enqueue(struct waitq *q, struct thread *thread)
-{
-    struct list *after = q->threads.prev;
-
-    if (!q->fifo)
-        while (after != &q->threads && waiter(after)->base_priority > thread->base_priority)
-            after = after->prev;
-    list_insert_before(after->next, &thread->wait_link);
-    thread->waitq = q;
-}
-
 enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptible,
                             const char *reason)
 {
@@ -43,7 +26,7 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
         timer_arm(&self->wait_timer, deadline);
     }
     if (q)
-        enqueue(q, self);
+        waitq_insert(q, self);
     self->wait_interruptible = interruptible;
     self->wait_reason = reason;
     self->state = THREAD_WAITING;
@@ -54,35 +37,9 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
     return self->wait_result;
 }
 
-// What waking a thread is, but for making it ready.
-static inline void unwait(struct thread *thread, enum wait_result result)
-{
-    debug_assert(thread->state == THREAD_WAITING);
-    if (thread->waitq) {
-        list_remove(&thread->wait_link);
-        thread->waitq = NULL;
-    }
-    if (tree_contains(&thread->wait_timer.node))
-        timer_cancel(&thread->wait_timer);
-    thread->wait_result = result;
-}
-
-enum wait_result waitq_wait_handing_over(struct waitq *q, const char *reason, struct thread *next)
-{
-    struct thread *self = current_thread();
-
-    unwait(next, WAIT_AWAKENED);
-    enqueue(q, self);
-    self->wait_interruptible = true;
-    self->wait_reason = reason;
-    self->state = THREAD_WAITING;
-    sched_switch_to(next);
-    return self->wait_result;
-}
-
 void waitq_wake_thread(struct thread *thread, enum wait_result result)
 {
-    unwait(thread, result);
+    waitq_unwait(thread, result);
     sched_ready(thread);
 }
 
@@ -92,7 +49,7 @@ struct thread *waitq_wake_first(struct waitq *q, enum wait_result result)
 
     if (list_empty(&q->threads))
         return NULL;
-    thread = waiter(q->threads.next);
+    thread = waitq_head(q);
     waitq_wake_thread(thread, result);
     return thread;
 }
@@ -108,7 +65,7 @@ unsigned waitq_wake_all(struct waitq *q, enum wait_result result)
 
 struct thread *waitq_first(const struct waitq *q)
 {
-    return list_empty(&q->threads) ? NULL : waiter(q->threads.next);
+    return waitq_empty(q) ? NULL : waitq_head(q);
 }
 
 struct thread *waitq_nth(const struct waitq *q, unsigned n)
@@ -118,7 +75,7 @@ struct thread *waitq_nth(const struct waitq *q, unsigned n)
     while (n-- > 0)
         link = link->next;
     debug_assert(link != &q->threads);
-    return waiter(link);
+    return container_of(link, struct thread, wait_link);
 }
 
 unsigned waitq_count(const struct waitq *q)
@@ -137,5 +94,5 @@ void waitq_reorder(struct thread *thread)
     if (!q || q->fifo)
         return;
     list_remove(&thread->wait_link);
-    enqueue(q, thread);
+    waitq_insert(q, thread);
 }

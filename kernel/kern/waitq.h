@@ -49,10 +49,6 @@ static inline bool waitq_empty(const struct waitq *q)
 // termination waits for it to end.
 enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptible,
                             const char *reason);
-// Waits on `q` for good and gives the processor straight to `next`, a waiting thread that is at least
-// as urgent as any that is ready, and finds WAIT_AWAKENED. The current thread has no AST pending.
-enum wait_result waitq_wait_handing_over(struct waitq *q, const char *reason,
-                                         struct thread *next);
 // Makes one waiter ready. The first; NULL when there is none.
 struct thread *waitq_wake_first(struct waitq *q, enum wait_result result);
 // `thread` must be WAITING.

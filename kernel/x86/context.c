@@ -15,6 +15,7 @@
 #define STACK_MAGIC 0x57ACC0DEu
 
 extern void thread_first_entry(void); // switch.asm
+extern void trap_finished(void);      // entry.asm
 
 // What context_switch pops.
 struct switch_frame {
@@ -63,6 +64,14 @@ void machine_stack_check(const struct machine_thread *m)
 {
     if (*(const uint32_t *)m->stack != STACK_MAGIC)
         panic("kernel stack %p has run over (recursion, or a large array on the stack?)", m->stack);
+}
+
+void machine_thread_finish_trap(struct machine_thread *m)
+{
+    struct switch_frame *last = (struct switch_frame *)m->frame - 1;
+
+    last->eip = (uintptr_t)trap_finished;
+    m->kernel_sp = (uintptr_t)last;
 }
 
 void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp)

@@ -44,6 +44,10 @@ void context_switch(struct machine_thread *from, struct machine_thread *to);
 // Starts the first thread of a processor.
 __attribute__((noreturn)) void context_start(struct machine_thread *to);
 
+// The trap in which the thread waits is over: when it runs next, it forgets what it was doing in the
+// kernel and returns 0 to user mode.
+void machine_thread_finish_trap(struct machine_thread *m);
+
 // Where the thread goes on in user mode; other registers stay.
 void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp);
 uintptr_t machine_thread_user_pc(const struct machine_thread *m);

@@ -29,7 +29,7 @@ bits 32
 extern cpu_entry, cpus, trap_table, trap_count
 extern page_fault, exception_dispatch, v86_entry, interrupt_dispatch, return_to_user_checks
 global sysenter_entry, sysenter_entry_end, sysenter_traced, trap_entry, vector_entries
-global return_to_user, return_load_es, return_load_ds, return_iret
+global trap_finished, return_to_user, return_load_es, return_load_ds, return_iret
 
 section .text
 
@@ -106,6 +106,16 @@ trap_return:
         mov     ecx, [esp - FRAME_SIZE + FRAME_ESP]
         sti                             ; takes effect after the next instruction
         sysexit
+
+; Where a thread goes on whose trap has been finished for it, with success (machine_thread_finish_trap).
+; esp = its frame; the C functions that would have given these registers back are forgotten.
+trap_finished:
+        mov     ebx, [esp + FRAME_EBX]
+        mov     esi, [esp + FRAME_ESI]
+        mov     edi, [esp + FRAME_EDI]
+        mov     ebp, [esp + FRAME_EBP]
+        xor     eax, eax
+        jmp     trap_return
 
 copy_0: test    eax, eax
         jz      trap_unknown

@@ -36,7 +36,7 @@ extern const char kernel_data_end[], kernel_end[];
 static uint32_t first_table[ENTRIES] __attribute__((aligned(PAGE_SIZE))); // of the direct map
 
 struct pmap kernel_pmap;
-static struct pmap *active;
+struct pmap *pmap_active;
 
 void pmap_bootstrap(uintptr_t memory_end)
 {
@@ -53,7 +53,7 @@ void pmap_bootstrap(uintptr_t memory_end)
     boot_directory[KERNEL_FIRST] = virt_to_phys(first_table) | PTE_PRESENT | PTE_WRITE;
     boot_directory[0] = 0;
     kernel_pmap.directory = virt_to_phys(boot_directory);
-    active = &kernel_pmap;
+    pmap_active = &kernel_pmap;
     write_cr3(kernel_pmap.directory);
     write_cr4(read_cr4() & ~0x80u); // switching PGE off and on forgets the global pages, too
     write_cr4(read_cr4() | 0x80u);
@@ -80,7 +80,7 @@ static inline uint32_t *entry_find(const struct pmap *pmap, uintptr_t address)
 
 static inline void translation_changed(const struct pmap *pmap, uintptr_t address)
 {
-    if (pmap == active)
+    if (pmap == pmap_active)
         tlb_flush_page(address);
 }
 
@@ -116,7 +116,7 @@ void pmap_destroy(struct pmap *pmap)
 {
     uint32_t *directory = directory_of(pmap);
 
-    kassert(pmap->resident == 0 && pmap != active && pmap != &kernel_pmap);
+    kassert(pmap->resident == 0 && pmap != pmap_active && pmap != &kernel_pmap);
     for (unsigned i = table_next(pmap, 0); i < KERNEL_FIRST; i = table_next(pmap, i + 1)) {
         machine_page_free(directory[i] & PTE_FRAME);
         directory[i] = 0;
@@ -128,11 +128,9 @@ void pmap_destroy(struct pmap *pmap)
     pmap->directory = 0;
 }
 
-void pmap_activate(struct pmap *pmap)
+void pmap_load(struct pmap *pmap)
 {
-    if (pmap == active)
-        return;
-    active = pmap;
+    pmap_active = pmap;
     write_cr3(pmap->directory);
     io_ports_unload(); // they were the other task's
 }

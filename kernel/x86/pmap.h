@@ -42,7 +42,13 @@ bool pmap_init(struct pmap *pmap);
 void pmap_destroy(struct pmap *pmap);
 // The kernel's own pmap (no user part), active when no task runs.
 extern struct pmap kernel_pmap;
-void pmap_activate(struct pmap *pmap); // cheap when it is active already
+extern struct pmap *pmap_active;
+void pmap_load(struct pmap *pmap);
+static inline void pmap_activate(struct pmap *pmap)
+{
+    if (pmap != pmap_active)
+        pmap_load(pmap);
+}
 
 // Maps one page for the user; replaces what was mapped there (the caller has looked). Write implies
 // read. False when no page table could be had.

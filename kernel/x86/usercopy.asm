@@ -11,12 +11,12 @@
 
 bits 32
 
-global copy_from_user, copy_to_user, copy_from_user_resident
+global copy_from_user, copy_to_user, copy_from_user_resident, copy_to_user_resident
 
 section .text
 
-; bool NAME(to: eax, from: edx, size: ecx); %2 is the user's address of the two, %3 what a page fault
-; means (fixup.inc).
+; bool NAME(to: eax, from: edx, size: ecx); %2 is the user's address of the two, %3 what a
+; page fault means (fixup.inc).
 %macro user_copy 3
 %1:     push    esi
         push    edi
@@ -50,5 +50,6 @@ fixup %3, .words, .end, .failed
 user_copy copy_from_user, esi, FIXUP_COPY
 user_copy copy_to_user, edi, FIXUP_COPY
 user_copy copy_from_user_resident, esi, FIXUP_RESIDENT
+user_copy copy_to_user_resident, edi, FIXUP_RESIDENT
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 bool copy_from_user(void *to, uintptr_t from, size_t size);
-// Never blocks: false too when a page is not there at the moment.
-bool copy_from_user_resident(void *to, uintptr_t from, size_t size);
 bool copy_to_user(uintptr_t to, const void *from, size_t size);
+// Never block: false too when a page is not there, or not writable, at the moment.
+bool copy_from_user_resident(void *to, uintptr_t from, size_t size);
+bool copy_to_user_resident(uintptr_t to, const void *from, size_t size);
 
 #endif

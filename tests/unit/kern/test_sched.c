@@ -182,7 +182,7 @@ static void passer(long i)
     while (!stop) {
         spend(MS / 10);
         worked[i] += MS / 10;
-        waitq_wait_handing_over(&exchange[i], "test", pair[1 - i]);
+        sched_hand_over(&exchange[i], "test", pair[1 - i]);
         boundary();
     }
     waitq_wake_all(&exchange[1 - i], WAIT_AWAKENED);
