@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Clocks (clock.h), the calls of clock.defs, and the trap clock_sleep.
 //
-// Both clocks run on the machine's count of nanoseconds since boot; the calendar adds what the battery
-// clock said at boot, and is as coarse as that. Only the real-time clock wakes sleepers.
+// Both clocks run on the machine's count of nanoseconds since boot; the calendar adds what it was set to,
+// and is as coarse as a battery clock. Only the real-time clock wakes sleepers.
 #include "kern/clock.h"
 #include "clock_server.h"
+#include "mach_host_server.h"
 #include "ipc/convert.h"
 #include "ipc/port.h"
 #include "ipc/space.h"
@@ -21,10 +22,7 @@ static struct clock *const calendar_clock = &clocks[BATTERY_CLOCK];
 
 void clock_init(void)
 {
-    uint64_t calendar = (uint64_t)calendar_read() * NSEC_PER_SEC;
-
     realtime_clock->resolution = clock_resolution();
-    calendar_clock->offset = calendar - clock_now();
     calendar_clock->resolution = NSEC_PER_SEC;
     for (unsigned i = 0; i < CLOCK_COUNT; i++) {
         clocks[i].port = port_make_kernel(PORT_CLOCK, &clocks[i]);
@@ -44,9 +42,26 @@ static tvalspec_t clock_time(const struct clock *clock)
     return value;
 }
 
-tvalspec_t clock_calendar_time(void)
+// ---- the calendar, as mach_host.defs has it ----
+
+kern_return_t host_get_time(host_t host, time_value_t *time)
 {
-    return clock_time(calendar_clock);
+    tvalspec_t now = clock_time(calendar_clock);
+
+    (void)host;
+    time->seconds = (integer_t)now.tv_sec;
+    time->microseconds = now.tv_nsec / NSEC_PER_USEC;
+    return KERN_SUCCESS;
+}
+
+kern_return_t host_set_time(host_priv_t host, time_value_t time)
+{
+    (void)host;
+    if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= USEC_PER_SEC)
+        return KERN_INVALID_VALUE;
+    calendar_clock->offset = (uint64_t)time.seconds * NSEC_PER_SEC +
+                             (uint64_t)time.microseconds * NSEC_PER_USEC - clock_now();
+    return KERN_SUCCESS;
 }
 
 // ---- clock.defs ----

@@ -19,7 +19,6 @@ struct clock {
 };
 
 void clock_init(void);
-tvalspec_t clock_calendar_time(void);
 // The trap (kern/traps.c).
 TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec, int nsec,
                                uintptr_t wake_address);

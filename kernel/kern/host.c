@@ -8,7 +8,6 @@
 #include <mach/host_reboot.h>
 #include "ipc/port.h"
 #include "ipc/space.h"
-#include "kern/clock.h"
 #include "kern/sched.h"
 #include "kern/semaphore.h"
 #include "kern/task.h"
@@ -129,16 +128,6 @@ kern_return_t host_kernel_version(host_t host, kernel_version_t version)
 {
     (void)host;
     strlcpy(version, minato_version, sizeof(kernel_version_t));
-    return KERN_SUCCESS;
-}
-
-kern_return_t host_get_time(host_t host, time_value_t *time)
-{
-    tvalspec_t now = clock_calendar_time();
-
-    (void)host;
-    time->seconds = (integer_t)now.tv_sec;
-    time->microseconds = now.tv_nsec / NSEC_PER_USEC;
     return KERN_SUCCESS;
 }
 

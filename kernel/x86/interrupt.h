@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Interrupt lines 0..15, the one-shot timer, and the wall clock.
+// Interrupt lines 0..15, the one-shot timer, and the clock.
 #ifndef X86_INTERRUPT_H
 #define X86_INTERRUPT_H
 
@@ -25,7 +25,5 @@ uint64_t clock_now(void);
 void clock_arm(uint64_t deadline);
 // Resolution of clock_now in nanoseconds.
 uint32_t clock_resolution(void);
-// Seconds since 1970 (UTC), read from the battery-backed clock; once, at boot.
-uint32_t calendar_read(void);
 
 #endif

@@ -126,6 +126,10 @@ kern_return_t priority_take(void);
 // Makes the task, which has no thread yet, an ordinary program, always less urgent than servers.
 kern_return_t priority_lower(mach_port_t task);
 
+// ---- calendar.c -------------------------------------------------------------------------------
+
+void calendar_set(void); // the calendar clock, from the machine's battery-backed one
+
 // ---- clock.c ----------------------------------------------------------------------------------
 
 kern_return_t clock_open(void);

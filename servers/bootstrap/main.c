@@ -325,6 +325,7 @@ int main(void)
     must(bootstrap_arguments(bootstrap_port, mach_task_self(), &words, &size),
          "the boot command line");
     wrong_options = options_parse((const char *)words, size);
+    calendar_set();
     fw_cfg_open();
     start_server(&name_server);
     start_server(&console_server);

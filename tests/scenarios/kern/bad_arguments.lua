@@ -136,6 +136,11 @@ local KINDS = {
                 {tv_sec = 0, tv_nsec = 1000000000},
                 {tv_sec = 0, tv_nsec = 0x7fffffff}}
     end,
+    time_value = function()
+        return {{seconds = -1, microseconds = 0}, {seconds = 0, microseconds = -1},
+                {seconds = 0, microseconds = 1000000}, {seconds = 1, microseconds = 0x7fffffff},
+                {seconds = 1, microseconds = -0x80000000}, {seconds = -0x80000000, microseconds = 0}}
+    end,
     name_text = function() return {"", "a", ("n"):rep(31), ("n"):rep(200)} end,
     module_name = function() return {"", "nothing of that name", ("n"):rep(127),
                                      ("n"):rep(300)} end,
@@ -231,6 +236,7 @@ local CALLS = {
     -- mach_host.defs
     host_kernel_version = call("host", ""),
     host_get_time = call("host", ""),
+    host_set_time = call("host", "time_value", {K.KERN_INVALID_HOST}),
     host_reboot = call("host", "int", {K.KERN_INVALID_HOST}),
     host_info = call("host", "flavor", {K.KERN_FAILURE}),
     host_page_size = call("host", ""),
@@ -376,7 +382,12 @@ local PLAIN = {port = function(w) return w.port end, name = function(w) return w
                disposition = function() return mach.MACH_MSG_TYPE_COPY_SEND end,
                flavor = function() return 1 end, words = function() return {64} end,
                time = function() return {tv_sec = 0, tv_nsec = 0} end,
-               name_text = function() return "name" end, module_name = function() return "none" end}
+               time_value = function()
+        return {{seconds = -1, microseconds = 0}, {seconds = 0, microseconds = -1},
+                {seconds = 0, microseconds = 1000000}, {seconds = 1, microseconds = 0x7fffffff},
+                {seconds = 1, microseconds = -0x80000000}, {seconds = -0x80000000, microseconds = 0}}
+    end,
+    name_text = function() return "name" end, module_name = function() return "none" end}
 
 local function sweep(t, name, entry)
     local tried, before, w, pristine = 0, names(), nil, nil

@@ -141,6 +141,24 @@ test("The privileged port answers the calls of the plain one as well.", function
     deallocate(priv)
 end)
 
+test("host_set_time sets the calendar, and only with the privileged port and a time that there is.",
+function(t)
+    local priv = privileged()
+    local kr, before = mach.host_get_time(host)
+    must(kr, "host_get_time")
+    local function now() return select(2, mach.host_get_time(host)).seconds end
+    t.eq(mach.host_set_time(host, {seconds = 1, microseconds = 0}), mach.KERN_INVALID_HOST)
+    for _, bad in ipairs{{-1, 0}, {0, -1}, {0, 1000000}} do
+        t.eq(mach.host_set_time(priv, {seconds = bad[1], microseconds = bad[2]}),
+             mach.KERN_INVALID_VALUE, table.concat(bad, ", "))
+    end
+    t.ok(now() - before.seconds <= 1, "refused, and set all the same")
+    t.eq(mach.host_set_time(priv, {seconds = 86400, microseconds = 999999}), 0)
+    t.ok(now() == 86400 or now() == 86401, now())
+    t.eq(mach.host_set_time(priv, before), 0)
+    deallocate(priv)
+end)
+
 test("Host calls on ports of other objects are KERN_INVALID_ARGUMENT.", function(t)
     for what, port in pairs{task = self, thread = mach.mach_thread_self()} do
         t.eq((mach.host_page_size(port)), mach.KERN_INVALID_ARGUMENT, "host_page_size " .. what)

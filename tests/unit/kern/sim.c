@@ -197,15 +197,17 @@ void sleep_until(uint64_t ns)
 struct pmap kernel_pmap;
 struct port_counts port_counts;
 
-void pmap_activate(struct pmap *pmap)
+struct pmap *pmap_active;
+
+void pmap_load(struct pmap *pmap)
 {
     (void)pmap;
 }
 
-void slab_cache_init(struct slab_cache *cache, const char *name, size_t size)
+// Here a wait that is over returns like any other.
+void machine_thread_finish_trap(struct machine_thread *m)
 {
-    cache->name = name;
-    cache->object_size = size;
+    (void)m;
 }
 
 void *slab_alloc(struct slab_cache *cache)
@@ -298,7 +300,6 @@ int main(void)
     struct thread *first;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    timer_init_all();
     sched_init();
     thread_init();
     semaphore_init();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The battery-backed clock (MC146818): what day it is, once, at boot.
-#include <stdbool.h>
-#include "lib/string.h"
-#include "x86/interrupt.h"
-#include "x86/io.h"
+// The battery-backed clock (MC146818): what day it is, once, at boot. The kernel's calendar clock is set
+// by it; without it the calendar begins in 1970.
+#include "bootstrap.h"
+
+#include <mach/device_io.h>
+#include <mach/device_io_rpc.h>
+#include <string.h>
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA 0x71
@@ -19,8 +21,12 @@ static const uint8_t field_register[FIELDS] = {0, 2, 4, 7, 8, 9};
 
 static uint8_t cmos_read(uint8_t reg)
 {
-    io_out8(CMOS_INDEX, reg);
-    return io_in8(CMOS_DATA);
+    uint8_t value;
+
+    __asm__ volatile("outb %1, %2\n\tinb %3, %0"
+                     : "=a"(value)
+                     : "a"(reg), "N"(CMOS_INDEX), "N"(CMOS_DATA));
+    return value;
 }
 
 static void fields_read(uint8_t fields[FIELDS])
@@ -58,10 +64,14 @@ static uint32_t days_since_1970(uint32_t year, uint32_t month, uint32_t day)
            - 719468;
 }
 
-uint32_t calendar_read(void)
+void calendar_set(void)
 {
     uint8_t fields[FIELDS], again[FIELDS];
+    time_value_t now = {0, 0};
+    uint32_t year;
 
+    if (device_io_port_grant(device_master, mach_task_self(), CMOS_INDEX, 2) != KERN_SUCCESS)
+        return;
     // Until two readings agree, so that none was cut in two by an update.
     fields_read(again);
     for (unsigned i = 0; i < 5; i++) {
@@ -71,9 +81,8 @@ uint32_t calendar_read(void)
             break;
     }
     fields_decode(fields);
-
-    uint32_t year = fields[YEAR] + (fields[YEAR] < 70 ? 2000 : 1900);
-
-    return ((days_since_1970(year, fields[MONTH], fields[DAY]) * 24 + fields[HOUR]) * 60
-            + fields[MINUTE]) * 60 + fields[SECOND];
+    year = fields[YEAR] + (fields[YEAR] < 70 ? 2000 : 1900);
+    now.seconds = (integer_t)(((days_since_1970(year, fields[MONTH], fields[DAY]) * 24 + fields[HOUR]) *
+                                   60 + fields[MINUTE]) * 60 + fields[SECOND]);
+    host_set_time(priv_host, now); // what no chip can have said is refused, and the calendar left alone
 }
