@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Ports to objects and objects to ports: one pair of functions per kind.
-#include "ipc/convert.h"
-
 #include "ipc/kobject.h"
+
 #include "ipc/space.h"
 #include "kern/clock.h"
 #include "kern/device.h"
@@ -26,22 +25,24 @@ struct task *task_from_name(mach_port_name_t name)
     return port_object(space_send_target(current_space(), name), PORT_TASK);
 }
 
+// With a reference; every object that is counted begins with its count.
+static void *counted_object(struct port *port, enum port_kind kind)
+{
+    uint32_t *refs = port_object(port, kind);
+
+    if (refs)
+        ++*refs;
+    return refs;
+}
+
 task_t convert_port_to_task(ipc_port_t port)
 {
-    struct task *task = port_object(port, PORT_TASK);
-
-    if (task)
-        task_reference(task);
-    return task;
+    return counted_object(port, PORT_TASK);
 }
 
 thread_t convert_port_to_thread(ipc_port_t port)
 {
-    struct thread *thread = port_object(port, PORT_THREAD);
-
-    if (thread)
-        thread_reference(thread);
-    return thread;
+    return counted_object(port, PORT_THREAD);
 }
 
 vm_map_t convert_port_to_map(ipc_port_t port)
@@ -50,7 +51,7 @@ vm_map_t convert_port_to_map(ipc_port_t port)
 
     if (!task)
         return NULL;
-    vm_map_reference(task->map);
+    task->map->refs++;
     return task->map;
 }
 
@@ -60,7 +61,7 @@ ipc_space_t convert_port_to_space(ipc_port_t port)
 
     if (!task)
         return NULL;
-    space_reference(task->space);
+    task->space->refs++;
     return task->space;
 }
 
@@ -84,14 +85,12 @@ host_priv_t convert_port_to_host_priv(ipc_port_t port)
 
 semaphore_t convert_port_to_semaphore(ipc_port_t port)
 {
-    struct semaphore *semaphore = port_object(port, PORT_SEMAPHORE);
-
     // A right whose port has died: the caller shall hear KERN_TERMINATED.
-    if (port == PORT_DEAD)
-        semaphore = &dead_semaphore;
-    if (semaphore)
-        semaphore_reference(semaphore);
-    return semaphore;
+    if (port == PORT_DEAD) {
+        dead_semaphore.refs++;
+        return &dead_semaphore;
+    }
+    return counted_object(port, PORT_SEMAPHORE);
 }
 
 clock_serv_t convert_port_to_clock(ipc_port_t port)
@@ -101,11 +100,7 @@ clock_serv_t convert_port_to_clock(ipc_port_t port)
 
 device_master_t convert_port_to_device(ipc_port_t port)
 {
-    struct device *device = port_object(port, PORT_DEVICE);
-
-    if (device)
-        device_reference(device);
-    return device;
+    return counted_object(port, PORT_DEVICE);
 }
 
 ipc_port_t convert_task_to_port(task_t task)

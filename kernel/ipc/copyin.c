@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Taking a message in: from the sender's bytes, names and memory to a kernel message.
+// Taking a message in: from the sender's names and memory to a kernel message.
 //
-// All or nothing, in three steps. First everything that may block or fail without a trace: copies of out-of-line memory, arrays of names. Then, without blocking, every right that the message
-// takes is *promised* on its entry (so two descriptors cannot both have the last reference). When all
-// could be, they are taken, which cannot fail: first those that leave their source as it was, so that
-// a message may copy and move the same right, then the others; last, memory sent with `deallocate`
-// goes.
+// All or nothing, in three steps. First everything that may block or fail without a trace: copies of
+// out-of-line memory, arrays of names. Then, without blocking, every right that the message takes is
+// *promised* on its entry (so two descriptors cannot both have the last reference). When all could be,
+// they are taken, which cannot fail: first those that leave their source as it was, so that a message may
+// copy and move the same right, then the others; last, memory sent with `deallocate` goes.
 #include "ipc/kmsg.h"
 
 #include "ipc/right.h"
@@ -29,8 +29,6 @@ struct copyin {
     struct space *space;
     struct vm_map *map;
     struct kmsg *kmsg;
-    mach_msg_type_name_t dest_type, reply_type;
-    struct entry *dest, *reply; // promised; reply NULL: the field holds no name
     struct deallocation *deallocations;
     unsigned deallocation_count;
 };
@@ -53,63 +51,7 @@ static bool name_valid(mach_port_name_t name)
     return name != MACH_PORT_NULL && name != MACH_PORT_DEAD;
 }
 
-// ---- the header ----
-
-static mach_msg_return_t check_header(struct copyin *c)
-{
-    const mach_msg_header_t *header = &c->kmsg->header;
-
-    c->dest_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits);
-    c->reply_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
-    if (header->msgh_bits & ~MACH_MSGH_BITS_USER)
-        return MACH_SEND_INVALID_HEADER;
-    if (!MACH_MSG_TYPE_PORT_ANY_SEND(c->dest_type))
-        return MACH_SEND_INVALID_HEADER;
-    if (c->reply_type == 0 ? header->msgh_local_port != MACH_PORT_NULL
-                           : !MACH_MSG_TYPE_PORT_ANY_SEND(c->reply_type))
-        return MACH_SEND_INVALID_HEADER;
-    return MACH_MSG_SUCCESS;
-}
-
-// Promises destination and reply right; on error nothing is promised.
-static mach_msg_return_t promise_header(struct copyin *c)
-{
-    const mach_msg_header_t *header = &c->kmsg->header;
-    struct entry *dest = space_lookup(c->space, header->msgh_remote_port);
-    struct entry *reply = NULL;
-
-    if (!dest || !(dest->type & MACH_PORT_TYPE_PORT_RIGHTS) || !right_promise(dest, c->dest_type))
-        return MACH_SEND_INVALID_DEST;
-    if (name_valid(header->msgh_local_port)) {
-        reply = space_lookup(c->space, header->msgh_local_port);
-        if (!reply || !right_promise(reply, c->reply_type)) {
-            right_unpromise(dest, c->dest_type);
-            return MACH_SEND_INVALID_REPLY;
-        }
-    }
-    c->dest = dest;
-    c->reply = reply;
-    return MACH_MSG_SUCCESS;
-}
-
-static void unpromise_header(struct copyin *c)
-{
-    right_unpromise(c->dest, c->dest_type);
-    if (c->reply)
-        right_unpromise(c->reply, c->reply_type);
-}
-
-static void take_dest(struct copyin *c)
-{
-    c->kmsg->header.msgh_remote_port = kmsg_field(right_take(c->space, c->dest, c->dest_type));
-}
-
-static void take_reply(struct copyin *c)
-{
-    c->kmsg->header.msgh_local_port = kmsg_field(right_take(c->space, c->reply, c->reply_type));
-}
-
-// ---- the body: what may block ----
+// ---- memory: what may block ----
 
 static mach_msg_return_t memory_error(kern_return_t kr)
 {
@@ -245,156 +187,151 @@ static mach_msg_return_t gather_body(struct copyin *c)
     return MACH_MSG_SUCCESS;
 }
 
-// ---- the body: its rights ----
+// ---- rights: promised, then taken ----
 
-typedef kern_return_t (*right_visitor)(struct copyin *c, mach_port_t *field,
-                                       mach_msg_type_name_t type);
+// Goes through the names of a message: destination, reply, then those in the body.
+struct cursor {
+    struct kmsg *kmsg;
+    mach_msg_size_t end;       // parts to go through
+    mach_msg_size_t part;      // of the next name: 0, 1, 2 + number of the descriptor
+    mach_msg_size_t element;   // of that descriptor's array
+    mach_msg_type_name_t type; // of the name given last
+};
+#define HEADER_PARTS 2
 
-// Calls `visit` for each valid name in the body until one fails or `limit` have been visited; counts
-// the successful visits in *visited.
-static kern_return_t for_each_right(struct copyin *c, right_visitor visit, unsigned limit,
-                                    unsigned *visited)
+static mach_msg_size_t all_parts(struct kmsg *kmsg)
 {
-    mach_msg_size_t count = kmsg_descriptor_count(c->kmsg);
+    return HEADER_PARTS + kmsg_descriptor_count(kmsg);
+}
 
-    *visited = 0;
-    for (mach_msg_size_t i = 0; i < count; i++) {
-        mach_msg_descriptor_t *descriptor = &kmsg_descriptors(c->kmsg)[i];
-        mach_port_t *fields = &descriptor->port.name;
-        mach_msg_size_t n = 1;
-        mach_msg_type_name_t type = descriptor->port.disposition;
+// The next valid name; the destination whatever it is. NULL: that was all of them.
+static mach_port_t *next_name(struct cursor *at)
+{
+    mach_msg_header_t *header = &at->kmsg->header;
+    mach_port_t *names;
 
-        if (descriptor->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR) {
-            fields = descriptor->ool_ports.address;
-            n = descriptor->ool_ports.count;
-            type = descriptor->ool_ports.disposition;
-        } else if (descriptor->type.type != MACH_MSG_PORT_DESCRIPTOR) {
-            n = 0;
-        }
-        for (mach_msg_size_t k = 0; k < n; k++) {
-            kern_return_t kr;
+    if (at->part == 0) {
+        at->part = 1;
+        at->type = MACH_MSGH_BITS_REMOTE(header->msgh_bits);
+        return &header->msgh_remote_port;
+    }
+    if (at->part == 1) {
+        at->part = HEADER_PARTS;
+        at->type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
+        if (name_valid(header->msgh_local_port))
+            return &header->msgh_local_port;
+    }
+    for (; at->part < at->end; at->part++, at->element = 0) {
+        mach_msg_descriptor_t *d = &kmsg_descriptors(at->kmsg)[at->part - HEADER_PARTS];
+        mach_msg_size_t count = kmsg_rights(d, &names, &at->type);
 
+        while (at->element < count) {
             preemption_point();
-            if (!name_valid(fields[k]))
-                continue;
-            if (*visited == limit)
-                return KERN_SUCCESS;
-            kr = visit(c, &fields[k], type);
-            if (kr != KERN_SUCCESS)
-                return kr;
-            (*visited)++;
+            if (name_valid(names[at->element++]))
+                return &names[at->element - 1];
         }
     }
-    return KERN_SUCCESS;
+    return NULL;
 }
 
-static kern_return_t visit_promise(struct copyin *c, mach_port_t *field, mach_msg_type_name_t type)
+static void unpromise(struct copyin *c, unsigned count)
 {
-    struct entry *entry = space_lookup(c->space, *field);
+    struct cursor at = {.kmsg = c->kmsg, .end = all_parts(c->kmsg)};
 
-    return entry && right_promise(entry, type) ? KERN_SUCCESS : KERN_INVALID_RIGHT;
+    while (count-- > 0) {
+        mach_port_t *name = next_name(&at);
+
+        right_unpromise(space_lookup(c->space, *name), at.type);
+    }
 }
 
-static kern_return_t visit_unpromise(struct copyin *c, mach_port_t *field,
-                                     mach_msg_type_name_t type)
+// Promises the rights of the first `parts` of the message, and counts them; on error none is promised.
+static mach_msg_return_t promise(struct copyin *c, mach_msg_size_t parts, unsigned *count)
 {
-    right_unpromise(space_lookup(c->space, *field), type);
-    return KERN_SUCCESS;
+    struct cursor at = {.kmsg = c->kmsg, .end = parts};
+    mach_port_t *name;
+
+    for (*count = 0; (name = next_name(&at)) != NULL; (*count)++) {
+        struct entry *entry = space_lookup(c->space, *name);
+        bool dest = *count == 0;
+
+        if (entry && (!dest || (entry->type & MACH_PORT_TYPE_PORT_RIGHTS)) &&
+            right_promise(entry, at.type))
+            continue;
+        unpromise(c, *count);
+        return dest ? MACH_SEND_INVALID_DEST
+               : name == &c->kmsg->header.msgh_local_port ? MACH_SEND_INVALID_REPLY
+                                                          : MACH_SEND_INVALID_RIGHT;
+    }
+    return MACH_MSG_SUCCESS;
 }
 
-static kern_return_t visit_take_keeping(struct copyin *c, mach_port_t *field,
-                                        mach_msg_type_name_t type)
+// Takes the promised rights that leave their source as it was, or the others. Cannot fail.
+static void take(struct copyin *c, bool keeping)
 {
-    if (right_keeps_source(type))
-        *field = kmsg_field(right_take(c->space, space_lookup(c->space, *field), type));
-    return KERN_SUCCESS;
-}
+    struct cursor at = {.kmsg = c->kmsg, .end = all_parts(c->kmsg)};
+    mach_port_t *name;
 
-static kern_return_t visit_take_moving(struct copyin *c, mach_port_t *field,
-                                       mach_msg_type_name_t type)
-{
-    if (!right_keeps_source(type))
-        *field = kmsg_field(right_take(c->space, space_lookup(c->space, *field), type));
-    return KERN_SUCCESS;
-}
-
-static mach_msg_return_t promise_all(struct copyin *c)
-{
-    mach_msg_return_t mr = promise_header(c);
-    unsigned promised, undone;
-
-    if (mr != MACH_MSG_SUCCESS || kmsg_descriptor_count(c->kmsg) == 0)
-        return mr;
-    if (for_each_right(c, visit_promise, ~0u, &promised) == KERN_SUCCESS)
-        return MACH_MSG_SUCCESS;
-    for_each_right(c, visit_unpromise, promised, &undone);
-    unpromise_header(c);
-    return MACH_SEND_INVALID_RIGHT;
+    while ((name = next_name(&at)) != NULL)
+        if (right_keeps_source(at.type) == keeping)
+            *name = kmsg_field(right_take(c->space, space_lookup(c->space, *name), at.type));
 }
 
 // The dispositions become those that the message carries.
-static void mark_carried(struct copyin *c)
+static void mark_carried(struct kmsg *kmsg)
 {
-    mach_msg_header_t *header = &c->kmsg->header;
-    mach_msg_size_t count = kmsg_descriptor_count(c->kmsg);
+    mach_msg_bits_t bits = kmsg->header.msgh_bits;
 
-    header->msgh_bits = MACH_MSGH_BITS_OTHER(header->msgh_bits) |
-                        MACH_MSGH_BITS(right_carried(c->dest_type), right_carried(c->reply_type));
-    for (mach_msg_size_t i = 0; i < count; i++) {
-        mach_msg_descriptor_t *descriptor = &kmsg_descriptors(c->kmsg)[i];
+    kmsg->header.msgh_bits = MACH_MSGH_BITS_OTHER(bits) |
+                             MACH_MSGH_BITS(right_carried(MACH_MSGH_BITS_REMOTE(bits)),
+                                            right_carried(MACH_MSGH_BITS_LOCAL(bits)));
+    for (mach_msg_size_t i = 0; i < kmsg_descriptor_count(kmsg); i++) {
+        mach_msg_descriptor_t *d = &kmsg_descriptors(kmsg)[i];
 
-        if (descriptor->type.type == MACH_MSG_PORT_DESCRIPTOR)
-            descriptor->port.disposition = right_carried(descriptor->port.disposition);
-        else if (descriptor->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR)
-            descriptor->ool_ports.disposition = right_carried(descriptor->ool_ports.disposition);
+        if (d->type.type == MACH_MSG_PORT_DESCRIPTOR)
+            d->port.disposition = right_carried(d->port.disposition);
+        else if (d->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR)
+            d->ool_ports.disposition = right_carried(d->ool_ports.disposition);
     }
-}
-
-// Cannot fail: everything is promised. What keeps its source goes first.
-static void take_all(struct copyin *c)
-{
-    bool body = kmsg_descriptor_count(c->kmsg) != 0;
-    unsigned visited;
-
-    if (right_keeps_source(c->dest_type))
-        take_dest(c);
-    if (c->reply && right_keeps_source(c->reply_type))
-        take_reply(c);
-    if (body)
-        for_each_right(c, visit_take_keeping, ~0u, &visited);
-    if (!right_keeps_source(c->dest_type))
-        take_dest(c);
-    if (c->reply && !right_keeps_source(c->reply_type))
-        take_reply(c);
-    if (body)
-        for_each_right(c, visit_take_moving, ~0u, &visited);
-    mark_carried(c);
 }
 
 // ---- all of it ----
 
+static mach_msg_return_t check_header(const mach_msg_header_t *header)
+{
+    mach_msg_type_name_t reply_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
+
+    if ((header->msgh_bits & ~MACH_MSGH_BITS_USER) ||
+        !MACH_MSG_TYPE_PORT_ANY_SEND(MACH_MSGH_BITS_REMOTE(header->msgh_bits)) ||
+        (reply_type == 0 ? header->msgh_local_port != MACH_PORT_NULL
+                         : !MACH_MSG_TYPE_PORT_ANY_SEND(reply_type)))
+        return MACH_SEND_INVALID_HEADER;
+    return MACH_MSG_SUCCESS;
+}
+
 static mach_msg_return_t copyin_message(struct copyin *c)
 {
-    mach_msg_return_t mr = check_header(c);
+    mach_msg_return_t mr = check_header(&c->kmsg->header);
+    unsigned promised;
 
+    if (mr == MACH_MSG_SUCCESS && (c->kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)) {
+        // A bad header is reported before a bad body, and before anything is copied.
+        mr = promise(c, HEADER_PARTS, &promised);
+        if (mr != MACH_MSG_SUCCESS)
+            return mr;
+        unpromise(c, promised);
+        mr = gather_body(c);
+    }
     if (mr != MACH_MSG_SUCCESS)
         return mr;
-    if (c->kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX) {
-        // A bad header is reported before a bad body, and before anything is copied.
-        mr = promise_header(c);
-        if (mr != MACH_MSG_SUCCESS)
-            return mr;
-        unpromise_header(c);
-        mr = gather_body(c);
-        if (mr != MACH_MSG_SUCCESS)
-            return mr;
-    }
-    mr = promise_all(c);
+    mr = promise(c, all_parts(c->kmsg), &promised);
     if (mr != MACH_MSG_SUCCESS) {
         ungather(c->kmsg, kmsg_descriptor_count(c->kmsg));
         return mr;
     }
-    take_all(c);
+    take(c, true);
+    take(c, false);
+    mark_carried(c->kmsg);
     return MACH_MSG_SUCCESS;
 }
 

@@ -67,9 +67,9 @@ static inline struct waitq *place_to_wait(struct entry *entry)
 static inline struct thread *find_receiver(const struct port *port, mach_msg_size_t size)
 {
     const struct waitq *q = port->set ? &port->set->receivers : &port->receivers;
-    struct thread *receiver = waitq_head(q);
+    struct thread *receiver = waitq_first(q);
 
-    if (waitq_empty(q) || receiver->ast || size > receiver->ipc.room ||
+    if (!receiver || receiver->ast || size > receiver->ipc.room ||
         (receiver->ipc.option & MACH_RCV_NOTIFY) || receiver->priority > sched_best_ready())
         return NULL;
     return receiver;

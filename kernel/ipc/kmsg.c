@@ -70,27 +70,20 @@ mach_msg_return_t kmsg_read(uintptr_t address, mach_msg_size_t size, struct kmsg
     return MACH_MSG_SUCCESS;
 }
 
-static void release_descriptor(mach_msg_descriptor_t *descriptor)
+static void release_descriptor(mach_msg_descriptor_t *d)
 {
-    mach_msg_ool_ports_descriptor_t *array = &descriptor->ool_ports;
-    struct port **ports;
+    mach_msg_type_name_t type;
+    mach_port_t *ports;
+    mach_msg_size_t count = kmsg_rights(d, &ports, &type);
 
-    switch (descriptor->type.type) {
-    case MACH_MSG_PORT_DESCRIPTOR:
-        port_release_right(kmsg_port(descriptor->port.name), descriptor->port.disposition);
-        break;
-    case MACH_MSG_OOL_PORTS_DESCRIPTOR:
-        ports = array->address;
-        for (mach_msg_size_t i = 0; i < array->count; i++) {
-            port_release_right(ports[i], array->disposition);
-            preemption_point();
-        }
-        kfree(ports);
-        break;
-    default:
-        vm_map_copy_discard(descriptor->out_of_line.address);
-        break;
+    for (mach_msg_size_t i = 0; i < count; i++) {
+        port_release_right(kmsg_port(ports[i]), type);
+        preemption_point();
     }
+    if (d->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR)
+        kfree(ports);
+    else if (d->type.type != MACH_MSG_PORT_DESCRIPTOR)
+        vm_map_copy_discard(d->out_of_line.address);
 }
 
 void kmsg_release_body(struct kmsg *kmsg, mach_msg_size_t count)

@@ -51,6 +51,19 @@ static inline mach_msg_size_t kmsg_descriptor_count(struct kmsg *kmsg)
         return 0;
     return kmsg_body(kmsg)->msgh_descriptor_count;
 }
+// The ports in a descriptor: how many, where, and with which disposition each.
+static inline mach_msg_size_t kmsg_rights(mach_msg_descriptor_t *d, mach_port_t **ports,
+                                          mach_msg_type_name_t *type)
+{
+    if (d->type.type == MACH_MSG_PORT_DESCRIPTOR) {
+        *ports = &d->port.name;
+        *type = d->port.disposition;
+        return 1;
+    }
+    *ports = d->ool_ports.address;
+    *type = d->ool_ports.disposition;
+    return d->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR ? d->ool_ports.count : 0;
+}
 static inline struct port *kmsg_destination(const struct kmsg *kmsg)
 {
     return kmsg_port(kmsg->header.msgh_remote_port);

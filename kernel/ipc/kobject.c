@@ -159,6 +159,79 @@ kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t 
     return KERN_SUCCESS;
 }
 
+// ---- calls by the kernel ----
+
+static struct kmsg *request_from_kernel(const mach_msg_header_t *msg, mach_msg_size_t size,
+                                        struct port *reply)
+{
+    struct kmsg *kmsg = kmsg_alloc(size);
+
+    if (!kmsg)
+        return NULL;
+    memcpy(&kmsg->header, msg, size);
+    kmsg->header.msgh_size = size;
+    kmsg->header.msgh_bits |= MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
+    kmsg->header.msgh_local_port = kmsg_field(port_make_send_once(reply));
+    kmsg->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
+    return kmsg;
+}
+
+void mach_msg_destroy_from_kernel(mach_msg_header_t *msg)
+{
+    struct kmsg *kmsg = container_of(msg, struct kmsg, header); // of which only the message is looked at
+
+    port_release_right(kmsg_destination(kmsg), MACH_MSGH_BITS_REMOTE(msg->msgh_bits));
+    kmsg_release_body(kmsg, kmsg_descriptor_count(kmsg));
+}
+
+static mach_msg_return_t receive_in_kernel(struct port *port, mach_msg_header_t *msg,
+                                           mach_msg_size_t size)
+{
+    struct receive_source source = {.port = port};
+    const struct message_arguments a = {.option = MACH_RCV_MSG,
+                                        .rcv_size = size + sizeof(mach_msg_trailer_t)};
+    struct kmsg *reply;
+    mach_msg_return_t mr = mqueue_receive(&source, &a, &reply);
+
+    if (!reply)
+        return mr;
+    // The right that it was sent by has been used, and nobody will answer it.
+    port->sorights--;
+    port_release(port);
+    reply->header.msgh_remote_port = MACH_PORT_NULL;
+    port_release_right(kmsg_port(reply->header.msgh_local_port),
+                       MACH_MSGH_BITS_LOCAL(reply->header.msgh_bits));
+    if (mr == MACH_MSG_SUCCESS)
+        memcpy(msg, &reply->header, reply->header.msgh_size);
+    else
+        kmsg_release_body(reply, kmsg_descriptor_count(reply));
+    kmsg_free(reply);
+    return mr;
+}
+
+kern_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *msg, mach_msg_size_t send_size,
+                                       mach_msg_size_t rcv_size)
+{
+    struct port *port = port_make();
+    struct kmsg *request = port ? request_from_kernel(msg, send_size, port) : NULL;
+    mach_msg_return_t mr = KERN_RESOURCE_SHORTAGE;
+
+    if (request) {
+        mr = mqueue_send(request, MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+        if (mr == MACH_MSG_SUCCESS)
+            mr = receive_in_kernel(port, msg, rcv_size);
+        else
+            kmsg_destroy(request);
+    } else {
+        mach_msg_destroy_from_kernel(msg);
+    }
+    if (port) {
+        port_destroy(port);
+        port_release(port);
+    }
+    return mr;
+}
+
 // ---- kernel ports ----
 
 struct port *port_make_kernel(enum port_kind kind, void *object)

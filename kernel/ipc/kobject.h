@@ -16,16 +16,7 @@
 #include <mach/message.h>
 #include "ipc/port.h"
 
-struct clock;
-struct device;
-struct host;
 struct kmsg;
-struct semaphore;
-struct space;
-struct task;
-struct thread;
-struct vm_map;
-struct vm_map_copy;
 
 typedef struct port *ipc_port_t;
 typedef struct task *task_t;
@@ -58,6 +49,12 @@ ipc_port_t convert_clock_to_port(clock_serv_t clock);
 ipc_port_t convert_device_to_port(device_master_t device);
 
 void space_deallocate(ipc_space_t space); // NULL is fine
+
+// For traps, which have no message to carry a right: the port for which `name` denotes a send or receive
+// right, and the live local task, both borrowed: good until the caller blocks or changes the space. NULL
+// when there is none (then a trap answers MACH_SEND_INVALID_DEST and the library sends the message).
+struct port *space_send_target(ipc_space_t space, mach_port_name_t name);
+task_t task_from_name(mach_port_name_t name);
 
 // Serves the request in `kmsg` (consumed) and sends the reply, if there is one.
 void kobject_serve(struct kmsg *kmsg);

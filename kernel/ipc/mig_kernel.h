@@ -22,6 +22,13 @@
 // the bits, descriptors hold kernel pointers. The rights are consumed when KERN_SUCCESS is returned.
 // KERN_RESOURCE_SHORTAGE: nothing was sent and nothing consumed.
 kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size);
+// The same, and waits for the reply, which comes back in `msg` (at most rcv_size bytes). The rights in
+// the request are consumed in any case; those in the reply's body are the caller's.
+// MACH_SEND_INTERRUPTED, MACH_RCV_INTERRUPTED: thread_abort.
+kern_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *msg, mach_msg_size_t send_size,
+                                       mach_msg_size_t rcv_size);
+// Drops the rights and memory that a message carries, and the right that it is addressed by.
+void mach_msg_destroy_from_kernel(mach_msg_header_t *msg);
 
 // What the generated servers call for a right that they have translated and the routine not seen.
 static inline void ipc_port_release_send(ipc_port_t port)

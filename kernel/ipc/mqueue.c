@@ -48,16 +48,13 @@ static bool link_receive_rights(struct kmsg *kmsg, struct port *dest)
         return false;
     mark_way(dest, true);
     for (mach_msg_size_t i = 0; i < count; i++) {
-        mach_msg_descriptor_t *descriptor = &kmsg_descriptors(kmsg)[i];
-        struct port **ports = descriptor->ool_ports.address;
+        mach_msg_type_name_t type;
+        mach_port_t *ports;
+        mach_msg_size_t rights = kmsg_rights(&kmsg_descriptors(kmsg)[i], &ports, &type);
 
-        if (descriptor->type.type == MACH_MSG_PORT_DESCRIPTOR) {
-            if (descriptor->port.disposition == MACH_MSG_TYPE_PORT_RECEIVE)
-                circle |= link_receive_right(kmsg_port(descriptor->port.name), dest);
-        } else if (descriptor->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR &&
-                   descriptor->ool_ports.disposition == MACH_MSG_TYPE_PORT_RECEIVE) {
-            for (mach_msg_size_t k = 0; k < descriptor->ool_ports.count; k++)
-                circle |= link_receive_right(ports[k], dest);
+        for (mach_msg_size_t k = 0; k < rights && type == MACH_MSG_TYPE_PORT_RECEIVE; k++) {
+            circle |= link_receive_right(kmsg_port(ports[k]), dest);
+            preemption_point();
         }
     }
     mark_way(dest, false);
@@ -296,7 +293,7 @@ mach_msg_return_t mqueue_receive(struct receive_source *source, const struct mes
 
 // ---- what ports and sets do to queues ----
 
-static void wake_receivers(struct waitq *receivers, mach_msg_return_t result)
+void mqueue_wake_receivers(struct waitq *receivers, mach_msg_return_t result)
 {
     struct thread *thread;
 
@@ -306,16 +303,11 @@ static void wake_receivers(struct waitq *receivers, mach_msg_return_t result)
     }
 }
 
-void mqueue_wake_receivers(struct port *port, mach_msg_return_t result)
-{
-    wake_receivers(&port->receivers, result);
-}
-
 void mqueue_port_died(struct port *port)
 {
     struct list *link;
 
-    wake_receivers(&port->receivers, MACH_RCV_PORT_DIED);
+    mqueue_wake_receivers(&port->receivers, MACH_RCV_PORT_DIED);
     waitq_wake_all(&port->senders, WAIT_DESTROYED);
     while ((link = list_pop(&port->messages)) != NULL) {
         port->msgcount--;
@@ -327,7 +319,7 @@ void mqueue_joined_set(struct port *port)
 {
     struct port_set *set = port->set;
 
-    wake_receivers(&port->receivers, MACH_RCV_PORT_CHANGED);
+    mqueue_wake_receivers(&port->receivers, MACH_RCV_PORT_CHANGED);
     while (!list_empty(&port->messages)) {
         struct kmsg *kmsg = container_of(port->messages.next, struct kmsg, link);
 
@@ -341,12 +333,3 @@ void mqueue_joined_set(struct port *port)
     mqueue_limit_changed(port);
 }
 
-void mqueue_left_set(struct port *port)
-{
-    list_remove(&port->ready_link);
-}
-
-void mqueue_set_died(struct port_set *set)
-{
-    wake_receivers(&set->receivers, MACH_RCV_PORT_DIED);
-}

@@ -62,11 +62,9 @@ mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg);
 // ---- what ports and sets do to queues ----
 void mqueue_port_died(struct port *port);    // empties it, wakes everyone
 void mqueue_limit_changed(struct port *port); // lets waiting senders in
-// Receivers that wait on the port itself get `result` (moved into a set, right given away).
-void mqueue_wake_receivers(struct port *port, mach_msg_return_t result);
+// Who waits to receive from a port or set gets `result`: it joined a set, was given away, or is gone.
+void mqueue_wake_receivers(struct waitq *receivers, mach_msg_return_t result);
 // A port with messages has joined a set: serves threads that wait there.
 void mqueue_joined_set(struct port *port);
-void mqueue_left_set(struct port *port);
-void mqueue_set_died(struct port_set *set);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The five notifications, sent through the stubs that MIG makes of <mach/notify.defs>.
-#include "ipc/notify.h"
+#include "ipc/port.h"
 
 #include "ipc/kobject.h"
 #include "lib/assert.h"

@@ -5,8 +5,6 @@
 
 #include "ipc/kmsg.h"
 #include "ipc/mqueue.h"
-#include "ipc/notify.h"
-#include "ipc/port_set.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/device.h"

@@ -6,8 +6,7 @@
 #include <mach/notify.h>
 
 #include "ipc/kmsg.h"
-#include "ipc/notify.h"
-#include "ipc/port_set.h"
+#include "ipc/port.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
 #include "lib/slab.h"
@@ -18,8 +17,7 @@ static bool name_reserved(mach_port_name_t name)
     return name == MACH_PORT_NULL || name == MACH_PORT_DEAD;
 }
 
-// The entry of a name that must denote something.
-static kern_return_t find_entry(struct space *space, mach_port_name_t name, struct entry **entry)
+kern_return_t find_entry(struct space *space, mach_port_name_t name, struct entry **entry)
 {
     if (!space->active)
         return KERN_INVALID_TASK;
@@ -27,8 +25,7 @@ static kern_return_t find_entry(struct space *space, mach_port_name_t name, stru
     return *entry ? KERN_SUCCESS : KERN_INVALID_NAME;
 }
 
-// The entry of a name that must denote a right of type `type`.
-static kern_return_t find_right(struct space *space, mach_port_name_t name, mach_port_type_t type,
+kern_return_t find_right(struct space *space, mach_port_name_t name, mach_port_type_t type,
                                 struct entry **entry)
 {
     kern_return_t kr = find_entry(space, name, entry);
@@ -59,7 +56,6 @@ static kern_return_t allocate_set(struct space *space, mach_port_name_t *name)
     kr = fresh_name(space, *name, &entry);
     if (kr != KERN_SUCCESS) {
         port_set_destroy(set);
-        port_set_release(set);
         return kr;
     }
     entry->set = set;

@@ -6,25 +6,10 @@
 
 #include <mach/minato_types.h>
 #include "ipc/mqueue.h"
-#include "ipc/port.h"
+#include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/waitq.h"
 #include "lib/string.h"
-
-static kern_return_t find_receive(struct space *space, mach_port_name_t name, struct port **port)
-{
-    struct entry *entry;
-
-    if (!space->active)
-        return KERN_INVALID_TASK;
-    entry = space_lookup(space, name);
-    if (!entry)
-        return KERN_INVALID_NAME;
-    if (!(entry->type & MACH_PORT_TYPE_RECEIVE))
-        return KERN_INVALID_RIGHT;
-    *port = entry->port;
-    return KERN_SUCCESS;
-}
 
 struct set_search {
     const struct port_set *set;
@@ -76,12 +61,14 @@ kern_return_t mach_port_get_attributes(ipc_space_t task, mach_port_t name,
                                        mach_port_flavor_t flavor, mach_port_info_t port_info_out,
                                        mach_msg_type_number_t *port_info_outCnt)
 {
-    struct port *port;
-    kern_return_t kr = find_receive(task, name, &port);
+    struct entry *entry;
+    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
     mach_msg_type_number_t need;
+    struct port *port;
 
     if (kr != KERN_SUCCESS)
         return kr;
+    port = entry->port;
     switch (flavor) {
     case MACH_PORT_LIMITS_INFO:
         need = MACH_PORT_LIMITS_INFO_COUNT;
@@ -112,8 +99,8 @@ kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_t name,
                                        mach_msg_type_number_t port_infoCnt)
 {
     const mach_port_limits_t *limits = (const mach_port_limits_t *)port_info;
-    struct port *port;
-    kern_return_t kr = find_receive(task, name, &port);
+    struct entry *entry;
+    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
 
     if (kr != KERN_SUCCESS)
         return kr;
@@ -126,8 +113,8 @@ kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_t name,
         return KERN_FAILURE;
     if (limits->mpl_qlimit < MACH_PORT_QLIMIT_MIN || limits->mpl_qlimit > MACH_PORT_QLIMIT_MAX)
         return KERN_INVALID_VALUE;
-    port->qlimit = limits->mpl_qlimit;
-    mqueue_limit_changed(port);
+    entry->port->qlimit = limits->mpl_qlimit;
+    mqueue_limit_changed(entry->port);
     return KERN_SUCCESS;
 }
 
@@ -175,12 +162,10 @@ static void describe_set(const struct port_set *set, minato_port_info_t *info)
 kern_return_t minato_port_info(ipc_space_t task, mach_port_t name, minato_port_info_t *info)
 {
     struct entry *entry;
+    kern_return_t kr = find_entry(task, name, &entry);
 
-    if (!task->active)
-        return KERN_INVALID_TASK;
-    entry = space_lookup(task, name);
-    if (!entry)
-        return KERN_INVALID_NAME;
+    if (kr != KERN_SUCCESS)
+        return kr;
     memset(info, 0, sizeof *info);
     if (entry->type & MACH_PORT_TYPE_PORT_RIGHTS)
         describe_port(entry->port, info);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Port sets: membership. How messages find threads that wait on a set is in mqueue.c.
-#include "ipc/port_set.h"
+#include "ipc/port.h"
 
 #include "ipc/mqueue.h"
 #include "lib/assert.h"
@@ -16,8 +16,6 @@ struct port_set *port_set_make(void)
 
     if (!set)
         return NULL;
-    set->refs = 1;
-    set->active = true;
     list_init(&set->members);
     list_init(&set->ready);
     waitq_init(&set->receivers);
@@ -26,30 +24,15 @@ struct port_set *port_set_make(void)
     return set;
 }
 
-void port_set_reference(struct port_set *set)
-{
-    set->refs++;
-}
-
-void port_set_release(struct port_set *set)
-{
-    kassert(set->refs > 0);
-    if (--set->refs > 0)
-        return;
-    kassert(!set->active);
-    slab_free(&port_set_cache, set);
-    port_counts.sets--;
-}
-
 void port_set_destroy(struct port_set *set)
 {
-    kassert(set->active);
-    set->active = false;
     while (!list_empty(&set->members)) {
         port_set_remove(container_of(set->members.next, struct port, set_link));
         preemption_point();
     }
-    mqueue_set_died(set);
+    mqueue_wake_receivers(&set->receivers, MACH_RCV_PORT_DIED);
+    slab_free(&port_set_cache, set);
+    port_counts.sets--;
 }
 
 void port_set_add(struct port_set *set, struct port *port)
@@ -63,7 +46,7 @@ void port_set_add(struct port_set *set, struct port *port)
 void port_set_remove(struct port *port)
 {
     kassert(port->set);
-    mqueue_left_set(port);
+    list_remove(&port->ready_link);
     list_remove(&port->set_link);
     port->set = NULL;
 }

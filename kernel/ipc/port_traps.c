@@ -5,7 +5,7 @@
 
 #include "mach_port_server.h"
 
-#include "ipc/convert.h"
+#include "ipc/kobject.h"
 #include "ipc/kmsg.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
@@ -23,7 +23,7 @@ TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task_name, 
     if (!task)
         return MACH_SEND_INVALID_DEST;
     space = task->space;
-    space_reference(space); // copying the name out may block, and the task end meanwhile
+    space->refs++; // copying the name out may block, and the task end meanwhile
     kr = mach_port_allocate(space, right, &name);
     if (kr == KERN_SUCCESS && !copy_to_user(name_address, &name, sizeof name)) {
         mach_port_destroy(space, name);

@@ -6,8 +6,7 @@
 #include "ipc/right.h"
 
 #include "ipc/mqueue.h"
-#include "ipc/notify.h"
-#include "ipc/port_set.h"
+#include "ipc/port.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 
@@ -146,7 +145,7 @@ static struct port *detach_receive(struct space *space, struct entry *entry)
         entry->port = NULL;
         entry_gone(space, entry);
     }
-    mqueue_wake_receivers(port, MACH_RCV_PORT_DIED);
+    mqueue_wake_receivers(&port->receivers, MACH_RCV_PORT_DIED);
     port->mscount = 0;
     port->seqno = 0;
     port->no_senders = NULL;
@@ -176,7 +175,6 @@ static void drop_set(struct space *space, struct entry *entry)
     entry->set = NULL;
     space_free(space, entry);
     port_set_destroy(set);
-    port_set_release(set);
 }
 
 static void drop_dead_name(struct space *space, struct entry *entry, unsigned urefs)

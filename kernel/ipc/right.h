@@ -13,6 +13,11 @@
 #include "ipc/port.h"
 #include "ipc/space.h"
 
+// The entry of a name that must denote something (KERN_INVALID_NAME), or a right of type `type`
+// (KERN_INVALID_RIGHT), in a space that is alive (KERN_INVALID_TASK).
+kern_return_t find_entry(struct space *space, mach_port_name_t name, struct entry **entry);
+kern_return_t find_right(struct space *space, mach_port_name_t name, mach_port_type_t type,
+                         struct entry **entry);
 // Turns an entry whose port has died into a dead name; returns it.
 struct entry *right_check_dead(struct space *space, struct entry *entry);
 // The port under `name`, where a dead-name request is registered, has died: the request is taken out

@@ -56,11 +56,6 @@ struct space *space_make(void)
     return space;
 }
 
-void space_reference(struct space *space)
-{
-    space->refs++;
-}
-
 void space_release(struct space *space)
 {
     kassert(space->refs > 0);

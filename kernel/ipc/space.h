@@ -57,7 +57,6 @@ struct space {
 };
 
 struct space *space_make(void); // one reference; NULL when memory is short
-void space_reference(struct space *space);
 void space_release(struct space *space);
 // Every right in it is dropped; later calls fail. Keeps the caller's reference.
 void space_shutdown(struct space *space);

@@ -3,12 +3,11 @@
 //
 // Who holds a send right to this port has all power over the machine; the first task does, and answers
 // the same calls for the servers it starts, each with its own share.
-#include "kern/bootstrap.h"
+#include "kern/host.h"
 #include <mach/bootstrap.h>
 #include "bootstrap_server.h"
 #include "ipc/port.h"
 #include "kern/device.h"
-#include "kern/host.h"
 #include "kern/loader.h"
 #include "lib/assert.h"
 #include "vm/map.h"

@@ -6,7 +6,7 @@
 #include "kern/clock.h"
 #include "clock_server.h"
 #include "mach_host_server.h"
-#include "ipc/convert.h"
+#include "ipc/kobject.h"
 #include "ipc/port.h"
 #include "ipc/space.h"
 #include "kern/waitq.h"

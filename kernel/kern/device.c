@@ -41,11 +41,6 @@ static struct device *device_make(uint32_t first, uint32_t count, uint32_t irq_m
     return device;
 }
 
-void device_reference(struct device *device)
-{
-    device->refs++;
-}
-
 void device_deallocate(struct device *device)
 {
     if (!device)

@@ -19,7 +19,6 @@ struct device {
 extern struct port *device_master_port; // a send right that the kernel keeps
 
 void device_init(void);
-void device_reference(struct device *device);
 void device_deallocate(struct device *device); // NULL is fine
 // The last send right to its port has gone, and with it its power (ipc/port.c).
 void device_no_senders(struct device *device);

@@ -2,10 +2,11 @@
 // Exceptions: what becomes of a thread whose instruction could not be carried out.
 //
 // `handle_exception` is called by the machine layer with the thread's registers saved. It asks, in
-// order, whoever may resolve the exception, and ends the task when nobody does, with one sentence on
-// the console that says who, where and why. So far there is nobody to ask: exception ports of thread,
-// task and host will stand before `end_task`.
-#include <mach/exception.h>
+// order, whoever may resolve the exception (exception_ports.c), and ends the task when nobody does, with
+// one sentence on the console that says who, where and why.
+#include "kern/exception.h"
+#include "exc_user.h"
+#include "ipc/port.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/printf.h"
@@ -73,10 +74,68 @@ static void end_task(int exception, int code, int subcode)
     task_terminate(current_task());
 }
 
+// Sends the registers along, and takes those that come back.
+static kern_return_t ask_with_state(const struct exception_action *action, ipc_port_t thread,
+                                    ipc_port_t task, int exception, exception_data_t code)
+{
+    struct machine_thread *machine = &current_thread()->machine;
+    thread_state_flavor_t flavor = action->flavor;
+    natural_t state[THREAD_STATE_MAX];
+    mach_msg_type_number_t count = THREAD_STATE_MAX, new_count = THREAD_STATE_MAX;
+    kern_return_t kr;
+
+    machine_thread_get_state(machine, flavor, state, &count);
+    if (action->behavior == EXCEPTION_STATE)
+        kr = exception_raise_state(action->port, exception, code, EXCEPTION_CODE_MAX, &flavor, state,
+                                   count, state, &new_count);
+    else
+        kr = exception_raise_state_identity(action->port, thread, task, exception, code,
+                                            EXCEPTION_CODE_MAX, &flavor, state, count, state,
+                                            &new_count);
+    if (kr == KERN_SUCCESS)
+        kr = machine_thread_set_state(machine, flavor, state, new_count);
+    return kr;
+}
+
+// Asks one of those that may know. KERN_SUCCESS: the thread may go on.
+static kern_return_t ask(const struct exception_actions *actions, int exception, exception_data_t code)
+{
+    struct exception_action action = {.port = NULL};
+    struct port *thread = NULL, *task = NULL;
+
+    if (actions)
+        action = actions->of[exception];
+    if (!action.port)
+        return KERN_FAILURE;
+    // The message consumes these.
+    action.port = port_copy_send(action.port);
+    if (action.port == PORT_DEAD)
+        return KERN_FAILURE;
+    if (action.behavior != EXCEPTION_STATE) {
+        thread = port_make_send(current_thread()->self);
+        task = port_make_send(current_task()->self);
+    }
+    if (action.behavior != EXCEPTION_DEFAULT)
+        return ask_with_state(&action, thread, task, exception, code);
+    return exception_raise(action.port, thread, task, exception, code, EXCEPTION_CODE_MAX);
+}
+
 void handle_exception(int exception, int code, int subcode)
 {
-    // A thread that is to end anyway does so on its way back; nobody needs to hear of it.
-    if (current_thread()->terminating)
-        return;
-    end_task(exception, code, subcode);
+    exception_data_type_t words[EXCEPTION_CODE_MAX] = {code, subcode};
+    const struct thread *self = current_thread();
+
+    for (unsigned level = 0; level < 2; level++) {
+        kern_return_t kr;
+
+        // A thread that is to end anyway does so on its way back; nobody needs to hear of it.
+        if (self->terminating)
+            return;
+        kr = ask(level == 0 ? self->exceptions : self->task->exceptions, exception, words);
+        // thread_abort: the thread goes back to where it was.
+        if (kr == KERN_SUCCESS || kr == MACH_RCV_INTERRUPTED || kr == MACH_SEND_INTERRUPTED)
+            return;
+    }
+    if (!self->terminating)
+        end_task(exception, code, subcode);
 }

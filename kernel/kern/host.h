@@ -14,6 +14,9 @@ struct host {
 extern struct host the_host; // the object of both ports
 
 void host_init(void);
+// The first task's bootstrap port (kern/bootstrap.c), by which it gets everything from the kernel that it
+// hands out: a send right. Panics when memory is short.
+struct port *bootstrap_port_make(void);
 extern const char minato_version[]; // one line, for the banner and host_kernel_version
 
 #endif

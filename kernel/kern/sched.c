@@ -49,15 +49,17 @@ static void rate_set(uint32_t cycles_per_ms)
     rate.levels_per_cycle = (uint32_t)(((uint64_t)SINK_LEVELS << 32) / rate.usage_cycles);
 }
 
+// Rounded, so that it does not change to and fro between two readings: all the time that a thread has
+// used so far is converted by it.
 static void rate_update(void)
 {
-    uint64_t ns = clock_now() - rate.start_ns;
+    uint64_t us = (clock_now() - rate.start_ns) / 1000;
     uint64_t cycles = cpu_cycles() - rate.start_cycles;
     uint64_t ratio;
 
-    if (ns < NS_PER_MS)
+    if (us < 1000)
         return; // too early to tell
-    ratio = cycles / (ns / NS_PER_MS);
+    ratio = (cycles * 1000 + us / 2) / us;
     // Between 1 MHz and 16 GHz; outside, a clock has stood still, and the old ratio is better.
     if (ratio >= 1000 && ratio <= 16000000)
         rate_set((uint32_t)ratio);
@@ -308,18 +310,24 @@ void sched_switched(void)
         reap(p);
 }
 
-void sched_switch(void)
+// Who hands over the processor hands over the rest of its turn as well; otherwise two that pass it to
+// and fro would never come to the end of one.
+void sched_switch(struct thread *next)
 {
     struct processor *p = this_processor();
-    struct thread *self = current_thread(), *next;
+    struct thread *self = current_thread();
+    uint32_t turn = self->turn + book(self, cpu_cycles());
 
-    book(self, cpu_cycles());
     self->turn = 0;
+    if (next)
+        next->turn = turn;
     if (self->state == THREAD_READY) {
         self->priority = current_priority(self);
         enqueue_tail(p, self);
+        quantum_watch(p);
     }
-    next = pick(p);
+    if (!next)
+        next = pick(p);
     if (next != self) {
         switch_to(p, self, next);
         return;
@@ -345,23 +353,6 @@ enum wait_result sched_hand_over(struct waitq *q, const char *reason, struct thr
     return self->wait_result;
 }
 
-// Who hands over the processor hands over the rest of its turn as well; otherwise two that pass it to
-// and fro would never come to the end of one.
-void sched_switch_to(struct thread *next)
-{
-    struct processor *p = this_processor();
-    struct thread *self = current_thread();
-
-    debug_assert(next != self && list_empty(&next->run_link));
-    next->turn = self->turn + book(self, cpu_cycles());
-    self->turn = 0;
-    if (self->state == THREAD_READY) {
-        self->priority = current_priority(self);
-        enqueue_tail(p, self);
-        quantum_watch(p);
-    }
-    switch_to(p, self, next);
-}
 
 // ---- preemption ----
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <mach/time_value.h>
 #include "kern/timer.h"
 #include "kern/waitq.h"
 #include "lib/list.h"
@@ -43,11 +44,10 @@ void sched_init(void);
 // Puts a thread that is not on a queue on its level's tail; asks for a switch when it is more urgent
 // than the current thread.
 void sched_ready(struct thread *thread);
-// Gives the processor away. The caller has set its own state: READY (and is put on its queue's tail),
+// Gives the processor away: to `next`, which must not be on a queue (handoff), or, when that is NULL, to
+// the best that is ready. The caller has set its own state: READY (and is put on its queue's tail),
 // WAITING or DEAD. Returns when it runs again.
-void sched_switch(void);
-// The same, to `next`, which must not be on a queue (handoff).
-void sched_switch_to(struct thread *next);
+void sched_switch(struct thread *next);
 // Waits on `q` for good and gives the processor straight to `next`, which waits in a trap that is over
 // now, successfully, and is at least as urgent as any that is ready. The current thread has no AST
 // pending.
@@ -73,6 +73,17 @@ __attribute__((noreturn)) void sched_start(struct thread *first);
 uint64_t sched_thread_cycles(const struct thread *thread);
 // Cycles to nanoseconds, by the ratio of both clocks since boot.
 uint64_t sched_cycles_to_ns(uint64_t cycles);
+// As thread_info and task_info give it.
+static inline time_value_t time_of_cycles(uint64_t cycles)
+{
+    uint64_t us = sched_cycles_to_ns(cycles) / 1000;
+    time_value_t value = {
+        .seconds = (integer_t)(us / TIME_MICROS_MAX),
+        .microseconds = (integer_t)(us % TIME_MICROS_MAX),
+    };
+
+    return value;
+}
 // The share of the processor that a thread used lately, in thousandths.
 unsigned sched_thread_share(struct thread *thread);
 

@@ -63,11 +63,6 @@ void semaphore_init(void)
     waitq_init(&dead_semaphore.waiters);
 }
 
-void semaphore_reference(struct semaphore *semaphore)
-{
-    semaphore->refs++;
-}
-
 void semaphore_dereference(struct semaphore *semaphore)
 {
     if (!semaphore)
@@ -198,7 +193,7 @@ kern_return_t semaphore_create(task_t task, semaphore_t *result, int policy, int
     semaphore = semaphore_make(task, policy, value);
     if (!semaphore)
         return KERN_RESOURCE_SHORTAGE;
-    semaphore_reference(semaphore); // consumed by the translation to a send right
+    semaphore->refs++; // consumed by the translation to a send right
     *result = semaphore;
     return KERN_SUCCESS;
 }

@@ -32,7 +32,6 @@ extern unsigned semaphore_count; // alive, in the whole system
 extern struct semaphore dead_semaphore;
 
 void semaphore_init(void); // the seed, from the command line
-void semaphore_reference(struct semaphore *semaphore);
 void semaphore_dereference(struct semaphore *semaphore); // NULL is fine
 void semaphore_kill(struct semaphore *semaphore);
 // Seeds the order in which semaphores of SYNC_POLICY_RANDOM serve their waiters.

@@ -5,10 +5,9 @@
 // it runs on the boot stack as the boot thread (sched.c), which ends by becoming the first task's first
 // thread. docs/boot.md tells the whole way, from the boot loader on.
 #include "ipc/kobject.h"
-#include "kern/bootstrap.h"
+#include "kern/host.h"
 #include "kern/clock.h"
 #include "kern/device.h"
-#include "kern/host.h"
 #include "kern/loader.h"
 #include "kern/sched.h"
 #include "kern/semaphore.h"

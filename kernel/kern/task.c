@@ -8,6 +8,7 @@
 #include <mach/policy.h>
 #include "ipc/port.h"
 #include "ipc/space.h"
+#include "kern/exception.h"
 #include "kern/sched.h"
 #include "kern/semaphore.h"
 #include "kern/thread.h"
@@ -66,7 +67,7 @@ static bool make_parts(struct task *task, struct task *parent, bool inherit_memo
     if (!task->map)
         return false;
     task->space = space_make();
-    if (!task->space)
+    if (!task->space || (parent && !exception_actions_copy(parent->exceptions, &task->exceptions)))
         return false;
     task->self = port_make_kernel(PORT_TASK, task);
     return task->self != NULL;
@@ -82,6 +83,7 @@ static void task_free(struct task *task)
         space_shutdown(task->space);
         space_release(task->space);
     }
+    exception_actions_release(&task->exceptions);
     if (task->io_ports)
         io_ports_destroy(task->io_ports);
     slab_free(&task_cache, task);
@@ -114,11 +116,6 @@ kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **
     task_count++;
     *result = task;
     return KERN_SUCCESS;
-}
-
-void task_reference(struct task *task)
-{
-    task->refs++;
 }
 
 void task_deallocate(struct task *task)
@@ -171,6 +168,7 @@ static void release_ports(struct task *task)
         port_slot_set(task_special_slot(task, which), NULL);
     for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
         port_slot_set(&task->registered[i], NULL);
+    exception_actions_release(&task->exceptions);
 }
 
 // Its memory goes now, first of all: telling others of the rest takes some. Then its ports die, and its

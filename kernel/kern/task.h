@@ -11,6 +11,7 @@
 #include <mach/task_special_ports.h>
 #include "lib/list.h"
 
+struct exception_actions;
 struct port;
 struct space;
 struct thread;
@@ -40,6 +41,7 @@ struct task {
     struct port *name_server;   // TASK_NAME_PORT
     struct port *bootstrap;     // TASK_BOOTSTRAP_PORT
     struct port *registered[TASK_PORT_REGISTER_MAX];
+    struct exception_actions *exceptions; // NULL: none
 
     // what new threads get
     int policy, priority;
@@ -56,7 +58,6 @@ extern unsigned task_count; // alive, in the whole system
 struct task *current_task(void);
 // A new task, alive, without threads; `parent` NULL for the first. One reference for the caller.
 kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **task);
-void task_reference(struct task *task);
 void task_deallocate(struct task *task); // NULL is fine
 // Where the task keeps that special port; NULL: there is none of that number.
 struct port **task_special_slot(struct task *task, int which);

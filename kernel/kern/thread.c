@@ -8,6 +8,7 @@
 #include "kern/thread.h"
 #include <mach/policy.h>
 #include "ipc/port.h"
+#include "kern/exception.h"
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "lib/assert.h"
@@ -109,7 +110,7 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     thread->hold_count = 1;
     thread->ast = AST_THREAD;
     inherit_policy(thread, task);
-    task_reference(task);
+    task->refs++;
     thread->task = task;
     thread->number = task->next_thread_number++;
     list_insert_tail(&task->threads, &thread->task_link);
@@ -130,7 +131,7 @@ static void idle_body(void *unused)
         while (sched_best_ready() == PRIORITY_LEVELS)
             cpu_idle();
         self->state = THREAD_WAITING;
-        sched_switch();
+        sched_switch(NULL);
     }
 }
 
@@ -144,11 +145,6 @@ void thread_init(void)
     idle->policy = POLICY_FIFO;
     idle->base_priority = idle->priority = PRIORITY_NONE;
     processors[0].idle = idle;
-}
-
-void thread_reference(struct thread *thread)
-{
-    thread->refs++;
 }
 
 void thread_deallocate(struct thread *thread)
@@ -248,6 +244,7 @@ static void leave_task(struct thread *thread)
     waitq_wake_all(&thread->stop_waiters, WAIT_DESTROYED);
     port_release_send(thread->sself);
     thread->sself = NULL;
+    exception_actions_release(&thread->exceptions);
     list_remove(&thread->task_link);
     task->thread_count--;
     thread_count--;
@@ -261,7 +258,7 @@ static __attribute__((noreturn)) void thread_exit(void)
 
     leave_task(self);
     self->state = THREAD_DEAD;
-    sched_switch(); // the next thread reaps it
+    sched_switch(NULL); // the next thread reaps it
     panic("a dead thread runs again");
 }
 
@@ -312,7 +309,7 @@ static void stop_at_boundary(struct thread *self)
     self->wait_interruptible = false;
     self->wait_reason = "suspended";
     self->state = THREAD_WAITING;
-    sched_switch();
+    sched_switch(NULL);
 }
 
 void return_to_user_checks(void)

@@ -27,6 +27,7 @@
 struct task;
 struct port;
 struct kmsg;
+struct exception_actions;
 
 enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
 
@@ -42,8 +43,8 @@ struct thread_ipc {
 };
 
 struct thread {
-    struct machine_thread machine; // x86's half
     uint32_t refs;                 // one for being alive, one per holder of a pointer
+    struct machine_thread machine; // x86's half
     struct task *task;             // a reference is held
     struct list task_link;         // task->threads
     uint32_t number;               // for people: counts from 1 in its task
@@ -51,6 +52,7 @@ struct thread {
     // ports
     struct port *self;   // kernel port of the thread; the thread holds a reference
     struct port *sself;  // THREAD_KERNEL_PORT as others set it: a send right, or NULL
+    struct exception_actions *exceptions; // NULL: none
 
     // scheduling (kern/sched.c)
     enum thread_run_state state;
@@ -90,10 +92,10 @@ struct thread {
 };
 
 // ---- the parts of waiting and waking (waitq.c, sched.c) ----
-// The first waiter; there is one.
-static inline struct thread *waitq_head(const struct waitq *q)
+// The first waiter; NULL when there is none.
+static inline struct thread *waitq_first(const struct waitq *q)
 {
-    return container_of(q->threads.next, struct thread, wait_link);
+    return waitq_empty(q) ? NULL : container_of(q->threads.next, struct thread, wait_link);
 }
 // Behind the last waiter that is at least as urgent. Nearly always that is the tail.
 static inline void waitq_insert(struct waitq *q, struct thread *thread)
@@ -126,7 +128,6 @@ void thread_init(void); // makes the idle thread
 // A new thread of `task`, which is alive: NEW and suspended once, with clean registers; one reference
 // for the caller. KERN_RESOURCE_SHORTAGE.
 kern_return_t thread_make(struct task *task, struct thread **thread);
-void thread_reference(struct thread *thread);
 void thread_deallocate(struct thread *thread); // NULL is fine
 // Holds, counted: those of users (thread_suspend) and the kernel's own. `thread_hold` on the current
 // thread takes effect at its boundary; the last `thread_release` lets a stopped or new thread go,

@@ -11,7 +11,6 @@
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "kern/times.h"
 #include "mach_server.h"
 #include "x86/context.h"
 #include "x86/cpu.h"

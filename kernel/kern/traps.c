@@ -8,7 +8,7 @@
 // sends the message. Contracts: <mach/mach_traps.h>; entry: x86/entry.asm.
 #include <mach/syscall_sw.h>
 #include <mach/thread_switch.h>
-#include "ipc/convert.h"
+#include "ipc/kobject.h"
 #include "ipc/mach_msg.h"
 #include "ipc/port.h"
 #include "ipc/space.h"
@@ -41,7 +41,7 @@ static struct vm_map *map_named(mach_port_name_t name)
 
     if (!task)
         return NULL;
-    vm_map_reference(task->map);
+    task->map->refs++;
     return task->map;
 }
 
@@ -156,12 +156,11 @@ static void give_way(struct thread *next)
     if (next == self)
         next = NULL;
     self->state = THREAD_READY;
-    if (next && next->state == THREAD_READY) {
+    if (next && next->state == THREAD_READY)
         sched_unready(next);
-        sched_switch_to(next);
-    } else {
-        sched_switch();
-    }
+    else
+        next = NULL;
+    sched_switch(next);
     thread_undepress(self);
 }
 

@@ -33,7 +33,7 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
     // A thread that is to stop counts as stopped while it blocks (thread_wait_stopped).
     if (self->ast)
         waitq_wake_all(&self->stop_waiters, WAIT_AWAKENED);
-    sched_switch();
+    sched_switch(NULL);
     return self->wait_result;
 }
 
@@ -45,27 +45,17 @@ void waitq_wake_thread(struct thread *thread, enum wait_result result)
 
 struct thread *waitq_wake_first(struct waitq *q, enum wait_result result)
 {
-    struct thread *thread;
+    struct thread *thread = waitq_first(q);
 
-    if (list_empty(&q->threads))
-        return NULL;
-    thread = waitq_head(q);
-    waitq_wake_thread(thread, result);
+    if (thread)
+        waitq_wake_thread(thread, result);
     return thread;
 }
 
-unsigned waitq_wake_all(struct waitq *q, enum wait_result result)
+void waitq_wake_all(struct waitq *q, enum wait_result result)
 {
-    unsigned count = 0;
-
     while (waitq_wake_first(q, result))
-        count++;
-    return count;
-}
-
-struct thread *waitq_first(const struct waitq *q)
-{
-    return waitq_empty(q) ? NULL : waitq_head(q);
+        ;
 }
 
 struct thread *waitq_nth(const struct waitq *q, unsigned n)

@@ -53,8 +53,7 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
 struct thread *waitq_wake_first(struct waitq *q, enum wait_result result);
 // `thread` must be WAITING.
 void waitq_wake_thread(struct thread *thread, enum wait_result result);
-unsigned waitq_wake_all(struct waitq *q, enum wait_result result); // how many there were
-struct thread *waitq_first(const struct waitq *q);
+void waitq_wake_all(struct waitq *q, enum wait_result result);
 struct thread *waitq_nth(const struct waitq *q, unsigned n); // counts from 0; n < waitq_count
 unsigned waitq_count(const struct waitq *q);
 // The base priority of `thread` has changed: if it waits, it takes its new place, behind its equals.

@@ -37,7 +37,7 @@ static kern_return_t entry_page(struct vm_map *map, struct vm_map_entry *e, vm_o
     *again = false;
     if (!vm_object_may_block(object))
         return vm_object_page(object, offset, write, page);
-    vm_map_reference(map);
+    map->refs++;
     vm_object_reference(object);
     kr = vm_object_page(object, offset, write, page);
     *again = map->version != version || !map->alive;

@@ -34,11 +34,6 @@ struct vm_map *vm_map_create(void)
     return map;
 }
 
-void vm_map_reference(struct vm_map *map)
-{
-    map->refs++;
-}
-
 void vm_map_shutdown(struct vm_map *map)
 {
     vm_offset_t start = 0;

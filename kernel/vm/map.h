@@ -61,7 +61,6 @@ struct vm_map_copy;
 
 // ---- maps (vm/map.c) ----
 struct vm_map *vm_map_create(void); // one reference; NULL when memory is short
-void vm_map_reference(struct vm_map *map);
 void vm_map_deallocate(struct vm_map *map); // map may be NULL
 // Unmaps everything; the last user does this. Calls preemption_point(): the caller holds a
 // reference and relies on nothing else in the map.

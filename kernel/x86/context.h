@@ -57,6 +57,8 @@ uintptr_t machine_thread_user_pc(const struct machine_thread *m);
 // kernel rights. Errors: KERN_INVALID_ARGUMENT (flavor, count, value), KERN_RESOURCE_SHORTAGE.
 // Whether a thread may read and set the flavor for itself: it is kept apart from the trap frame.
 bool machine_thread_state_own(thread_state_flavor_t flavor);
+// Whether it is a flavor that can be set.
+bool machine_thread_state_settable(thread_state_flavor_t flavor);
 kern_return_t machine_thread_get_state(struct machine_thread *m, thread_state_flavor_t flavor,
                                        thread_state_t state, mach_msg_type_number_t *count);
 kern_return_t machine_thread_set_state(struct machine_thread *m, thread_state_flavor_t flavor,

@@ -101,6 +101,11 @@ bool machine_thread_state_own(thread_state_flavor_t flavor)
     return flavor == i386_TLS_STATE;
 }
 
+bool machine_thread_state_settable(thread_state_flavor_t flavor)
+{
+    return flavor != THREAD_STATE_FLAVOR_LIST && flavor_count(flavor) != 0;
+}
+
 kern_return_t machine_thread_get_state(struct machine_thread *m, thread_state_flavor_t flavor,
                                        thread_state_t state, mach_msg_type_number_t *count)
 {
@@ -121,8 +126,7 @@ kern_return_t machine_thread_get_state(struct machine_thread *m, thread_state_fl
 kern_return_t machine_thread_set_state(struct machine_thread *m, thread_state_flavor_t flavor,
                                        thread_state_t state, mach_msg_type_number_t count)
 {
-    if (flavor == THREAD_STATE_FLAVOR_LIST || flavor_count(flavor) == 0
-        || count < flavor_count(flavor))
+    if (!machine_thread_state_settable(flavor) || count < flavor_count(flavor))
         return KERN_INVALID_ARGUMENT;
     switch (flavor) {
     case i386_THREAD_STATE: return general_set(m, (const struct i386_thread_state *)state);

@@ -250,11 +250,6 @@ void port_release_send(struct port *port)
         port->srights--;
 }
 
-void task_reference(struct task *task)
-{
-    task->refs++;
-}
-
 void task_deallocate(struct task *task)
 {
     if (task)

@@ -156,7 +156,7 @@ static void depression(long letter)
 {
     thread_depress(0);
     current_thread()->state = THREAD_READY;
-    sched_switch();
+    sched_switch(NULL);
     thread_undepress(current_thread());
     leave((char)letter);
 }

@@ -146,7 +146,7 @@ static void ending(void)
     thread = sim_thread(POLICY_FIFO, 40, wait_then_leave, 0);
     trail[0] = '\0';
     settle();
-    thread_reference(thread);
+    thread->refs++;
     thread_terminate(thread);
     thread_terminate(thread);
     is(thread_count, before + 1, "one that waits in the kernel must first come out");
@@ -172,7 +172,7 @@ static void spin_in_kernel(long unused)
     (void)unused;
     waitq_wait(&queue, WAIT_FOREVER, true, "test");
     current_thread()->state = THREAD_READY;
-    sched_switch(); // the kernel does not preempt itself; this stands for a preemption point
+    sched_switch(NULL); // the kernel does not preempt itself; this stands for a preemption point
 }
 
 static void waiting_for_an_end(void)
@@ -181,7 +181,7 @@ static void waiting_for_an_end(void)
 
     settle();
     thread_hold(thread);
-    thread_reference(thread);
+    thread->refs++;
     waitq_wake_first(&queue, WAIT_AWAKENED); // ready, in the kernel
     sim_thread(POLICY_FIFO, 30, wait_for_stop, (long)thread);
     thread_terminate(thread);

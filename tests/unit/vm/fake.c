@@ -74,10 +74,9 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
     return fake_wait(q);
 }
 
-unsigned waitq_wake_all(struct waitq *q, enum wait_result result)
+void waitq_wake_all(struct waitq *q, enum wait_result result)
 {
     (void)q, (void)result;
-    return 0;
 }
 
 // ---- memory ----
