@@ -59,5 +59,6 @@ void bench_traps(void);   // traps.c
 void bench_rpc(void);     // rpc.c
 void bench_memory(void);  // memory.c
 void bench_threads(void); // threads.c
+void bench_exceptions(void); // exceptions.c
 
 #endif

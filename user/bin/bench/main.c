@@ -98,5 +98,6 @@ int main(void)
     bench_rpc();
     bench_memory();
     bench_threads();
+    bench_exceptions();
     return 0;
 }
