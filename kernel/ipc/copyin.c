@@ -11,6 +11,7 @@
 #include "ipc/right.h"
 #include "ipc/space.h"
 #include "lib/slab.h"
+#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"
@@ -25,10 +26,20 @@ struct deallocation {
     vm_size_t size;
 };
 
+// A right that the message names.
+struct named_right {
+    mach_port_t *name;         // in the message
+    struct entry *entry;       // once it is promised
+    mach_msg_type_name_t type; // how it is to be taken
+};
+#define FEW_RIGHTS 8u
+
 struct copyin {
     struct space *space;
     struct vm_map *map;
     struct kmsg *kmsg;
+    struct named_right *rights, few[FEW_RIGHTS];
+    unsigned right_count;
     struct deallocation *deallocations;
     unsigned deallocation_count;
 };
@@ -189,79 +200,70 @@ static mach_msg_return_t gather_body(struct copyin *c)
 
 // ---- rights: promised, then taken ----
 
-// Goes through the names of a message: destination, reply, then those in the body.
-struct cursor {
-    struct kmsg *kmsg;
-    mach_msg_size_t end;       // parts to go through
-    mach_msg_size_t part;      // of the next name: 0, 1, 2 + number of the descriptor
-    mach_msg_size_t element;   // of that descriptor's array
-    mach_msg_type_name_t type; // of the name given last
-};
-#define HEADER_PARTS 2
-
-static mach_msg_size_t all_parts(struct kmsg *kmsg)
+static void note_right(struct copyin *c, mach_port_t *name, mach_msg_type_name_t type)
 {
-    return HEADER_PARTS + kmsg_descriptor_count(kmsg);
+    c->rights[c->right_count++] = (struct named_right){.name = name, .type = type};
 }
 
-// The next valid name; the destination whatever it is. NULL: that was all of them.
-static mach_port_t *next_name(struct cursor *at)
+static void note_header(struct copyin *c)
 {
-    mach_msg_header_t *header = &at->kmsg->header;
+    mach_msg_header_t *header = &c->kmsg->header;
+
+    note_right(c, &header->msgh_remote_port, MACH_MSGH_BITS_REMOTE(header->msgh_bits));
+    if (name_valid(header->msgh_local_port))
+        note_right(c, &header->msgh_local_port, MACH_MSGH_BITS_LOCAL(header->msgh_bits));
+}
+
+// Notes the valid names in the body, behind those of the header. False: no memory for so many.
+static bool note_body(struct copyin *c)
+{
+    mach_msg_size_t descriptors = kmsg_descriptor_count(c->kmsg), most = c->right_count, n;
+    mach_msg_type_name_t type;
     mach_port_t *names;
 
-    if (at->part == 0) {
-        at->part = 1;
-        at->type = MACH_MSGH_BITS_REMOTE(header->msgh_bits);
-        return &header->msgh_remote_port;
+    for (mach_msg_size_t i = 0; i < descriptors; i++)
+        most += kmsg_rights(&kmsg_descriptors(c->kmsg)[i], &names, &type);
+    if (most > FEW_RIGHTS) {
+        c->rights = kmalloc(most * sizeof(c->rights[0]));
+        if (!c->rights)
+            return false;
+        memcpy(c->rights, c->few, c->right_count * sizeof(c->rights[0]));
     }
-    if (at->part == 1) {
-        at->part = HEADER_PARTS;
-        at->type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
-        if (name_valid(header->msgh_local_port))
-            return &header->msgh_local_port;
-    }
-    for (; at->part < at->end; at->part++, at->element = 0) {
-        mach_msg_descriptor_t *d = &kmsg_descriptors(at->kmsg)[at->part - HEADER_PARTS];
-        mach_msg_size_t count = kmsg_rights(d, &names, &at->type);
-
-        while (at->element < count) {
+    for (mach_msg_size_t i = 0; i < descriptors; i++) {
+        n = kmsg_rights(&kmsg_descriptors(c->kmsg)[i], &names, &type);
+        for (mach_msg_size_t k = 0; k < n; k++) {
             preemption_point();
-            if (name_valid(names[at->element++]))
-                return &names[at->element - 1];
+            if (name_valid(names[k]))
+                note_right(c, &names[k], type);
         }
     }
-    return NULL;
+    return true;
 }
 
 static void unpromise(struct copyin *c, unsigned count)
 {
-    struct cursor at = {.kmsg = c->kmsg, .end = all_parts(c->kmsg)};
-
-    while (count-- > 0) {
-        mach_port_t *name = next_name(&at);
-
-        right_unpromise(space_lookup(c->space, *name), at.type);
+    for (unsigned i = 0; i < count; i++) {
+        right_unpromise(c->rights[i].entry, c->rights[i].type);
+        preemption_point();
     }
 }
 
-// Promises the rights of the first `parts` of the message, and counts them; on error none is promised.
-static mach_msg_return_t promise(struct copyin *c, mach_msg_size_t parts, unsigned *count)
+// Promises all the rights that have been noted; on error none.
+static mach_msg_return_t promise(struct copyin *c)
 {
-    struct cursor at = {.kmsg = c->kmsg, .end = parts};
-    mach_port_t *name;
+    for (unsigned i = 0; i < c->right_count; i++) {
+        struct named_right *right = &c->rights[i];
 
-    for (*count = 0; (name = next_name(&at)) != NULL; (*count)++) {
-        struct entry *entry = space_lookup(c->space, *name);
-        bool dest = *count == 0;
-
-        if (entry && (!dest || (entry->type & MACH_PORT_TYPE_PORT_RIGHTS)) &&
-            right_promise(entry, at.type))
+        preemption_point();
+        right->entry = space_lookup(c->space, *right->name);
+        // The first is the destination, which must be a right to a port, dead or alive.
+        if (right->entry && (i > 0 || (right->entry->type & MACH_PORT_TYPE_PORT_RIGHTS)) &&
+            right_promise(right->entry, right->type))
             continue;
-        unpromise(c, *count);
-        return dest ? MACH_SEND_INVALID_DEST
-               : name == &c->kmsg->header.msgh_local_port ? MACH_SEND_INVALID_REPLY
-                                                          : MACH_SEND_INVALID_RIGHT;
+        unpromise(c, i);
+        return i == 0 ? MACH_SEND_INVALID_DEST
+               : right->name == &c->kmsg->header.msgh_local_port ? MACH_SEND_INVALID_REPLY
+                                                                 : MACH_SEND_INVALID_RIGHT;
     }
     return MACH_MSG_SUCCESS;
 }
@@ -269,12 +271,13 @@ static mach_msg_return_t promise(struct copyin *c, mach_msg_size_t parts, unsign
 // Takes the promised rights that leave their source as it was, or the others. Cannot fail.
 static void take(struct copyin *c, bool keeping)
 {
-    struct cursor at = {.kmsg = c->kmsg, .end = all_parts(c->kmsg)};
-    mach_port_t *name;
+    for (unsigned i = 0; i < c->right_count; i++) {
+        const struct named_right *right = &c->rights[i];
 
-    while ((name = next_name(&at)) != NULL)
-        if (right_keeps_source(at.type) == keeping)
-            *name = kmsg_field(right_take(c->space, space_lookup(c->space, *name), at.type));
+        if (right_keeps_source(right->type) == keeping)
+            *right->name = kmsg_field(right_take(c->space, right->entry, right->type));
+        preemption_point();
+    }
 }
 
 // The dispositions become those that the message carries.
@@ -312,19 +315,24 @@ static mach_msg_return_t check_header(const mach_msg_header_t *header)
 static mach_msg_return_t copyin_message(struct copyin *c)
 {
     mach_msg_return_t mr = check_header(&c->kmsg->header);
-    unsigned promised;
 
-    if (mr == MACH_MSG_SUCCESS && (c->kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)) {
-        // A bad header is reported before a bad body, and before anything is copied.
-        mr = promise(c, HEADER_PARTS, &promised);
-        if (mr != MACH_MSG_SUCCESS)
-            return mr;
-        unpromise(c, promised);
-        mr = gather_body(c);
-    }
     if (mr != MACH_MSG_SUCCESS)
         return mr;
-    mr = promise(c, all_parts(c->kmsg), &promised);
+    note_header(c);
+    if (c->kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX) {
+        // A bad header is reported before a bad body, and before anything is copied.
+        mr = promise(c);
+        if (mr != MACH_MSG_SUCCESS)
+            return mr;
+        unpromise(c, c->right_count);
+        mr = gather_body(c);
+        if (mr != MACH_MSG_SUCCESS)
+            return mr;
+        if (!note_body(c))
+            mr = MACH_SEND_NO_BUFFER;
+    }
+    if (mr == MACH_MSG_SUCCESS)
+        mr = promise(c);
     if (mr != MACH_MSG_SUCCESS) {
         ungather(c->kmsg, kmsg_descriptor_count(c->kmsg));
         return mr;
@@ -337,9 +345,16 @@ static mach_msg_return_t copyin_message(struct copyin *c)
 
 mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, struct kmsg *kmsg)
 {
-    struct copyin c = {.space = space, .map = map, .kmsg = kmsg};
-    mach_msg_return_t mr = copyin_message(&c);
+    struct copyin c; // not cleared: it is large, and in everybody's way
+    mach_msg_return_t mr;
 
+    c.space = space;
+    c.map = map;
+    c.kmsg = kmsg;
+    c.right_count = c.deallocation_count = 0;
+    c.deallocations = NULL;
+    c.rights = c.few;
+    mr = copyin_message(&c);
     if (mr == MACH_MSG_SUCCESS) {
         for (unsigned i = 0; i < c.deallocation_count; i++)
             vm_deallocate(map, c.deallocations[i].address, c.deallocations[i].size);
@@ -347,6 +362,8 @@ mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, struct km
         kmsg_free(kmsg);
     }
     kfree(c.deallocations);
+    if (c.rights != c.few)
+        kfree(c.rights);
     return mr;
 }
 

@@ -251,7 +251,7 @@ TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments a)
 {
     mach_msg_return_t mr;
 
-    if ((a.option & MACH_SEND_MSG) && send_and_receive(&a, &mr))
-        return mr;
-    return mach_msg_general(&a);
+    if (!(a.option & (MACH_SEND_MSG | MACH_RCV_MSG)))
+        return MACH_MSG_SUCCESS;
+    return send_and_receive(&a, &mr) ? mr : mach_msg_general(&a);
 }

@@ -41,23 +41,18 @@ static bool carries(const struct kmsg *kmsg)
            port_valid(kmsg_port(kmsg->header.msgh_local_port));
 }
 
-// Puts the trailer that the options ask for behind the message; returns its size.
-static mach_msg_size_t append_trailer(struct kmsg *kmsg, mach_msg_option_t option)
-{
-    mach_msg_max_trailer_t *trailer = (void *)((char *)&kmsg->header + kmsg->header.msgh_size);
-
-    trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
-    trailer->msgh_trailer_size = REQUESTED_TRAILER_SIZE(option);
-    trailer->msgh_seqno = kmsg->seqno;
-    trailer->msgh_sender = kmsg->sender;
-    return trailer->msgh_trailer_size;
-}
-
+// The message has room behind it for the longest trailer; as much of that goes out as was asked for.
 mach_msg_return_t mach_msg_put(struct kmsg *kmsg, const struct message_arguments *a)
 {
-    mach_msg_size_t size = kmsg->header.msgh_size + append_trailer(kmsg, a->option);
-    bool written = copy_to_user(a->msg, &kmsg->header, size);
+    mach_msg_size_t size = kmsg->header.msgh_size;
+    mach_msg_max_trailer_t *trailer = (void *)((char *)&kmsg->header + size);
+    bool written;
 
+    trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
+    trailer->msgh_trailer_size = REQUESTED_TRAILER_SIZE(a->option);
+    trailer->msgh_seqno = kmsg->seqno;
+    trailer->msgh_sender = kmsg->sender;
+    written = copy_to_user(a->msg, &kmsg->header, size + trailer->msgh_trailer_size);
     kmsg_free(kmsg);
     return written ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
 }
@@ -73,28 +68,25 @@ static void put_header(uintptr_t address, const mach_msg_header_t *header, mach_
     copy_to_user(address, &reply, room < sizeof reply ? room & ~3u : sizeof reply);
 }
 
-static mach_msg_return_t put_message(struct kmsg *kmsg, uintptr_t address,
-                                     mach_msg_option_t option, mach_port_name_t notify)
+static mach_msg_return_t put_message(struct kmsg *kmsg, const struct message_arguments *a,
+                                     mach_port_name_t notify)
 {
-    struct space *space = current_space();
-    mach_msg_size_t size = kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(option);
-    mach_msg_return_t mr;
+    mach_msg_size_t size = kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(a->option);
+    mach_msg_return_t mr, put;
 
     current_task()->events.messages_received++;
-    if (carries(kmsg) && !buffer_writable(address, size)) {
+    if (carries(kmsg) && !buffer_writable(a->msg, size)) {
         kmsg_destroy(kmsg);
         return MACH_RCV_INVALID_DATA;
     }
-    mr = kmsg_copyout(space, current_map(), kmsg, notify);
+    mr = kmsg_copyout(current_space(), current_map(), kmsg, notify);
     if ((mr & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR) {
-        put_header(address, &kmsg->header, size);
-    } else {
-        append_trailer(kmsg, option);
-        if (!copy_to_user(address, &kmsg->header, size))
-            mr = MACH_RCV_INVALID_DATA;
+        put_header(a->msg, &kmsg->header, size);
+        kmsg_free(kmsg);
+        return mr;
     }
-    kmsg_free(kmsg);
-    return mr;
+    put = mach_msg_put(kmsg, a);
+    return put == MACH_MSG_SUCCESS ? mr : put;
 }
 
 static bool notify_valid(struct space *space, mach_port_name_t notify)
@@ -138,7 +130,7 @@ static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg,
             return MACH_RCV_INVALID_NOTIFY;
         }
     }
-    return put_message(kmsg, a->msg, a->option, notify);
+    return put_message(kmsg, a, notify);
 }
 
 mach_msg_return_t mach_msg_received(enum wait_result wait, const struct message_arguments *a)

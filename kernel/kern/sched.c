@@ -261,14 +261,6 @@ void sched_update_priority(struct thread *thread)
 
 // ---- the switch ----
 
-static void reap(struct processor *p)
-{
-    struct thread *dead = p->dead;
-
-    p->dead = NULL;
-    thread_deallocate(dead);
-}
-
 // Makes the next thread's task the current one. A kernel thread makes no traps, and keeps the address
 // space of whoever ran before unless that one is gone.
 static inline void switch_task(const struct thread *self, const struct thread *next)
@@ -299,15 +291,16 @@ static inline void switch_to(struct processor *p, struct thread *self, struct th
         p->dead = self;
     context_switch(&self->machine, &next->machine);
     if (p->dead)
-        reap(p);
+        sched_switched();
 }
 
 void sched_switched(void)
 {
     struct processor *p = this_processor();
+    struct thread *dead = p->dead;
 
-    if (p->dead)
-        reap(p);
+    p->dead = NULL;
+    thread_deallocate(dead);
 }
 
 // Who hands over the processor hands over the rest of its turn as well; otherwise two that pass it to

@@ -204,6 +204,11 @@ void pmap_load(struct pmap *pmap)
     (void)pmap;
 }
 
+void exception_actions_release(struct exception_actions **actions)
+{
+    (void)actions;
+}
+
 // Here a wait that is over returns like any other.
 void machine_thread_finish_trap(struct machine_thread *m)
 {
