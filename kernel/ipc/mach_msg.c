@@ -178,9 +178,8 @@ mach_msg_return_t mach_msg_general(const struct message_arguments *a)
 // ---- names for oneself ----
 
 // A copy of a send right that the task or thread owns, as a name.
-static mach_port_name_t name_of_special(struct port *special)
+static mach_port_name_t name_of_special(struct space *space, struct port *special)
 {
-    struct space *space = current_space();
     struct port *right;
     mach_port_name_t name;
 
@@ -196,17 +195,19 @@ static mach_port_name_t name_of_special(struct port *special)
 
 TRAP_FUNCTION mach_port_name_t mach_task_self_trap(void)
 {
-    return name_of_special(current_task()->sself);
+    const struct task *task = current_thread()->task;
+
+    return name_of_special(task->space, task->sself);
 }
 
 TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void)
 {
-    return name_of_special(current_thread()->sself);
+    return name_of_special(current_space(), current_thread()->sself);
 }
 
 TRAP_FUNCTION mach_port_name_t mach_host_self_trap(void)
 {
-    return name_of_special(current_task()->host);
+    return name_of_special(current_space(), current_task()->host);
 }
 
 TRAP_FUNCTION mach_port_name_t mach_reply_port_trap(void)
