@@ -34,16 +34,16 @@ static struct call *next_read(void)
 {
     struct session *session = session_foreground();
 
-    return session != NULL ? call_of(&reads, session) : NULL;
+    return session != NULL ? session_read(session) : NULL;
 }
 
 // The call has been answered, or its client is gone: its reply right is used, or dropped here.
-static void call_answered(struct calls *calls, struct call *call, kern_return_t result)
+static void call_answered(struct call *call, kern_return_t result)
 {
     if (result == KERN_SUCCESS)
-        call_done(calls, call);
+        call_done(call);
     else
-        call_drop(calls, call);
+        call_drop(call);
 }
 
 // Answers a read by nothing but a code, as MIG's error replies are.
@@ -74,7 +74,7 @@ static void deliver_input(void)
 
         if (result != KERN_SUCCESS)
             line_read_undo(&line);
-        call_answered(&reads, call, result);
+        call_answered(call, result);
     }
 }
 
@@ -96,10 +96,10 @@ static void send_interrupt(mach_port_t port)
 static void interrupt_foreground(void)
 {
     struct session *session = session_foreground();
-    struct call *call = session != NULL ? call_of(&reads, session) : NULL;
+    struct call *call = session != NULL ? session_read(session) : NULL;
 
     if (call != NULL)
-        call_answered(&reads, call, refuse_read(call->reply, CONSOLE_INTERRUPTED));
+        call_answered(call, refuse_read(call->reply, CONSOLE_INTERRUPTED));
     else if (session != NULL && session->interrupted != MACH_PORT_NULL)
         send_interrupt(session->interrupted);
 }
@@ -124,22 +124,24 @@ static bool queue_output(const char *data, size_t size)
 
 static void answer_drains(void)
 {
+    struct call *call = TAILQ_FIRST(&drains);
+
     // The last byte may be on its way out still; no interrupt tells when it is gone.
-    if (drains.first != NULL)
+    if (call != NULL)
         while (!uart_idle())
             clock_sleep(MACH_PORT_NULL, TIME_RELATIVE, (tvalspec_t){0, NSEC_PER_MSEC}, NULL);
-    while (drains.first != NULL)
-        call_answered(&drains, drains.first,
-                      console_drain_reply(drains.first->reply, KERN_SUCCESS));
+    for (; call != NULL; call = TAILQ_FIRST(&drains))
+        call_answered(call, console_drain_reply(call->reply, KERN_SUCCESS));
 }
 
 // Sends what can be sent, and lets calls go on that waited for it.
 static void push_output(void)
 {
+    struct call *call;
+
     uart_send(&output);
-    while (writes.first != NULL && queue_output(writes.first->data, writes.first->size)) {
-        call_answered(&writes, writes.first,
-                      console_write_reply(writes.first->reply, KERN_SUCCESS));
+    while ((call = TAILQ_FIRST(&writes)) != NULL && queue_output(call->data, call->size)) {
+        call_answered(call, console_write_reply(call->reply, KERN_SUCCESS));
         uart_send(&output);
     }
     if (output_empty(&output))
@@ -167,7 +169,7 @@ kern_return_t serve_console_write(mach_port_t port, mach_port_t reply, console_d
 
     if (session == NULL)
         return KERN_INVALID_ARGUMENT;
-    if (writes.first == NULL && queue_output(data, size)) {
+    if (TAILQ_EMPTY(&writes) && queue_output(data, size)) {
         push_output();
         return KERN_SUCCESS;
     }

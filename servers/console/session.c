@@ -3,23 +3,31 @@
 //
 // A session lives as long as somebody holds a send right for its port: the kernel's no-senders
 // notification comes to the port itself. A call that waits has its reply right watched, so that a
-// client that dies or gives up leaves nothing behind.
+// client that dies or gives up leaves nothing behind. Both are found by their port, and leave all
+// their lists at once: a client with thousands of them does not keep the others waiting.
 #include "session.h"
 
 #include <mach/mach.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct calls reads, writes, drains;
+#define BUCKETS 1024
+
+struct calls reads = TAILQ_HEAD_INITIALIZER(reads);
+struct calls writes = TAILQ_HEAD_INITIALIZER(writes);
+struct calls drains = TAILQ_HEAD_INITIALIZER(drains);
 mach_port_t notify_port, receive_set;
 
-static struct session *sessions;
+static LIST_HEAD(, session) sessions[BUCKETS]; // by port
+static LIST_HEAD(, call) replies[BUCKETS];     // calls, by reply right
 static struct session *focus;  // took the focus; null: nobody did
 static struct session *recent; // gets input while nobody reads: was in the foreground last, or
                                // has set its mode since, as one does before a read
 
-static struct calls *const all_calls[] = {&reads, &writes, &drains};
-#define CALL_LISTS (sizeof(all_calls) / sizeof(all_calls[0]))
+static unsigned bucket_of(mach_port_t port)
+{
+    return MACH_PORT_INDEX(port) % BUCKETS;
+}
 
 // ---- calls ------------------------------------------------------------------------------------
 
@@ -32,8 +40,8 @@ static kern_return_t watch(mach_port_t name)
                                           notify_port, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
 }
 
-kern_return_t call_wait(struct calls *calls, struct session *session, mach_port_t reply, size_t size,
-                        const char *data)
+kern_return_t call_wait(struct calls *kind, struct session *session, mach_port_t reply,
+                        size_t size, const char *data)
 {
     struct call *call;
 
@@ -46,56 +54,50 @@ kern_return_t call_wait(struct calls *calls, struct session *session, mach_port_
         free(call);
         return KERN_RESOURCE_SHORTAGE;
     }
-    *call = (struct call){NULL, session, reply, size};
+    *call = (struct call){.kind = kind, .session = session, .reply = reply, .size = size};
     if (data != NULL)
         memcpy(call->data, data, size);
-    if (calls->first == NULL)
-        calls->first = call;
-    else
-        calls->last->next = call;
-    calls->last = call;
+    TAILQ_INSERT_TAIL(kind, call, of_kind);
+    TAILQ_INSERT_TAIL(&session->calls, call, of_session);
+    LIST_INSERT_HEAD(&replies[bucket_of(reply)], call, bucket);
     session->waiting++;
     return KERN_SUCCESS;
 }
 
-struct call *call_of(struct calls *calls, const struct session *session)
+struct call *session_read(const struct session *session)
 {
-    for (struct call *call = calls->first; call != NULL; call = call->next)
-        if (call->session == session)
+    struct call *call;
+
+    TAILQ_FOREACH(call, &session->calls, of_session)
+        if (call->kind == &reads)
             return call;
     return NULL;
 }
 
-void call_done(struct calls *calls, struct call *call)
+void call_done(struct call *call)
 {
-    struct call *before = NULL;
-
-    for (struct call *c = calls->first; c != call; c = c->next)
-        before = c;
-    if (before == NULL)
-        calls->first = call->next;
-    else
-        before->next = call->next;
-    if (calls->last == call)
-        calls->last = before;
+    TAILQ_REMOVE(call->kind, call, of_kind);
+    TAILQ_REMOVE(&call->session->calls, call, of_session);
+    LIST_REMOVE(call, bucket);
     call->session->waiting--;
     free(call);
 }
 
-void call_drop(struct calls *calls, struct call *call)
+void call_drop(struct call *call)
 {
     mach_port_deallocate(mach_task_self(), call->reply);
-    call_done(calls, call);
+    call_done(call);
 }
 
 void calls_drop_reply(mach_port_t reply)
 {
-    for (unsigned i = 0; i < CALL_LISTS; i++)
-        for (struct call *call = all_calls[i]->first; call != NULL; call = call->next)
-            if (call->reply == reply) {
-                call_drop(all_calls[i], call);
-                return;
-            }
+    struct call *call;
+
+    LIST_FOREACH(call, &replies[bucket_of(reply)], bucket)
+        if (call->reply == reply) {
+            call_drop(call);
+            return;
+        }
 }
 
 // ---- sessions ---------------------------------------------------------------------------------
@@ -130,15 +132,17 @@ kern_return_t session_open(struct session **opened)
         free(session);
         return KERN_RESOURCE_SHORTAGE;
     }
-    session->next = sessions;
-    sessions = session;
+    TAILQ_INIT(&session->calls);
+    LIST_INSERT_HEAD(&sessions[bucket_of(session->port)], session, bucket);
     *opened = session;
     return KERN_SUCCESS;
 }
 
 struct session *session_find(mach_port_t port)
 {
-    for (struct session *session = sessions; session != NULL; session = session->next)
+    struct session *session;
+
+    LIST_FOREACH(session, &sessions[bucket_of(port)], bucket)
         if (session->port == port)
             return session;
     return NULL;
@@ -146,16 +150,10 @@ struct session *session_find(mach_port_t port)
 
 void session_close(struct session *session)
 {
-    struct session **link = &sessions;
-    struct call *call;
-
     // What it wrote and could not yet be queued is dropped as well: nobody waits for it any more.
-    for (unsigned i = 0; i < CALL_LISTS; i++)
-        while ((call = call_of(all_calls[i], session)) != NULL)
-            call_drop(all_calls[i], call);
-    while (*link != session)
-        link = &(*link)->next;
-    *link = session->next;
+    while (!TAILQ_EMPTY(&session->calls))
+        call_drop(TAILQ_FIRST(&session->calls));
+    LIST_REMOVE(session, bucket);
     if (focus == session)
         focus = NULL;
     if (recent == session)
@@ -170,8 +168,8 @@ struct session *session_foreground(void)
 {
     if (focus != NULL)
         return focus;
-    if (reads.first != NULL)
-        recent = reads.first->session;
+    if (!TAILQ_EMPTY(&reads))
+        recent = TAILQ_FIRST(&reads)->session;
     return recent;
 }
 

@@ -6,28 +6,30 @@
 #include <mach/kern_return.h>
 #include <mach/port.h>
 #include <stddef.h>
+#include <sys/queue.h>
 
 #define CALLS_MAX 64 // that wait, per session: no client can fill our memory with them
 
+TAILQ_HEAD(calls, call); // in the order they came
+
 struct session {
-    struct session *next;
+    LIST_ENTRY(session) bucket;
     mach_port_t port;        // receive right; clients hold send rights
     mach_port_t interrupted; // send right for news of ^C, or null
     unsigned mode;           // CONSOLE_RAW, …
-    unsigned waiting;        // calls of it in the lists
+    unsigned waiting;        // calls in `calls`
+    struct calls calls;      // of it that wait, of every kind
 };
 
 // A call that waits. It holds the client's reply right; when that dies, the call is dropped.
 struct call {
-    struct call *next;
+    TAILQ_ENTRY(call) of_kind, of_session;
+    LIST_ENTRY(call) bucket;
+    struct calls *kind; // reads, writes or drains
     struct session *session;
     mach_port_t reply;
     size_t size; // read: the most that is wanted; write: bytes of data
     char data[]; // write
-};
-
-struct calls {
-    struct call *first, *last; // in the order they came
 };
 
 extern struct calls reads, writes, drains;
@@ -44,13 +46,13 @@ void session_set_mode(struct session *session, unsigned mode);
 void session_take_focus(struct session *session);
 
 // A call of `session` that waits from now on, with `size` and a copy of `data` if that is given.
-kern_return_t call_wait(struct calls *calls, struct session *session, mach_port_t reply, size_t size,
-                        const char *data);
-// The first call of that session; null if there is none.
-struct call *call_of(struct calls *calls, const struct session *session);
+kern_return_t call_wait(struct calls *kind, struct session *session, mach_port_t reply,
+                        size_t size, const char *data);
+// The first read of that session; null if there is none.
+struct call *session_read(const struct session *session);
 // Takes the call out and frees it; its reply right has been used, or is given back here.
-void call_done(struct calls *calls, struct call *call);
-void call_drop(struct calls *calls, struct call *call);
+void call_done(struct call *call);
+void call_drop(struct call *call);
 // Drops the call that this reply right belongs to.
 void calls_drop_reply(mach_port_t reply);
 

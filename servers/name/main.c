@@ -37,11 +37,10 @@ static kern_return_t watch(mach_port_t port)
 
 static kern_return_t check_in_new(const char *name, mach_port_t signature, mach_port_t port)
 {
-    struct entry *entry = table_add(name);
+    struct entry *entry = table_add(name, port);
 
     if (entry == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    entry->port = port;
     entry->signature = signature;
     return NETNAME_SUCCESS;
 }
@@ -52,7 +51,7 @@ static kern_return_t check_in_again(struct entry *entry, mach_port_t signature, 
         return NETNAME_NOT_YOURS;
     drop(entry->port);
     drop(entry->signature);
-    entry->port = port;
+    table_set_port(entry, port);
     entry->signature = signature;
     return NETNAME_SUCCESS;
 }

@@ -1,63 +1,77 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A hash table of names. Looking up by port, which only happens when a port dies, walks it all.
+// Two hash tables of the same entries: by name for callers, by port for deaths. Whoever checks in
+// thousands of names and dies does not keep the others waiting.
 #include "table.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 1024
+#define BUCKETS 4096
 
-static struct entry *bucket[BUCKETS];
+LIST_HEAD(list, entry);
+static struct list of_name[BUCKETS], of_port[BUCKETS];
 static unsigned count;
 
-static struct entry **bucket_of(const char *name)
+static struct list *name_bucket(const char *name)
 {
     unsigned hash = 2166136261u; // FNV-1a
 
     for (; *name != '\0'; name++)
         hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return &bucket[hash % BUCKETS];
+    return &of_name[hash % BUCKETS];
+}
+
+static struct list *port_bucket(mach_port_t port)
+{
+    return &of_port[MACH_PORT_INDEX(port) % BUCKETS];
 }
 
 struct entry *table_find(const char *name)
 {
-    for (struct entry *entry = *bucket_of(name); entry != NULL; entry = entry->next)
+    struct entry *entry;
+
+    LIST_FOREACH(entry, name_bucket(name), name_link)
         if (strcmp(entry->name, name) == 0)
             return entry;
     return NULL;
 }
 
-struct entry *table_add(const char *name)
+struct entry *table_find_port(mach_port_t port)
 {
-    struct entry **head = bucket_of(name);
+    struct entry *entry;
+
+    LIST_FOREACH(entry, port_bucket(port), port_link)
+        if (entry->port == port)
+            return entry;
+    return NULL;
+}
+
+struct entry *table_add(const char *name, mach_port_t port)
+{
     struct entry *entry = count < NAMES_MAX ? calloc(1, sizeof(*entry)) : NULL;
 
     if (entry == NULL)
         return NULL;
     strncpy(entry->name, name, sizeof(entry->name) - 1);
-    entry->next = *head;
-    *head = entry;
+    entry->port = port;
+    LIST_INSERT_HEAD(name_bucket(name), entry, name_link);
+    LIST_INSERT_HEAD(port_bucket(port), entry, port_link);
     count++;
     return entry;
 }
 
-void table_remove(struct entry *entry)
+void table_set_port(struct entry *entry, mach_port_t port)
 {
-    struct entry **link = bucket_of(entry->name);
-
-    while (*link != entry)
-        link = &(*link)->next;
-    *link = entry->next;
-    free(entry);
-    count--;
+    LIST_REMOVE(entry, port_link);
+    entry->port = port;
+    LIST_INSERT_HEAD(port_bucket(port), entry, port_link);
 }
 
-struct entry *table_find_port(mach_port_t port)
+void table_remove(struct entry *entry)
 {
-    for (unsigned i = 0; i < BUCKETS; i++)
-        for (struct entry *entry = bucket[i]; entry != NULL; entry = entry->next)
-            if (entry->port == port)
-                return entry;
-    return NULL;
+    LIST_REMOVE(entry, name_link);
+    LIST_REMOVE(entry, port_link);
+    free(entry);
+    count--;
 }

@@ -5,11 +5,12 @@
 
 #include <mach/port.h>
 #include <servers/netname_defs.h>
+#include <sys/queue.h>
 
 #define NAMES_MAX 16384 // so that no client can fill the machine with names
 
 struct entry {
-    struct entry *next; // in its bucket
+    LIST_ENTRY(entry) name_link, port_link;
     mach_port_t port;      // a user reference of a send right is ours
     mach_port_t signature; // likewise; MACH_PORT_NULL: unprotected
     netname_name_t name;
@@ -17,8 +18,10 @@ struct entry {
 
 // The entry of that name; null if there is none.
 struct entry *table_find(const char *name);
-// A new entry without rights; the name must not be in the table. Null: no memory, or table full.
-struct entry *table_add(const char *name);
+// A new entry without signature; the name must not be in the table. Null: no memory, or table full.
+struct entry *table_add(const char *name, mach_port_t port);
+// Puts another port in the place of the entry's; the rights are the caller's business.
+void table_set_port(struct entry *entry, mach_port_t port);
 // Takes the entry out and frees it; its rights are the caller's then.
 void table_remove(struct entry *entry);
 // Any entry with this port; null if there is none.
