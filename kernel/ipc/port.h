@@ -64,6 +64,7 @@ struct port {
 };
 
 struct port_set {
+    mach_port_name_t name;   // in the space that has it; null once that has let go of it
     struct list members;     // port->set_link
     struct list ready;       // members with messages, in turn
     struct waitq receivers;

@@ -60,7 +60,7 @@ static kern_return_t allocate_set(struct space *space, mach_port_name_t *name)
     }
     entry->set = set;
     entry->type = MACH_PORT_TYPE_PORT_SET;
-    *name = entry->name;
+    *name = set->name = entry->name;
     return KERN_SUCCESS;
 }
 

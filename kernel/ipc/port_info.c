@@ -11,33 +11,10 @@
 #include "kern/waitq.h"
 #include "lib/string.h"
 
-struct set_search {
-    const struct port_set *set;
-    mach_port_name_t name;
-};
-
-static void match_set(struct entry *entry, void *context)
-{
-    struct set_search *search = context;
-
-    if ((entry->type & MACH_PORT_TYPE_PORT_SET) && entry->set == search->set)
-        search->name = entry->name;
-}
-
-// A set does not know its name; asking is rare.
-static mach_port_name_t set_name(struct space *space, const struct port_set *set)
-{
-    struct set_search search = {set, MACH_PORT_NULL};
-
-    if (set)
-        space_for_each(space, match_set, &search);
-    return search.name;
-}
-
-static void fill_status(struct space *space, struct port *port, mach_port_status_t *status)
+static void fill_status(struct port *port, mach_port_status_t *status)
 {
     memset(status, 0, sizeof *status);
-    status->mps_pset = set_name(space, port->set);
+    status->mps_pset = port->set ? port->set->name : MACH_PORT_NULL;
     status->mps_seqno = port->seqno;
     status->mps_mscount = port->mscount;
     status->mps_qlimit = port->qlimit;
@@ -88,7 +65,7 @@ kern_return_t mach_port_get_attributes(ipc_space_t task, mach_port_t name,
     if (flavor == MACH_PORT_LIMITS_INFO)
         ((mach_port_limits_t *)port_info_out)->mpl_qlimit = port->qlimit;
     else if (flavor == MACH_PORT_RECEIVE_STATUS)
-        fill_status(task, port, (mach_port_status_t *)port_info_out);
+        fill_status(port, (mach_port_status_t *)port_info_out);
     else
         port_info_out[0] = dead_name_requests(port);
     return KERN_SUCCESS;

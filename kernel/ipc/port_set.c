@@ -26,6 +26,7 @@ struct port_set *port_set_make(void)
 
 void port_set_destroy(struct port_set *set)
 {
+    set->name = MACH_PORT_NULL;
     while (!list_empty(&set->members)) {
         port_set_remove(container_of(set->members.next, struct port, set_link));
         preemption_point();

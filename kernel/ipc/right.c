@@ -456,6 +456,8 @@ kern_return_t right_rename(struct space *space, struct entry *entry, mach_port_n
     }
     if (entry->type & MACH_PORT_TYPE_RECEIVE)
         entry->port->receiver_name = name;
+    if (entry->type & MACH_PORT_TYPE_PORT_SET)
+        entry->set->name = name;
     renamed->type = entry->type;
     entry->request = NULL;
     space_free(space, entry);
