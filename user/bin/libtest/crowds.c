@@ -164,8 +164,65 @@ static void test_interrupt_ports(void)
     end("sessions end whatever port they tell");
 }
 
+// ---- what a crowd costs -------------------------------------------------------------------------
+
+#define CROWD 4000
+static mach_port_t crowd[CROWD];
+
+// What the server has to do when `count` ports that have a name each die, in microseconds.
+static unsigned cost_of_names(unsigned count)
+{
+    netname_name_t name;
+    unsigned before;
+
+    for (unsigned i = 0; i < count; i++) {
+        crowd[i] = new_port();
+        sprintf(name, "crowd.%u", i);
+        netname_check_in(name_server_port, name, crowd[i], MACH_PORT_NULL);
+    }
+    before = time_used("servers/name");
+    for (unsigned i = 0; i < count; i++)
+        free_port(crowd[i]);
+    while (look_up(name) == KERN_SUCCESS)
+        sleep_ms(1);
+    return time_used("servers/name") - before;
+}
+
+// The same for as many sessions, with a read each.
+static unsigned cost_of_sessions(unsigned count)
+{
+    unsigned before;
+
+    for (unsigned i = 0; i < count; i++) {
+        console_open(console, &crowd[i]);
+        send_read(crowd[i]);
+    }
+    sleep_ms(20);
+    before = time_used("servers/console");
+    for (unsigned i = count; i > 0; i--)
+        mach_port_deallocate(mach_task_self(), crowd[i - 1]);
+    sleep_ms(20);
+    fetch_all();
+    return time_used("servers/console") - before;
+}
+
+static void test_growth(unsigned (*cost_of)(unsigned count), const char *rule)
+{
+    unsigned few, many;
+
+    begin();
+    few = cost_of(CROWD / 4);
+    many = cost_of(CROWD);
+    ok(many < 8 * few, rule);
+    if (many >= 8 * few)
+        printf("#   a quarter: %u us, all: %u us\n", few, many);
+    end("nor leave they anything behind");
+}
+
 void test_crowds(void)
 {
+    test_growth(cost_of_names, "4,000 names do not cost more each than 1,000 do");
+    test_growth(cost_of_sessions, "nor do 4,000 sessions");
     test_many_names();
     test_name_forms();
     test_signatures();

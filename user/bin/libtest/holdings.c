@@ -22,6 +22,20 @@ static minato_task_counts_t counts_of(char *path)
     return counts;
 }
 
+unsigned time_used(char *path)
+{
+    task_thread_times_info_data_t times = {{0, 0}, {0, 0}};
+    mach_msg_type_number_t count = TASK_THREAD_TIMES_INFO_COUNT;
+    mach_port_t task;
+
+    if (program_task(bootstrap_port, path, &task) == KERN_SUCCESS) {
+        task_info(task, TASK_THREAD_TIMES_INFO, (task_info_t)&times, &count);
+        mach_port_deallocate(mach_task_self(), task);
+    }
+    time_value_add(&times.user_time, &times.system_time);
+    return (unsigned)(times.user_time.seconds * TIME_MICROS_MAX + times.user_time.microseconds);
+}
+
 static minato_host_counts_t host_counts(void)
 {
     minato_host_counts_t counts = {0};

@@ -38,6 +38,8 @@ kern_return_t look_up(char *name);
 void begin(void);
 void end(const char *rule);
 unsigned pages_used(void); // of the machine's memory
+// Processor time that a server's threads have used, in microseconds.
+unsigned time_used(char *path);
 
 void test_crowds(void);
 void test_deaths(void);
