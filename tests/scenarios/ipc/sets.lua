@@ -54,6 +54,20 @@ test("mach_port_get_set_status lists the members, each receive right knows its s
     destroy(set, table.unpack(ports))
 end)
 
+test("A set that is renamed has its new name for its members, and is one under it.", function(t)
+    local set, ports = set_of(2)
+    local names = {0x5e7000, set}
+    for _, name in ipairs(names) do
+        must(mach.mach_port_rename(self, set, name), "rename")
+        set = name
+        t.eq(set_name(ports[1]), set, "set of a member")
+        post(ports[2], 7)
+        local kr, msg = mach.receive{port = set, timeout = 0}
+        t.eq({kr, msg.id}, {0, 7}, "receive")
+    end
+    destroy(set, table.unpack(ports))
+end)
+
 test("mach_port_insert_member of a member is KERN_ALREADY_IN_SET, of this set or another.",
 function(t)
     local set, ports = set_of(1)
