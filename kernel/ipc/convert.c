@@ -93,6 +93,20 @@ semaphore_t convert_port_to_semaphore(ipc_port_t port)
     return counted_object(port, PORT_SEMAPHORE);
 }
 
+exceptions_t convert_port_to_thread_exceptions(ipc_port_t port)
+{
+    struct thread *thread = port_object(port, PORT_THREAD);
+
+    return thread ? &thread->exceptions : NULL;
+}
+
+exceptions_t convert_port_to_task_exceptions(ipc_port_t port)
+{
+    struct task *task = port_object(port, PORT_TASK);
+
+    return task ? &task->exceptions : NULL;
+}
+
 clock_serv_t convert_port_to_clock(ipc_port_t port)
 {
     return port_object(port, PORT_CLOCK);

@@ -290,13 +290,19 @@ kern_return_t mach_port_move_member(ipc_space_t task, mach_port_t member, mach_p
     return KERN_SUCCESS;
 }
 
+static kern_return_t find_member(struct space *space, mach_port_name_t name, mach_port_name_t set,
+                                 struct entry **entry, struct entry **set_entry)
+{
+    kern_return_t kr = find_right(space, name, MACH_PORT_TYPE_RECEIVE, entry);
+
+    return kr == KERN_SUCCESS ? find_right(space, set, MACH_PORT_TYPE_PORT_SET, set_entry) : kr;
+}
+
 kern_return_t mach_port_insert_member(ipc_space_t task, mach_port_t name, mach_port_t pset)
 {
     struct entry *entry, *set_entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
+    kern_return_t kr = find_member(task, name, pset, &entry, &set_entry);
 
-    if (kr == KERN_SUCCESS)
-        kr = find_right(task, pset, MACH_PORT_TYPE_PORT_SET, &set_entry);
     if (kr != KERN_SUCCESS)
         return kr;
     if (entry->port->set)
@@ -308,10 +314,8 @@ kern_return_t mach_port_insert_member(ipc_space_t task, mach_port_t name, mach_p
 kern_return_t mach_port_extract_member(ipc_space_t task, mach_port_t name, mach_port_t pset)
 {
     struct entry *entry, *set_entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
+    kern_return_t kr = find_member(task, name, pset, &entry, &set_entry);
 
-    if (kr == KERN_SUCCESS)
-        kr = find_right(task, pset, MACH_PORT_TYPE_PORT_SET, &set_entry);
     if (kr != KERN_SUCCESS)
         return kr;
     if (entry->port->set != set_entry->set)

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Setting and looking at exception ports: the calls of mach_host.defs. What is done with the ports is in
 // exception.c.
-#include "ipc/port.h"
+#include "ipc/kobject.h"
 #include "kern/exception.h"
-#include "kern/task.h"
-#include "kern/thread.h"
 #include "lib/slab.h"
 #include "mach_host_server.h"
 #include "x86/context.h"
@@ -99,57 +97,37 @@ static mach_msg_type_number_t get(const struct exception_actions *actions, excep
     return count;
 }
 
-// ---- the calls -----------------------------------------------------------------------------
+// ---- the calls: the same for threads and tasks ----
 
-kern_return_t thread_set_exception_ports(thread_act_t thread, exception_mask_t mask, ipc_port_t port,
+kern_return_t thread_set_exception_ports(exceptions_t actions, exception_mask_t mask, ipc_port_t port,
                                          exception_behavior_t behavior, thread_state_flavor_t flavor)
 {
     struct exception_action action = {port, behavior, flavor};
-    kern_return_t kr = check(&thread->exceptions, mask, &action);
+    kern_return_t kr = check(actions, mask, &action);
 
     if (kr == KERN_SUCCESS)
-        set(thread->exceptions, mask, action);
+        set(*actions, mask, action);
     return kr;
 }
 
-kern_return_t task_set_exception_ports(task_t task, exception_mask_t mask, ipc_port_t port,
-                                       exception_behavior_t behavior, thread_state_flavor_t flavor)
-{
-    struct exception_action action = {port, behavior, flavor};
-    kern_return_t kr = check(&task->exceptions, mask, &action);
-
-    if (kr == KERN_SUCCESS)
-        set(task->exceptions, mask, action);
-    return kr;
-}
-
-kern_return_t thread_get_exception_ports(thread_act_t thread, exception_mask_t mask,
+kern_return_t thread_get_exception_ports(exceptions_t actions, exception_mask_t mask,
                                          exception_mask_array_t masks, mach_msg_type_number_t *count,
                                          ipc_port_t *ports, exception_behavior_array_t behaviors,
                                          exception_flavor_array_t flavors)
 {
     if (mask & ~EXC_MASK_ALL)
         return KERN_INVALID_ARGUMENT;
-    *count = get(thread->exceptions, mask, masks, ports, behaviors, flavors);
+    *count = get(*actions, mask, masks, ports, behaviors, flavors);
     return KERN_SUCCESS;
 }
 
-kern_return_t task_get_exception_ports(task_t task, exception_mask_t mask,
-                                       exception_mask_array_t masks, mach_msg_type_number_t *count,
-                                       ipc_port_t *ports, exception_behavior_array_t behaviors,
-                                       exception_flavor_array_t flavors)
+kern_return_t thread_swap_exception_ports(exceptions_t actions, exception_mask_t mask, ipc_port_t port,
+                                          exception_behavior_t behavior, thread_state_flavor_t flavor,
+                                          exception_mask_array_t masks, mach_msg_type_number_t *count,
+                                          ipc_port_t *ports, exception_behavior_array_t behaviors,
+                                          exception_flavor_array_t flavors)
 {
-    if (mask & ~EXC_MASK_ALL)
-        return KERN_INVALID_ARGUMENT;
-    *count = get(task->exceptions, mask, masks, ports, behaviors, flavors);
-    return KERN_SUCCESS;
-}
-
-static kern_return_t swap(struct exception_actions **actions, exception_mask_t mask,
-                          struct exception_action action, exception_mask_array_t masks,
-                          mach_msg_type_number_t *count, ipc_port_t *ports,
-                          exception_behavior_array_t behaviors, exception_flavor_array_t flavors)
-{
+    struct exception_action action = {port, behavior, flavor};
     kern_return_t kr = check(actions, mask, &action);
 
     if (kr != KERN_SUCCESS)
@@ -159,22 +137,9 @@ static kern_return_t swap(struct exception_actions **actions, exception_mask_t m
     return KERN_SUCCESS;
 }
 
-kern_return_t thread_swap_exception_ports(thread_act_t thread, exception_mask_t mask, ipc_port_t port,
-                                          exception_behavior_t behavior, thread_state_flavor_t flavor,
-                                          exception_mask_array_t masks, mach_msg_type_number_t *count,
-                                          ipc_port_t *ports, exception_behavior_array_t behaviors,
-                                          exception_flavor_array_t flavors)
-{
-    return swap(&thread->exceptions, mask, (struct exception_action){port, behavior, flavor}, masks,
-                count, ports, behaviors, flavors);
-}
-
-kern_return_t task_swap_exception_ports(task_t task, exception_mask_t mask, ipc_port_t port,
-                                        exception_behavior_t behavior, thread_state_flavor_t flavor,
-                                        exception_mask_array_t masks, mach_msg_type_number_t *count,
-                                        ipc_port_t *ports, exception_behavior_array_t behaviors,
-                                        exception_flavor_array_t flavors)
-{
-    return swap(&task->exceptions, mask, (struct exception_action){port, behavior, flavor}, masks,
-                count, ports, behaviors, flavors);
-}
+__typeof__(thread_set_exception_ports) task_set_exception_ports
+    __attribute__((alias("thread_set_exception_ports")));
+__typeof__(thread_get_exception_ports) task_get_exception_ports
+    __attribute__((alias("thread_get_exception_ports")));
+__typeof__(thread_swap_exception_ports) task_swap_exception_ports
+    __attribute__((alias("thread_swap_exception_ports")));
