@@ -147,6 +147,18 @@ function(t)
     end
 end)
 
+-- Reading a copy protects it from writers that it should have been protected from already. So here
+-- copies are taken one after the other, with time for the writer between them, and all are read at
+-- the end: each must have stopped before the next was taken.
+local function check_stopped(t, copies, at)
+    local last = 0
+    for i, copy in ipairs(copies) do
+        local now = count(copy, at)
+        t.ok(now > last, ("copy %d has stopped at %d, the one before at %d"):format(i, now, last))
+        last = now
+    end
+end
+
 test("A thread that writes where it wrote before meets the copy, whatever was touched further up.",
 function(t)
     local parent = new_task()
@@ -155,18 +167,12 @@ function(t)
     for i, page in ipairs{31, 32, 1023, 1024, 1999} do
         sleep(3)
         must(mach.vm_write(parent, BASE + page * PAGE, "x"), "vm_write")
-        local child = new_task(parent, true)
-        sleep(3) -- nobody looks at the copy before the thread has gone on
-        children[i] = {child, count(child, BASE)}
+        children[i] = new_task(parent, true)
     end
     sleep(3)
-    for i, child in ipairs(children) do
-        t.eq(count(child[1], BASE), child[2], "child " .. i)
-        t.ok(i == 1 or child[2] > children[i - 1][2], "the thread has gone on before child " .. i)
-        end_task(child[1])
-    end
-    t.ok(count(parent, BASE) > children[#children][2], "and afterwards")
-    end_task(parent)
+    children[6] = parent
+    check_stopped(t, children, BASE)
+    end_task(table.unpack(children))
     ports.deallocate(thread)
 end)
 
@@ -293,27 +299,33 @@ test("A copy of shared memory is the child's alone, the sharers see nothing of i
     end_task(copier, sharer, parent)
 end)
 
-test("Sharers that go on writing change what they share, not the copies that were taken of it.",
+test("A sharer that goes on writing meets the copy, whichever of them has had the page first.",
 function(t)
-    local parent = task_with_pages(1)
-    must(inherit(parent, 0, 1, SHARE), "vm_inherit")
-    local sharers, made = {parent}, {}
-    for i = 2, 4 do sharers[i] = new_task(parent, true) end
-    for i, task in ipairs(sharers) do made[i] = start_counting(task, 0x900000, BASE + 4 * i) end
-    sleep(100)
-    must(inherit(sharers[2], 0, 1, COPY), "vm_inherit")
-    local copy = new_task(sharers[2], true)
-    local function counts() return {string.unpack("<I4I4I4I4", memory.read(BASE + 4, 16, copy))} end
-    sleep(100) -- nobody looks at the copy before they have gone on
-    local first = counts()
-    sleep(100)
-    t.eq(counts(), first, "the copy")
-    for i in ipairs(sharers) do
-        local now = count(parent, BASE + 4 * i)
-        t.ok(now > first[i], ("sharer %d went on from %d to %d"):format(i, first[i], now))
+    for writer = 1, 3 do
+        local parent = task_with_pages(1)
+        must(inherit(parent, 0, 1, SHARE), "vm_inherit")
+        local sharers, made = {parent}, {}
+        for i = 2, 4 do sharers[i] = new_task(parent, true) end
+        for i = 1, 3 do -- each has the page from its own writing on; then only one goes on
+            made[i] = start_counting(sharers[i], 0x900000, BASE + 4 * i)
+            sleep(2)
+            must(mach.thread_suspend(made[i]), "suspend")
+        end
+        must(mach.thread_resume(made[writer]), "resume")
+        must(inherit(sharers[4], 0, 1, COPY), "vm_inherit")
+        local copies = {}
+        for i = 1, 3 do
+            sleep(3)
+            copies[i] = new_task(sharers[4], true)
+        end
+        sleep(3)
+        copies[4] = parent
+        check_stopped(t, copies, BASE + 4 * writer)
+        copies[4] = nil
+        end_task(table.unpack(copies))
+        end_task(table.unpack(sharers))
+        ports.deallocate(table.unpack(made))
     end
-    end_task(copy, table.unpack(sharers))
-    ports.deallocate(table.unpack(made))
 end)
 
 test("What a child allocates behind or between what it inherited is zero.", function(t)

@@ -84,7 +84,7 @@ test("Ranges may span regions that nobody has touched, beside others that were."
         local bytes = ""
         must((mach.vm_allocate(task, BASE, 24 * PAGE, false)), "vm_allocate")
         for page = 0, 23 do -- each page a region of its own, touched in runs of 1 to 4
-            must(mach.vm_inherit(task, BASE + page * PAGE, PAGE, page % 2), "vm_inherit")
+            must(mach.vm_inherit(task, BASE + page * PAGE, PAGE, page % 2 * 2), "vm_inherit")
             local touched = 0xa63 >> page % 12 & 1 == 1
             local new = touched and pattern(PAGE, page) or ("\0"):rep(PAGE)
             if touched then must(mach.vm_write(task, BASE + page * PAGE, new), "vm_write") end
@@ -280,6 +280,30 @@ function(t)
             sleep(2)
             local _, bytes = mach.vm_read(task, BASE + PAGE + 4, 4)
             t.eq((string.unpack("<I4", bytes)), n * 2 + 1, "the answer to a new page")
+        end
+        threads.terminate(thread)
+    end)
+end)
+
+test("A thread that only reads sees what vm_write wrote, also when there are copies.", function(t)
+    with_pages(3, function(task)
+        -- for ever: mov eax, [BASE + PAGE]; mov [BASE + 2 * PAGE], eax
+        must(mach.vm_write(task, BASE, "\xa1" .. string.pack("<I4", BASE + PAGE) .. "\xa3"
+                           .. string.pack("<I4", BASE + 2 * PAGE) .. "\xeb\xf4"), "vm_write")
+        local thread = threads.run(task, {eip = BASE})
+        local function seen()
+            sleep(2)
+            return (string.unpack("<I4", select(2, mach.vm_read(task, BASE + 2 * PAGE, 4))))
+        end
+        for round = 1, 4 do
+            local children = {}
+            for i, tail in ipairs{"", ("."):rep(PAGE - 4), ""} do -- in part, as a whole, in part
+                children[i] = tasks.create(task, true)
+                local n = round * 10 + i
+                must(mach.vm_write(task, BASE + PAGE, string.pack("<I4", n) .. tail), "vm_write")
+                t.eq(seen(), n, ("round %d, write %d"):format(round, i))
+            end
+            tasks.terminate(table.unpack(children))
         end
         threads.terminate(thread)
     end)
