@@ -14,9 +14,10 @@ local word, store, load_imm, from_segment, STAY, PUSHF_POP_EAX =
     code.word, code.store, code.load_imm, code.from_segment, code.STAY, code.PUSHF_POP_EAX
 local INT_TRAP, loop_back, increment, page_with, words_of =
     code.INT_TRAP, code.loop_back, code.increment, code.page_with, code.words_of
-local thread_at, finish, general, EAX, EDX, EBX, EDI, ES =
-    code.thread_at, code.finish, code.general, code.EAX, code.EDX, code.EBX, code.EDI, code.ES
-local CS, SS, DS, GS, PAGE, DATA = code.CS, code.SS, code.DS, code.GS, code.PAGE, code.DATA
+local thread_at, finish, general = code.thread_at, code.finish, code.general
+local EAX, ECX, EDX, EBX, EDI = code.EAX, code.ECX, code.EDX, code.EBX, code.EDI
+local ES, CS, SS, DS, GS, PAGE, DATA =
+    code.ES, code.CS, code.SS, code.DS, code.GS, code.PAGE, code.DATA
 local GENERAL, FLOAT = mach.i386_THREAD_STATE, mach.i386_FLOAT_STATE
 local TLS, DEBUG = mach.i386_TLS_STATE, mach.i386_DEBUG_STATE
 local USER_CODE, USER_DATA = 0x1b, 0x23
@@ -226,8 +227,11 @@ function(t)
     local never = semaphores.create()
     local wait, first -- where it comes to after the wait, where it is sent instead
     local page = page_with(function(page)
-        -- push never; push 0; mov ecx, esp; mov edx, wait; mov eax, 36; sysenter; wait: stay
-        local code = "\x68" .. word(never) .. "\x6a\0\x89\xe1\xba" .. word(page + 21)
+        -- Some 100 ms with the carry flag set, so that interrupts find it: mov ecx, 3000000;
+        -- again: stc; dec ecx; jnz again. Then push never; push 0; mov ecx, esp; mov edx, wait;
+        -- mov eax, 36; sysenter; wait: stay
+        local code = load_imm(ECX, 3000000) .. "\xf9\x49\x75\xfc"
+        code = code .. "\x68" .. word(never) .. "\x6a\0\x89\xe1\xba" .. word(page + #code + 21)
             .. load_imm(EAX, 36) .. "\x0f\x34"
         wait, first = page + #code, page + #code + #STAY
         return code .. STAY .. store(EBX, page + DATA) .. increment(page + DATA + 4) .. STAY

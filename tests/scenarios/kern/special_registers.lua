@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- What a thread has of the FPU and SSE registers, the three TLS descriptors and the debug
 -- registers: it keeps its own while others run, they can be looked at and changed, and give no
--- privilege. Contracts: mach.defs (thread_get_state, thread_set_state), include/mach/thread_status.h.
+-- privilege. Contracts: mach.defs (thread_get_state, thread_set_state), mach/thread_status.h.
 
 local must, ports, threads = require "must", require "ports", require "threads"
 local memory, tasks, sleep = require "memory", require "tasks", require "clock".sleep
@@ -73,12 +73,29 @@ test("Float registers are told and set also while they are in the processor.", f
     sleep(3)
     local kr, float = mach.thread_get_state(thread, FLOAT)
     t.eq({kr, float.xmm[6], float.xmm[3]}, {0, "its own 16 bytes", ("\0"):rep(16)}, "told")
-    for _, value in ipairs{"first of 2 given", "second 2 of them"} do
-        float.xmm[3] = value
-        t.eq(mach.thread_set_state(thread, FLOAT, float), 0, "set")
-        sleep(3)
-        t.eq(memory.read(page + DATA + 16, 16), value, "what it stores")
+    float.xmm[3] = "another 16 bytes"
+    t.eq(mach.thread_set_state(thread, FLOAT, float), 0, "set")
+    sleep(3)
+    t.eq(memory.read(page + DATA + 16, 16), float.xmm[3], "what it stores")
+    -- Lua computes with the FPU itself. So once more by a thread that does not, while we sleep and
+    -- in a turn that comes after one of the other's: a message to it, of an fxsave image.
+    local image = string.pack("<I2c22I4c164", 0x37f, "", 0x1f80, "") .. "by another one's"
+    local message = string.pack("<I4I4I4I4I4i4I8I4I4c512", mach.MACH_MSG_TYPE_COPY_SEND, 0, thread,
+                                0, 0, 2018, 1 << 32, FLOAT, 128, image)
+    local place, me = memory.allocate(PAGE), mach.mach_thread_self()
+    memory.write(place, message)
+    local function policy(of, kind, base)
+        must(mach.thread_policy(of, kind, threads.policy_base(kind, base, 10), false), "policy")
     end
+    policy(me, mach.POLICY_FIFO, 40)
+    policy(thread, mach.POLICY_RR, 70)
+    local sender = threads.trap_begin(25, place, mach.MACH_SEND_MSG, #message, 0, 0, 0, 0)
+    policy(sender.thread, mach.POLICY_RR, 70)
+    sleep(60)
+    policy(me, mach.POLICY_TIMESHARE, 64)
+    t.eq(threads.trap_result(sender), 0, "send")
+    t.eq(memory.read(page + DATA + 16, 16), "by another one's", "what it stores")
+    memory.release(place, PAGE)
     finish(thread, page)
 end)
 
