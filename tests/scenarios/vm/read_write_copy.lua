@@ -285,8 +285,8 @@ function(t)
     end)
 end)
 
-test("A thread that only reads sees what vm_write wrote, also when there are copies.", function(t)
-    with_pages(3, function(task)
+test("A thread that only reads sees what is put there, also when there are copies.", function(t)
+    with_pages(4, function(task)
         -- for ever: mov eax, [BASE + PAGE]; mov [BASE + 2 * PAGE], eax
         must(mach.vm_write(task, BASE, "\xa1" .. string.pack("<I4", BASE + PAGE) .. "\xa3"
                            .. string.pack("<I4", BASE + 2 * PAGE) .. "\xeb\xf4"), "vm_write")
@@ -297,10 +297,14 @@ test("A thread that only reads sees what vm_write wrote, also when there are cop
         end
         for round = 1, 4 do
             local children = {}
-            for i, tail in ipairs{"", ("."):rep(PAGE - 4), ""} do -- in part, as a whole, in part
+            for i = 1, 4 do -- in part, by a page in place of it, in part, by a page
                 children[i] = tasks.create(task, true)
                 local n = round * 10 + i
-                must(mach.vm_write(task, BASE + PAGE, string.pack("<I4", n) .. tail), "vm_write")
+                local at = i % 2 == 0 and 3 * PAGE or PAGE
+                must(mach.vm_write(task, BASE + at, string.pack("<I4", n)), "vm_write")
+                if i % 2 == 0 then
+                    must(mach.vm_copy(task, BASE + at, PAGE, BASE + PAGE), "vm_copy")
+                end
                 t.eq(seen(), n, ("round %d, write %d"):format(round, i))
             end
             tasks.terminate(table.unpack(children))
