@@ -188,7 +188,8 @@ static mach_msg_return_t receive_in_kernel(struct port *port, mach_msg_header_t 
                                            mach_msg_size_t size)
 {
     struct receive_source source = {.port = port};
-    const struct message_arguments a = {.option = MACH_RCV_MSG,
+    // MACH_RCV_NOTIFY keeps the fast path away, which would end a trap that this thread is not in.
+    const struct message_arguments a = {.option = MACH_RCV_MSG | MACH_RCV_NOTIFY,
                                         .rcv_size = size + sizeof(mach_msg_trailer_t)};
     struct kmsg *reply;
     mach_msg_return_t mr = mqueue_receive(&source, &a, &reply);

@@ -242,6 +242,26 @@ test("An answer that is none counts as a refusal: wrong id, wrong size, rights i
     ports.destroy(other)
 end)
 
+test("A handler may answer with a call that has a reply port: the right goes, nobody will answer it.",
+function(t)
+    local v, port, other = victim(READ_NOWHERE), ports.both(), ports.both()
+    ask_task(v, port)
+    resume(v)
+    local e = caught(port)
+    must((mach.vm_allocate(v.task, 0x700000, PAGE, false)), "allocate")
+    local bits = mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_MOVE_SEND_ONCE,
+                                     mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
+    local bytes = string.pack("<I4I4I4I4I4i4", bits, 0, e.reply, other, 0, 2501) .. NDR ..
+                  string.pack("<i4", mach.KERN_SUCCESS)
+    local kr, got = mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, #bytes, 200, other,
+                                  0, 0)
+    t.eq({kr, (string.unpack("<i4", got, 21))}, {0, mach.MACH_NOTIFY_SEND_ONCE}, "what came back")
+    ports.deallocate(e.thread, e.task)
+    t.eq(caught(port, 20), nil, "no second exception")
+    t.eq(eip_of(v), CODE + #READ_NOWHERE, "the thread went on")
+    bury(v, port, other)
+end)
+
 test("Registers that cannot be set count as a refusal.", function(t)
     local v, port = victim(READ_NOWHERE), ports.both()
     ask_task(v, port, STATE)
