@@ -146,9 +146,9 @@ static inline bool call_thread(const struct message_arguments *a, struct entry *
     current_thread()->task->events.messages_sent++;
     receiver->task->events.messages_received++;
     port->seqno++;
-    use_dest(dest, port, type);
     if (reply)
         give_reply(port->receiver, named, reply);
+    use_dest(dest, port, type); // second: in the same space, it gives a slot back in front of `named`
     mqueue_expect(a);
     *mr = mach_msg_received(sched_hand_over(q, "receive", receiver), a);
     return true;

@@ -528,3 +528,35 @@ test("A large call to a waiting receiver arrives whole.", function(t)
     end
     destroy(port, reply)
 end)
+
+-- ---- names --------------------------------------------------------------------------------------
+
+test("Calls that answer a call use the names of one task again and again.", function(t)
+    local port, back, reply = both(), allocate(), allocate()
+    local job = spawn.thread(function()
+        local kr, bytes = mach.mach_msg("", mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0)
+        local bits = mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_MOVE_SEND_ONCE,
+                                         mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
+        for i = 1, 100 do -- answers with a call of its own
+            local call = string.pack("<I4I4I4I4I4i4", bits, 0, string.unpack("<I4", bytes, 9),
+                                     args.back, 0, i)
+            kr, bytes = mach.mach_msg(call, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, 24, 100,
+                                      args.back, 0, 0)
+            if kr ~= 0 then return kr end
+        end
+        return kr
+    end, {port = port, back = back})
+    wait_until(port, "waiters", 1)
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 0), reply)
+    local low, high = fields(bytes).remote >> 8, 0
+    for i = 1, 99 do
+        t.eq({kr, fields(bytes).id}, {0, i}, "call")
+        high = math.max(high, fields(bytes).remote >> 8)
+        kr, bytes = call(message(mach.MACH_MSGH_BITS(MOVE_ONCE, MAKE_ONCE), fields(bytes).remote,
+                                 reply, 0), reply)
+    end
+    t.ok(high < low + 8, ("the slots of 99 names go from %d to %d"):format(low, high))
+    must(mach.send{remote = fields(bytes).remote, disp = MOVE_ONCE}, "the last answer")
+    t.eq({job:wait(900)}, {true, 0}, "the other thread")
+    destroy(port, back, reply)
+end)
