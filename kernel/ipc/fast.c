@@ -163,8 +163,9 @@ static mach_msg_return_t take_reply(struct kmsg *reply, struct port *port,
 {
     mach_msg_header_t *header = &reply->header;
 
-    if (port->receiver != current_space() || !nothing_to_receive(port) ||
-        !waitq_empty(&port->receivers) || (header->msgh_bits & MACH_MSGH_BITS_COMPLEX) ||
+    if (port->receiver != current_space() || port->receiver_name != a->rcv_name ||
+        !nothing_to_receive(port) || !waitq_empty(&port->receivers) ||
+        (header->msgh_bits & MACH_MSGH_BITS_COMPLEX) ||
         header->msgh_size + REQUESTED_TRAILER_SIZE(a->option) > a->rcv_size) {
         mqueue_send_always(reply);
         return mach_msg_receive(a);
