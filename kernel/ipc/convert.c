@@ -107,6 +107,11 @@ exceptions_t convert_port_to_task_exceptions(ipc_port_t port)
     return task ? &task->exceptions : NULL;
 }
 
+exceptions_t convert_port_to_host_exceptions(ipc_port_t port)
+{
+    return port_object(port, PORT_HOST_PRIV) ? &the_host.exceptions : NULL;
+}
+
 clock_serv_t convert_port_to_clock(ipc_port_t port)
 {
     return port_object(port, PORT_CLOCK);

@@ -30,7 +30,7 @@ typedef struct host *host_priv_t;
 typedef struct semaphore *semaphore_t;
 typedef struct clock *clock_serv_t;
 typedef struct device *device_master_t;
-typedef struct exception_actions **exceptions_t; // where a thread or task keeps them
+typedef struct exception_actions **exceptions_t; // where a thread, a task, the host keeps them
 
 task_t convert_port_to_task(ipc_port_t port);
 thread_t convert_port_to_thread(ipc_port_t port);
@@ -43,6 +43,7 @@ clock_serv_t convert_port_to_clock(ipc_port_t port);
 device_master_t convert_port_to_device(ipc_port_t port);
 exceptions_t convert_port_to_thread_exceptions(ipc_port_t port); // borrowed: such calls do not block
 exceptions_t convert_port_to_task_exceptions(ipc_port_t port);
+exceptions_t convert_port_to_host_exceptions(ipc_port_t port); // the privileged port
 
 ipc_port_t convert_task_to_port(task_t task);
 ipc_port_t convert_thread_to_port(thread_t thread);

@@ -7,6 +7,7 @@
 #include "kern/exception.h"
 #include "exc_user.h"
 #include "ipc/port.h"
+#include "kern/host.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/printf.h"
@@ -125,13 +126,15 @@ void handle_exception(int exception, int code, int subcode)
     exception_data_type_t words[EXCEPTION_CODE_MAX] = {code, subcode};
     const struct thread *self = current_thread();
 
-    for (unsigned level = 0; level < 2; level++) {
+    for (unsigned level = 0; level < 3; level++) {
+        const struct exception_actions *const asked[] = {self->exceptions, self->task->exceptions,
+                                                         the_host.exceptions};
         kern_return_t kr;
 
         // A thread that is to end anyway does so on its way back; nobody needs to hear of it.
         if (self->terminating)
             return;
-        kr = ask(level == 0 ? self->exceptions : self->task->exceptions, exception, words);
+        kr = ask(asked[level], exception, words);
         // thread_abort: the thread goes back to where it was.
         if (kr == KERN_SUCCESS || kr == MACH_RCV_INTERRUPTED || kr == MACH_SEND_INTERRUPTED)
             return;

@@ -5,6 +5,7 @@
 #include "kern/exception.h"
 #include "lib/slab.h"
 #include "mach_host_server.h"
+#include "minato_server.h"
 #include "x86/context.h"
 
 bool exception_actions_copy(const struct exception_actions *actions, struct exception_actions **copy)
@@ -97,7 +98,7 @@ static mach_msg_type_number_t get(const struct exception_actions *actions, excep
     return count;
 }
 
-// ---- the calls: the same for threads and tasks ----
+// ---- the calls: the same for threads, tasks and the host ----
 
 kern_return_t thread_set_exception_ports(exceptions_t actions, exception_mask_t mask, ipc_port_t port,
                                          exception_behavior_t behavior, thread_state_flavor_t flavor)
@@ -142,4 +143,10 @@ __typeof__(thread_set_exception_ports) task_set_exception_ports
 __typeof__(thread_get_exception_ports) task_get_exception_ports
     __attribute__((alias("thread_get_exception_ports")));
 __typeof__(thread_swap_exception_ports) task_swap_exception_ports
+    __attribute__((alias("thread_swap_exception_ports")));
+__typeof__(thread_set_exception_ports) host_set_exception_ports
+    __attribute__((alias("thread_set_exception_ports")));
+__typeof__(thread_get_exception_ports) host_get_exception_ports
+    __attribute__((alias("thread_get_exception_ports")));
+__typeof__(thread_swap_exception_ports) host_swap_exception_ports
     __attribute__((alias("thread_swap_exception_ports")));

@@ -4,11 +4,13 @@
 #ifndef KERN_HOST_H
 #define KERN_HOST_H
 
+struct exception_actions;
 struct port;
 
 struct host {
     struct port *port;      // PORT_HOST; a reference
     struct port *priv_port; // PORT_HOST_PRIV; a reference
+    struct exception_actions *exceptions; // NULL: none
 };
 
 extern struct host the_host; // the object of both ports

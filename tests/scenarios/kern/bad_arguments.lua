@@ -16,6 +16,9 @@ local PAGE, BASE = 4096, 0x200000
 
 local _, _, device = mach.bootstrap_ports(mach.bootstrap_port)
 
+-- The sweep may move rights for the host away: never the last one.
+must(mach.mach_port_mod_refs(self, host, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_refs")
+
 math.randomseed(20240229)
 
 -- ---- the world that the calls are done to ----
@@ -244,6 +247,9 @@ local CALLS = {
     task_get_exception_ports = call("task", "number"),
     thread_swap_exception_ports = call("thread", "number port int flavor",
                                        {K.KERN_INVALID_CAPABILITY}),
+    host_set_exception_ports = call("host", "number port int flavor", {K.KERN_INVALID_HOST}),
+    host_get_exception_ports = call("host", "number", {K.KERN_INVALID_HOST}),
+    host_swap_exception_ports = call("host", "number port int flavor", {K.KERN_INVALID_HOST}),
     task_swap_exception_ports = call("task", "number port int flavor", {K.KERN_INVALID_CAPABILITY}),
     host_info = call("host", "flavor", {K.KERN_FAILURE}),
     host_page_size = call("host", ""),

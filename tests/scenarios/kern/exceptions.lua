@@ -169,6 +169,27 @@ test("The thread's port is asked first, then the task's; when both refuse, the t
     bury(v, first, second)
 end)
 
+test("The host's port is asked last, about every task; only the privileged port can set it.", function(t)
+    local v, first, last = victim(WRITE_NOWHERE), ports.both(), ports.both()
+    local priv = ports.privileged_host()
+    t.eq(mach.host_set_exception_ports(mach.mach_host_self(), ALL, last, DEFAULT, GENERAL),
+         mach.KERN_INVALID_HOST)
+    t.eq(mach.host_set_exception_ports(priv, ALL, last, DEFAULT, GENERAL), 0)
+    t.eq({mach.host_get_exception_ports(priv, ALL)}, {0, {ALL}, {last}, {DEFAULT}, {GENERAL}})
+    ask_task(v, first)
+    resume(v)
+    answer(caught(first), mach.KERN_FAILURE)
+    local e = caught(last)
+    t.eq({e.exception, e.subcode, e.task}, {mach.EXC_BAD_ACCESS, 0x700000, v.task})
+    must((mach.vm_allocate(v.task, 0x700000, PAGE, false)), "allocate")
+    answer(e, mach.KERN_SUCCESS)
+    t.eq(caught(first, 20), nil, "it goes on")
+    t.eq({mach.host_swap_exception_ports(priv, ALL, 0, DEFAULT, GENERAL)},
+         {0, {ALL}, {last}, {DEFAULT}, {GENERAL}})
+    bury(v, first, last)
+    ports.deallocate(priv)
+end)
+
 test("Only the kinds in the mask are sent; others go to the next.", function(t)
     local v, port = victim("\xcc"), ports.both()
     ask_task(v, port, DEFAULT, GENERAL, mach.EXC_MASK_BAD_ACCESS | mach.EXC_MASK_BREAKPOINT)

@@ -4,19 +4,11 @@
 
 local must, ports, counts = require "must", require "ports", require "counts"
 local memory = require "memory"
-local deallocate = ports.deallocate
+local deallocate, privileged = ports.deallocate, ports.privileged_host
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 
 local function word(n) return string.pack("<I4", n & 0xffffffff) end
-
--- The privileged host port, which a scenario is given; the caller owns the right.
-local function privileged()
-    local kr, port, device = mach.bootstrap_ports(mach.bootstrap_port)
-    must(kr, "bootstrap_ports")
-    deallocate(device)
-    return port
-end
 
 test("host_page_size is 4096 and host_kernel_version names Minato.", function(t)
     t.eq({mach.host_page_size(host)}, {0, 4096}, "page size")

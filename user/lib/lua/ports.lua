@@ -36,6 +36,14 @@ function ports.make_send(name)
          "insert_right")
 end
 
+-- The privileged host port, which a scenario is given; the caller owns the right.
+function ports.privileged_host()
+    local kr, host, device = mach.bootstrap_ports(mach.bootstrap_port)
+    must(kr, "bootstrap_ports")
+    ports.deallocate(device)
+    return host
+end
+
 -- A send-once right for the port `name`, under a name of its own.
 function ports.once(name)
     local kr, right = mach.mach_port_extract_right(self, name, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
