@@ -78,6 +78,14 @@ end
 
 local function resume(v) must(mach.thread_resume(v.thread), "resume") end
 
+-- A victim whose task's handler is a port of ours, and the exception that it met there.
+local function faulted(code, behavior, registers)
+    local v, port = victim(code, registers), ports.both()
+    ask_task(v, port, behavior)
+    resume(v)
+    return v, port, caught(port)
+end
+
 local function eip_of(v)
     local kr, state = mach.thread_get_state(v.thread, GENERAL)
     return kr == 0 and state.eip or kr
@@ -89,10 +97,7 @@ end
 
 test("exception_raise tells thread, task, kind, code and address; KERN_SUCCESS repeats the instruction.",
 function(t)
-    local v, port = victim(READ_NOWHERE .. "\xa3\x00\x00\x20\x00"), ports.both()
-    ask_task(v, port)
-    resume(v)
-    local e = caught(port)
+    local v, port, e = faulted(READ_NOWHERE .. "\xa3\x00\x00\x20\x00")
     t.eq({e.id, e.exception, e.count, e.code, e.subcode},
          {2401, mach.EXC_BAD_ACCESS, 2, mach.KERN_INVALID_ADDRESS, 0x700000})
     t.eq({e.thread, e.task}, {v.thread, v.task}, "who: the names that we have for them")
@@ -105,10 +110,7 @@ function(t)
 end)
 
 test("The handler may read and set the registers of the thread that waits for its answer.", function(t)
-    local v, port = victim("\x0f\x0b", {eax = 77}), ports.both() -- ud2
-    ask_task(v, port)
-    resume(v)
-    local e = caught(port)
+    local v, port, e = faulted("\x0f\x0b", DEFAULT, {eax = 77}) -- ud2
     t.eq({e.exception, e.code}, {mach.EXC_BAD_INSTRUCTION, mach.EXC_I386_INVOP})
     local kr, state = mach.thread_get_state(e.thread, GENERAL)
     t.eq({kr, state.eip, state.eax}, {0, CODE, 77})
@@ -121,10 +123,7 @@ test("The handler may read and set the registers of the thread that waits for it
 end)
 
 test("exception_raise_state brings the registers and takes new ones.", function(t)
-    local v, port = victim(READ_NOWHERE), ports.both()
-    ask_task(v, port, STATE)
-    resume(v)
-    local e = caught(port)
+    local v, port, e = faulted(READ_NOWHERE, STATE)
     t.eq({e.id, e.exception, e.flavor, #e.state}, {2402, mach.EXC_BAD_ACCESS, GENERAL, 17})
     local _, state = mach.thread_get_state(v.thread, GENERAL)
     local at
@@ -138,10 +137,7 @@ test("exception_raise_state brings the registers and takes new ones.", function(
 end)
 
 test("exception_raise_state_identity brings both.", function(t)
-    local v, port = victim(READ_NOWHERE), ports.both()
-    ask_task(v, port, IDENTITY)
-    resume(v)
-    local e = caught(port)
+    local v, port, e = faulted(READ_NOWHERE, IDENTITY)
     t.eq({e.id, e.thread, e.task, #e.state}, {2403, v.thread, v.task, 17})
     for i, word in ipairs(e.state) do
         if word == CODE then e.state[i] = CODE + #READ_NOWHERE end
@@ -284,10 +280,7 @@ function(t)
 end)
 
 test("Registers that cannot be set count as a refusal.", function(t)
-    local v, port = victim(READ_NOWHERE), ports.both()
-    ask_task(v, port, STATE)
-    resume(v)
-    local e = caught(port)
+    local v, port, e = faulted(READ_NOWHERE, STATE)
     answer(e, mach.KERN_SUCCESS, {1, 2, 3})
     require "clock".sleep(5)
     t.ok(not alive(v))
@@ -295,10 +288,7 @@ test("Registers that cannot be set count as a refusal.", function(t)
 end)
 
 test("thread_abort takes the thread out of the question and back to its instruction.", function(t)
-    local v, port = victim(READ_NOWHERE), ports.both()
-    ask_task(v, port)
-    resume(v)
-    local first = caught(port)
+    local v, port, first = faulted(READ_NOWHERE)
     t.eq(mach.thread_abort(v.thread), 0)
     local second = caught(port)
     t.eq({second.exception, second.subcode}, {mach.EXC_BAD_ACCESS, 0x700000}, "it met it again")
@@ -310,10 +300,7 @@ test("thread_abort takes the thread out of the question and back to its instruct
 end)
 
 test("A task that is terminated while its handler thinks is gone, and leaves nothing behind.", function(t)
-    local v, port = victim(READ_NOWHERE), ports.both()
-    ask_task(v, port)
-    resume(v)
-    local e = caught(port)
+    local v, port, e = faulted(READ_NOWHERE)
     t.eq(mach.task_terminate(v.task), 0)
     t.eq(select(2, mach.mach_port_type(self, e.reply)), mach.MACH_PORT_TYPE_DEAD_NAME)
     ports.deallocate(e.reply, e.thread, e.task)
