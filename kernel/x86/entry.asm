@@ -93,7 +93,7 @@ copy_%+i:
         push    dword [ecx + 4 * i]
 %assign i i - 1
 %endrep
-copy_end:
+call_trap:
         call    eax
 
 ; eax = the trap's result.
@@ -129,7 +129,7 @@ trap_unknown:
 trap_bad_stack:
         mov     eax, KERN_INVALID_ADDRESS
         jmp     trap_return
-fixup FIXUP_COPY, copy_start, copy_end, trap_bad_stack
+fixup FIXUP_COPY, copy_start, call_trap, trap_bad_stack
 
 ; The user esp is near or above USER_TOP: is it still below with the words that this trap takes?
 trap_high_stack:
