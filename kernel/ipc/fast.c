@@ -36,13 +36,13 @@ static inline bool arguments_fast(const struct message_arguments *a)
 }
 
 // Whether a message goes to the port of `entry` as simply as can be: a send right to a live port, copied
-// or made, or a send-once right that nobody watches.
+// or made, or a send-once right that nobody watches (nobody waits on a dead port).
 static inline bool dest_fast(const struct entry *entry, mach_msg_type_name_t type)
 {
     if (type == MACH_MSG_TYPE_COPY_SEND)
         return (entry->type & MACH_PORT_TYPE_SEND) && entry->port->active;
     if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE)
-        return entry->type == MACH_PORT_TYPE_SEND_ONCE && !entry->request && entry->port->active;
+        return entry->type == MACH_PORT_TYPE_SEND_ONCE && !entry->request;
     return type == MACH_MSG_TYPE_MAKE_SEND && (entry->type & MACH_PORT_TYPE_RECEIVE) &&
            !entry->port->no_senders;
 }
@@ -69,8 +69,8 @@ static inline struct thread *find_receiver(const struct port *port, mach_msg_siz
     const struct waitq *q = port->set ? &port->set->receivers : &port->receivers;
     struct thread *receiver = waitq_first(q);
 
-    if (!receiver || receiver->ast || size > receiver->ipc.room ||
-        (receiver->ipc.option & MACH_RCV_NOTIFY) || receiver->priority > sched_best_ready())
+    if (!receiver || size > receiver->ipc.room || (receiver->ipc.option & MACH_RCV_NOTIFY) ||
+        receiver->priority > sched_best_ready())
         return NULL;
     return receiver;
 }
