@@ -427,3 +427,33 @@ test("A message can carry a port's receive right with send rights made of it.", 
     t.eq(state(ports[1][1]), {T_BOTH, 1, 1, 1, 0}, "make-send count is 0 again")
     destroy(ports[1][1], ports[3][1], carrier)
 end)
+
+test("However many rights a message names, each arrives; a bad one at the end takes none.",
+function(t)
+    local carrier, bad = both(), allocate(RECEIVE)
+    destroy(bad)
+    for n = 1, 20 do
+        local gift = both(n)
+        local rights = {}
+        for i = 1, n do rights[i] = {gift, MOVE_SEND} end
+        local reply = allocate(RECEIVE)
+        local function send()
+            return (mach.send{remote = carrier, disp = COPY_SEND, local_port = reply,
+                              local_disp = MAKE_ONCE, ports = rights, timeout = 0})
+        end
+        rights[n] = {bad, MOVE_SEND}
+        t.eq(send(), mach.MACH_SEND_INVALID_RIGHT, n .. " rights, a bad one")
+        t.eq(state(gift), {T_BOTH, n, 1, 0, 1}, "they are all there")
+        rights[n] = {gift, MOVE_SEND}
+        t.eq(send(), 0, n .. " rights")
+        t.eq(state(gift), {T_RECEIVE, 0, n, 0, 1}, "they have gone")
+        local msg = fetch(t, carrier)
+        for i = 1, n do
+            t.eq(msg.ports[i], {gift, PORT_SEND}, "right " .. i .. " of " .. n)
+        end
+        t.eq(state(gift), {T_BOTH, n, 1, 0, 1}, "they have come")
+        t.eq(ports.type_of(msg.remote), T_ONCE, "the reply right")
+        destroy(msg.remote, gift, reply)
+    end
+    destroy(carrier)
+end)

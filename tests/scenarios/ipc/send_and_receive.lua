@@ -3,9 +3,9 @@
 -- and the kernel's short way: everything is as if it had been two calls. So the rules of the
 -- other scenarios are checked here once more under these circumstances.
 
-local must, ports = require "must", require "ports"
+local must, ports, tasks = require "must", require "ports", require "tasks"
 local memory, threads, seen = require "memory", require "threads", require "jobs".answer
-local semaphores = require "semaphores"
+local counts, semaphores = require "counts", require "semaphores"
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, info, wait_until = ports.destroy, ports.info, ports.wait_until
 
@@ -277,6 +277,48 @@ test("The caller may wait on a set for the reply.", function(t)
     destroy(port, reply, set)
 end)
 
+test("A message that waits in the set already is received first.", function(t)
+    local port, reply, other, set = both(), allocate(), allocate(), allocate(SET)
+    for _, member in ipairs{reply, other} do
+        must(mach.mach_port_insert_member(self, member, set), "insert_member")
+    end
+    must(mach.send{remote = other, disp = MAKE_SEND, id = 9}, "send")
+    local job = server(port)
+    local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
+    local kr, bytes = call(message(bits, port, reply, 5), set)
+    t.eq({kr, fields(bytes).id, fields(bytes).port}, {0, 9, other}, "what was there")
+    t.eq(seen(t, job).id, 5, "at the server")
+    local got, msg = mach.receive{port = set, timeout = 0}
+    t.eq({got, msg.id}, {0, 105}, "then the reply")
+    destroy(port, reply, other, set)
+end)
+
+test("A call with a time limit ends when there is no answer by then.", function(t)
+    local port, reply = both(), allocate()
+    local job = spawn.thread(function()
+        return select(2, mach.receive{port = args.port}).remote
+    end, {port = port})
+    wait_until(port, "waiters", 1)
+    local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5)
+    local option = mach.MACH_SEND_MSG | mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT
+    t.eq((mach.mach_msg(bytes, option, #bytes, 200, reply, 5, 0)), mach.MACH_RCV_TIMED_OUT, "call")
+    destroy(seen(t, job), port, reply)
+end)
+
+test("Calls leave nothing in the kernel.", function(t)
+    local before = counts.objects()
+    local port, reply = both(), allocate()
+    for _ = 1, 3 do
+        local job = server(port)
+        local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
+        t.eq((call(message(bits, port, reply, 5), reply)), 0, "call")
+        t.eq(seen(t, job).id, 5, "at the server")
+        t.eq((call(message(bits, self, reply, 3299), reply)), 0, "call to the kernel")
+    end
+    destroy(port, reply)
+    t.eq(counts.objects(), before)
+end)
+
 -- ---- errors -------------------------------------------------------------------------------------
 
 test("What is wrong with the message is said, and the waiting receiver is left alone.", function(t)
@@ -325,6 +367,11 @@ test("When the receive half is wrong the message was sent all the same.", functi
         local kr, msg = mach.receive{port = set, timeout = 0}
         t.eq({kr, msg.id}, {0, 105}, what .. ": the reply")
     end
+    local job = server(port)
+    t.eq((mach.mach_msg(message(mach.MACH_MSGH_BITS(COPY_SEND, 0), port, 0, 5), mach.MACH_SEND_MSG |
+                        mach.MACH_RCV_MSG | mach.MACH_RCV_TRAILER_ELEMENTS(3), 24, 200, set, 0, 0)),
+         mach.MACH_RCV_INVALID_TRAILER, "trailer elements that there are not")
+    t.eq(seen(t, job).id, 5, "the server all the same")
     destroy(port, reply, set)
 end)
 
@@ -533,6 +580,7 @@ end)
 -- ---- names --------------------------------------------------------------------------------------
 
 test("Calls that answer a call use the names of one task again and again.", function(t)
+    local before = counts.objects()
     local port, back, reply = both(), allocate(), allocate()
     local job = spawn.thread(function()
         local kr, bytes = mach.mach_msg("", mach.MACH_RCV_MSG, 0, 100, args.port, 0, 0)
@@ -548,7 +596,8 @@ test("Calls that answer a call use the names of one task again and again.", func
         return kr
     end, {port = port, back = back})
     wait_until(port, "waiters", 1)
-    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 0), reply)
+    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 0),
+                           reply)
     local low, high = fields(bytes).remote >> 8, 0
     for i = 1, 99 do
         t.eq({kr, fields(bytes).id}, {0, i}, "call")
@@ -560,6 +609,41 @@ test("Calls that answer a call use the names of one task again and again.", func
     must(mach.send{remote = fields(bytes).remote, disp = MOVE_ONCE}, "the last answer")
     t.eq({job:wait(900)}, {true, 0}, "the other thread")
     destroy(port, back, reply)
+    t.eq(counts.objects(), before, "what the kernel has")
+end)
+
+-- The index of a name in the table, and how many of them the table grows by.
+local function index(name) return name >> 8 end
+local CHUNK = 64
+
+test("A reply right gets a name when the table must grow for it, or chosen names are in the way.",
+function(t)
+    local port, reply = both(), allocate()
+    local function call_once(what)
+        local job = server(port)
+        local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
+        local kr, bytes = call(message(bits, port, reply, 5, "body"), reply)
+        t.eq({kr, fields(bytes).id, fields(bytes).body}, {0, 105, "body"}, what)
+        return seen(t, job).name
+    end
+    local job = server(port) -- before the table is full: a thread takes names, too
+    local names = {}
+    repeat names[#names + 1] = allocate() until index(names[#names]) % CHUNK == CHUNK - 1
+    local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
+    t.eq((call(message(bits, port, reply, 5), reply)), 0, "no slot was free")
+    local name = seen(t, job).name
+    t.ok(index(name) > index(names[#names]), ("its name is %x"):format(name))
+    destroy(table.unpack(names))
+    name = call_once("before")
+    local taken = name
+    for _ = 1, 3 do -- the names that the slot would have next
+        taken = taken + 1
+        must(mach.mach_port_allocate_name(self, mach.MACH_PORT_RIGHT_DEAD_NAME, taken), "take")
+    end
+    local got = call_once("with chosen names")
+    t.ok(index(got) == index(taken) and got > taken, ("%x lies behind %x"):format(got, taken))
+    for chosen = name + 1, taken do destroy(chosen) end
+    destroy(port, reply)
 end)
 
 -- ---- the kernel as the server -------------------------------------------------------------------
@@ -593,7 +677,9 @@ function(t)
         for i, option in ipairs(BOTH_WAYS) do
             local reply, set = allocate(), allocate(SET)
             local body = NDR
-            for _, word in ipairs{arguments(reply, set)} do body = body .. string.pack("<i4", word) end
+            for _, word in ipairs{arguments(reply, set)} do
+                body = body .. string.pack("<i4", word)
+            end
             local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), self, reply, id, body)
             option = option | mach.MACH_SEND_MSG | mach.MACH_RCV_MSG |
                 mach.MACH_RCV_TRAILER_ELEMENTS(1)
@@ -609,15 +695,31 @@ function(t)
 end)
 
 test("A kernel call that waits finds its reply port as it is then.", function(t)
+    local other = tasks.create()
     for what, change in pairs{
         ["nothing"] = function() end,
-        ["a message comes"] = function(reply) must(mach.send{remote = reply, disp = MAKE_SEND}, "") end,
+        ["a message comes"] = function(reply)
+            must(mach.send{remote = reply, disp = MAKE_SEND}, "send")
+        end,
         ["it dies"] = destroy,
         ["it goes into a set"] = function(reply, set)
             must(mach.mach_port_insert_member(self, reply, set), "insert_member")
         end,
         ["it gets another name"] = function(reply)
             must(mach.mach_port_rename(self, reply, 0x123456), "rename")
+        end,
+        ["it goes to another task, where it has the same name"] = function(reply)
+            must(mach.mach_port_insert_right(other, reply, reply, mach.MACH_MSG_TYPE_MOVE_RECEIVE),
+                 "insert_right")
+        end,
+        ["another thread waits for it"] = function(reply)
+            local job = spawn.thread(function()
+                local kr, msg = mach.receive{port = args.reply}
+                mach.send{remote = args.reply, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 77}
+                return {kr, msg.id}
+            end, {reply = reply})
+            wait_until(reply, "waiters", 1)
+            return job
         end,
     } do
         local found = {}
@@ -632,13 +734,29 @@ test("A kernel call that waits finds its reply port as it is then.", function(t)
                 return {kr, string.unpack("<I4I4", got), (string.unpack("<i4", got, 21))}
             end, {semaphore = semaphore, reply = reply, option = option})
             threads.wait_until_waiting(job.thread)
-            change(reply, set)
+            local also = change(reply, set)
             must(mach.semaphore_signal(semaphore), "signal")
             found[i] = {job:wait(900)}
+            if also then found[i][3] = seen(t, also) end
+            mach.mach_port_destroy(other, reply)
             for _, name in ipairs{reply, set, 0x123456} do mach.mach_port_destroy(self, name) end
             semaphores.destroy(semaphore)
         end
         t.eq(found[1][1], true, what .. ": it returns")
         t.eq(found[1], found[2], what)
+    end
+    tasks.terminate(other)
+end)
+
+test("A kernel reply needs room for its trailer, too.", function(t)
+    for _, case in ipairs{{35, mach.MACH_RCV_TOO_LARGE}, {36, mach.MACH_RCV_TOO_LARGE},
+                          {43, mach.MACH_RCV_TOO_LARGE}, {44, 0}, {48, 0}} do
+        for _, option in ipairs(BOTH_WAYS) do
+            local reply = allocate()
+            local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), self, reply, 3299)
+            t.eq((mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG | option, #bytes,
+                                case[1], reply, 0, 0)), case[2], "room for " .. case[1])
+            destroy(reply)
+        end
     end
 end)

@@ -14,6 +14,7 @@ local READ_NOWHERE = "\xa1\x00\x00\x70\x00"  -- mov eax, [0x700000]
 local WRITE_NOWHERE = "\xa3\x00\x00\x70\x00" -- mov [0x700000], eax
 local SPIN = "\xeb\xfe"
 local NDR = string.pack("<I8", 0)
+local counts = require "counts"
 
 -- A task with that code at CODE, a stack, and a thread that is suspended there.
 local function victim(code, registers)
@@ -356,6 +357,10 @@ test("get and swap tell who is asked, alike ones together; a null port asks nobo
     t.eq({mach.thread_swap_exception_ports(v.thread, access, b, IDENTITY, GENERAL)},
          {0, {access}, {0}, {0}, {0}}, "the thread's are its own")
     t.eq({mach.thread_get_exception_ports(v.thread, access)}, {0, {access}, {b}, {IDENTITY}, {GENERAL}})
+    ask_task(v, b, STATE, GENERAL, arithmetic)
+    t.eq({mach.task_get_exception_ports(v.task, arithmetic | mach.EXC_MASK_BREAKPOINT)},
+         {0, {arithmetic, mach.EXC_MASK_BREAKPOINT}, {b, b}, {STATE, STATE},
+          {GENERAL, mach.i386_FLOAT_STATE}}, "they differ in the flavor")
     bury(v, a, b)
 end)
 
@@ -403,4 +408,73 @@ test("Wrong masks, behaviours, flavors and dead ports are refused, and nothing c
     t.eq(info.srights, 1, "they have gone with the task")
     ports.destroy(port)
     ports.deallocate(dead)
+end)
+
+test("Whatever becomes of a question, the kernel keeps nothing of it.", function(t)
+    local function over(e) ports.deallocate(e.reply, e.thread, e.task) end
+    local cases = {
+        ["answered"] = function(v, port)
+            resume(v)
+            answer(caught(port), mach.KERN_FAILURE)
+        end,
+        ["answered, with registers"] = function(v, port)
+            ask_task(v, port, STATE)
+            resume(v)
+            answer(caught(port), mach.KERN_FAILURE)
+        end,
+        ["answered with too much, rights and memory among it"] = function(v, port)
+            resume(v)
+            local e = caught(port)
+            must(mach.send{remote = e.reply, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = 2501,
+                           body = ("x"):rep(400), ports = {{port, mach.MACH_MSG_TYPE_MAKE_SEND}},
+                           ool = {{data = ("y"):rep(PAGE)}}}, "answer")
+            ports.deallocate(e.thread, e.task)
+        end,
+        ["thread_abort while it waits for the answer"] = function(v, port)
+            resume(v)
+            local e = caught(port)
+            must(mach.thread_abort(v.thread), "thread_abort")
+            over(e)
+            over(caught(port))
+        end,
+        ["thread_abort while it waits for room"] = function(v, port)
+            ports.set_limit(port, 1)
+            must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 9}, "send")
+            resume(v)
+            ports.wait_until(port, "senders", 1)
+            must(mach.thread_abort(v.thread), "thread_abort")
+            ports.wait_until(port, "senders", 1)
+            t.eq(select(2, mach.receive{port = port, timeout = 0}).id, 9, "the message before")
+            over(caught(port))
+            t.eq(caught(port, 0), nil, "it asks once")
+        end,
+        ["task_terminate while it waits for room"] = function(v, port)
+            ports.set_limit(port, 1)
+            must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = 9}, "send")
+            resume(v)
+            ports.wait_until(port, "senders", 1)
+            must(mach.task_terminate(v.task), "task_terminate")
+            t.eq(select(2, mach.receive{port = port, timeout = 0}).id, 9, "the message before")
+            t.eq(caught(port, 0), nil, "the question is gone")
+        end,
+        ["thread_terminate while it waits for the answer"] = function(v, port)
+            resume(v)
+            local e = caught(port)
+            must(mach.thread_terminate(v.thread), "thread_terminate")
+            over(e)
+        end,
+        ["asked of a kernel object"] = function(v)
+            ask_task(v, v.task)
+            resume(v)
+        end,
+    }
+    local before = counts.objects()
+    for what, case in pairs(cases) do
+        local v, port = victim(READ_NOWHERE), ports.both()
+        ask_task(v, port)
+        case(v, port)
+        require "clock".sleep(5)
+        bury(v, port)
+        t.eq(counts.objects(), before, what)
+    end
 end)
