@@ -44,9 +44,9 @@ static const struct reason {
     {EXC_BAD_INSTRUCTION, EXC_I386_ALIGNFLT, "alignment"},
     {EXC_ARITHMETIC, EXC_I386_DIV, "division by zero or overflow"},
     {EXC_ARITHMETIC, EXC_I386_INTO, "overflow"},
-    {EXC_ARITHMETIC, EXC_I386_BOUND, "index out of bounds"},
     {EXC_ARITHMETIC, EXC_I386_EXTERR, "floating point"},
     {EXC_ARITHMETIC, EXC_I386_SSEEXTERR, "SSE floating point"},
+    {EXC_SOFTWARE, EXC_I386_BOUND, "index out of bounds"},
 };
 
 // "bad access at 0x10 (pc 0x8049000: nothing is mapped there)"

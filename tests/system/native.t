@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Rules: libmach and the servers pass the tests of bin/libtest; bootstrap says what is wrong with a
-# command line, a program or a server, and the machine ends with a status that says so.
+# command line, a program or a server, and the machine ends with a status that says so; the kernel
+# says what ended a task.
 use strict;
 use warnings;
 use lib 'tests/system';
@@ -118,6 +119,12 @@ END
 $r = boot('--append', 'minato.run=lua', '--script', $reader, {env => {MEM => 16}});
 is($r->{status}, 0, 'a file that is open thirty times takes no memory of its own')
     or diag($r->{out});
+
+# The kernel's sentence about a task that a fault ended; a breakpoint's kind says enough.
+$r = run('tools/scenario', 'tests/scenarios/kern/faults.lua');
+my @sentences = grep { / ended by (?!breakpoint)/ } split /\n/, $r->{out};
+ok(@sentences > 40, 'the kernel says what ended a task');
+is(join("\n", grep { /: code \d/ } @sentences), '', 'in words, whatever it was');
 
 # A bootstrap that dies when it would end the machine.
 my $cross = $ENV{CROSS} || 'i686-linux-gnu-';
