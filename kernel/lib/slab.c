@@ -98,11 +98,6 @@ static void mark_free(const struct slab_cache *cache, void *object)
 
 // ---- caches --------------------------------------------------------------------------------
 
-void slab_cache_init(struct slab_cache *cache, const char *name, size_t size)
-{
-    *cache = (struct slab_cache)SLAB_CACHE(*cache, name, size);
-}
-
 static struct slab *slab_of(const void *object)
 {
     return (struct slab *)((uintptr_t)object & ~(uintptr_t)(SLAB_PAGE - 1));

@@ -27,8 +27,6 @@ struct slab_cache {
 #define SLAB_CACHE(cache, title, size)                                                        \
     {.name = (title), .object_size = (size) < 16 ? 16 : ((size) + 7) & ~7u,                   \
      .partial = {&(cache).partial, &(cache).partial}, .link = {&(cache).link, &(cache).link}}
-// The same while the kernel runs. `name` must stay valid.
-void slab_cache_init(struct slab_cache *cache, const char *name, size_t size);
 // Returns NULL when memory is short.
 void *slab_alloc(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *object);

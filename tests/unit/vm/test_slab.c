@@ -75,13 +75,12 @@ static void test_sizes(void)
 
 static void test_exhaustion(void)
 {
-    struct slab_cache cache;
+    struct slab_cache cache = SLAB_CACHE(cache, "exhaustion", 1000);
     struct resources before = resources_now();
     struct list kept;
     struct list *object;
     unsigned count = 0;
 
-    slab_cache_init(&cache, "exhaustion", 1000);
     list_init(&kept);
     while ((object = slab_alloc(&cache)) != NULL) {
         list_insert_tail(&kept, object);
