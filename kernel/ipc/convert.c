@@ -25,6 +25,10 @@ struct task *task_from_name(mach_port_name_t name)
     return port_object(space_send_target(current_space(), name), PORT_TASK);
 }
 
+_Static_assert(offsetof(struct task, refs) == 0 && offsetof(struct thread, refs) == 0 &&
+                   offsetof(struct semaphore, refs) == 0 && offsetof(struct device, refs) == 0,
+               "counted_object");
+
 // With a reference; every object that is counted begins with its count.
 static void *counted_object(struct port *port, enum port_kind kind)
 {
