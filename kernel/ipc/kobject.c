@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Messages to the kernel's own ports: find the routine by the message id, run it on the sender's
-// thread, send the reply.
+// thread, send the reply. And messages from the kernel: what it tells and asks others (mig_kernel.h).
 #include "ipc/kobject.h"
 
 #include <mach/mig.h>
@@ -8,7 +8,6 @@
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
 #include "lib/string.h"
 
 #include "bootstrap_server.h"

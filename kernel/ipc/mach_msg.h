@@ -37,9 +37,11 @@ TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void);
 TRAP_FUNCTION mach_port_name_t mach_host_self_trap(void);
 TRAP_FUNCTION mach_port_name_t mach_reply_port_trap(void);
 TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task, mach_port_right_t right,
-                                      uintptr_t name);
+                                                    uintptr_t name);
 TRAP_FUNCTION kern_return_t mach_port_deallocate_trap(mach_port_name_t task, mach_port_name_t name);
-TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task, mach_port_name_t name,
-                                          mach_port_name_t right, mach_msg_type_name_t type);
+TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task,
+                                                        mach_port_name_t name,
+                                                        mach_port_name_t right,
+                                                        mach_msg_type_name_t type);
 
 #endif

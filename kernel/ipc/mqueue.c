@@ -332,4 +332,3 @@ void mqueue_joined_set(struct port *port)
         list_insert_tail(&set->ready, &port->ready_link);
     mqueue_limit_changed(port);
 }
-

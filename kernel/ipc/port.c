@@ -3,7 +3,6 @@
 // for rights are in right.c, queues in mqueue.c.
 #include "ipc/port.h"
 
-#include "ipc/kmsg.h"
 #include "ipc/mqueue.h"
 #include "ipc/right.h"
 #include "ipc/space.h"

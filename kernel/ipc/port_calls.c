@@ -26,7 +26,7 @@ kern_return_t find_entry(struct space *space, mach_port_name_t name, struct entr
 }
 
 kern_return_t find_right(struct space *space, mach_port_name_t name, mach_port_type_t type,
-                                struct entry **entry)
+                         struct entry **entry)
 {
     kern_return_t kr = find_entry(space, name, entry);
 

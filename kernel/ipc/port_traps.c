@@ -7,13 +7,12 @@
 
 #include "ipc/kobject.h"
 #include "ipc/kmsg.h"
-#include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/task.h"
 #include "x86/usercopy.h"
 
-TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task_name, mach_port_right_t right,
-                                      uintptr_t name_address)
+TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task_name,
+                                                    mach_port_right_t right, uintptr_t name_address)
 {
     struct task *task = task_from_name(task_name);
     struct space *space;
@@ -33,7 +32,8 @@ TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task_name, 
     return kr;
 }
 
-TRAP_FUNCTION kern_return_t mach_port_deallocate_trap(mach_port_name_t task_name, mach_port_name_t name)
+TRAP_FUNCTION kern_return_t mach_port_deallocate_trap(mach_port_name_t task_name,
+                                                      mach_port_name_t name)
 {
     struct task *task = task_from_name(task_name);
 
@@ -42,8 +42,10 @@ TRAP_FUNCTION kern_return_t mach_port_deallocate_trap(mach_port_name_t task_name
 
 // As the message would: the right is taken from the caller first, and destroyed when it cannot be
 // inserted.
-TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task_name, mach_port_name_t name,
-                                          mach_port_name_t right, mach_msg_type_name_t type)
+TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task_name,
+                                                        mach_port_name_t name,
+                                                        mach_port_name_t right,
+                                                        mach_msg_type_name_t type)
 {
     struct task *task = task_from_name(task_name);
     struct port *port = (struct port *)(uintptr_t)right;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The kernel's side of bootstrap.defs (bootstrap.h): privileged ports, command line, boot archive.
+// The kernel's side of bootstrap.defs: privileged ports, command line, boot archive.
 //
 // Who holds a send right to this port has all power over the machine; the first task does, and answers
 // the same calls for the servers it starts, each with its own share.

@@ -115,8 +115,8 @@ static bool time_out(const struct clock *clock, uintptr_t address)
     return !address || copy_to_user(address, &time, sizeof(time));
 }
 
-TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec, int nsec,
-                               uintptr_t wake_address)
+TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec,
+                                             int nsec, uintptr_t wake_address)
 {
     struct clock *clock = sleep_clock(name);
     uint64_t deadline;

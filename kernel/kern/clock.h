@@ -20,7 +20,7 @@ struct clock {
 
 void clock_init(void);
 // The trap (kern/traps.c).
-TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec, int nsec,
-                               uintptr_t wake_address);
+TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec,
+                                             int nsec, uintptr_t wake_address);
 
 #endif

@@ -41,8 +41,8 @@ struct elf_segment {
 
 static const char *archive;    // in the kernel's direct map
 static vm_size_t archive_size;
-static struct vm_map *map;     // the same, for copies
-static vm_offset_t map_address;
+static struct vm_map *archive_map; // holds the same, for copies
+static vm_offset_t archive_address; // there
 
 static __attribute__((noreturn)) void refuse(const char *why)
 {
@@ -62,17 +62,17 @@ void archive_init(void)
         memcmp(((const struct tar_header *)archive)->magic, "ustar", 5) != 0)
         panic("the boot module is not a ustar archive: build it with `make`, and give it as the "
               "first and only module");
-    map = vm_map_create();
-    if (!map ||
+    archive_map = vm_map_create();
+    if (!archive_map ||
         vm_map_copy_from_physical(boot_info.module_start, archive_size, &copy) != KERN_SUCCESS ||
-        vm_map_copyout(map, &map_address, copy) != KERN_SUCCESS)
+        vm_map_copyout(archive_map, &archive_address, copy) != KERN_SUCCESS)
         panic("no memory to hold the boot archive: give the machine more memory (-m)");
 }
 
 kern_return_t archive_copy(struct vm_map_copy **copy, vm_size_t *size)
 {
     *size = archive_size;
-    return vm_map_copyin(map, map_address, archive_size, copy);
+    return vm_map_copyin(archive_map, archive_address, archive_size, copy);
 }
 
 // The size of the first file, whose contents lie behind its header.

@@ -150,7 +150,6 @@ uint64_t sched_thread_cycles(const struct thread *thread)
 unsigned sched_thread_share(struct thread *thread)
 {
     uint64_t now = cpu_cycles();
-
     uint32_t usage;
 
     if (thread == current_thread())
@@ -345,7 +344,6 @@ enum wait_result sched_hand_over(struct waitq *q, const char *reason, struct thr
     switch_to(this_processor(), self, next);
     return self->wait_result;
 }
-
 
 // ---- preemption ----
 

@@ -5,9 +5,9 @@
 // it runs on the boot stack as the boot thread (sched.c), which ends by becoming the first task's first
 // thread. docs/boot.md tells the whole way, from the boot loader on.
 #include "ipc/kobject.h"
-#include "kern/host.h"
 #include "kern/clock.h"
 #include "kern/device.h"
+#include "kern/host.h"
 #include "kern/loader.h"
 #include "kern/sched.h"
 #include "kern/semaphore.h"
@@ -15,7 +15,6 @@
 #include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/printf.h"
-#include "vm/map.h"
 #include "vm/page.h"
 #include "x86/boot.h"
 #include "x86/upcall.h"

@@ -55,8 +55,8 @@ static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_addre
     return KERN_INVALID_ADDRESS;
 }
 
-static TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
-                                      boolean_t anywhere)
+static TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer,
+                                                    vm_size_t size, boolean_t anywhere)
 {
     struct vm_map *map;
     vm_address_t address;
@@ -76,7 +76,8 @@ static TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintp
     return kr;
 }
 
-static TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address, vm_size_t size)
+static TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address,
+                                                      vm_size_t size)
 {
     struct vm_map *map = map_named(task);
     kern_return_t kr;
@@ -89,10 +90,12 @@ static TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_
 }
 
 // Only zero-filled memory; to map an object the library sends the message, which carries its right.
-static TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer, vm_size_t size,
-                                 vm_address_t mask, boolean_t anywhere, mach_port_name_t object,
-                                 vm_offset_t offset, boolean_t copy, vm_prot_t protection,
-                                 vm_prot_t max_protection, vm_inherit_t inheritance)
+static TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer,
+                                               vm_size_t size, vm_address_t mask,
+                                               boolean_t anywhere, mach_port_name_t object,
+                                               vm_offset_t offset, boolean_t copy,
+                                               vm_prot_t protection, vm_prot_t max_protection,
+                                               vm_inherit_t inheritance)
 {
     struct vm_map *map;
     vm_address_t address;
@@ -136,7 +139,8 @@ static TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
     return semaphore ? semaphore_wait(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-static TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec, int nsec)
+static TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec,
+                                                            int nsec)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
@@ -192,7 +196,8 @@ static kern_return_t switch_wait(mach_msg_timeout_t ms)
 }
 
 // A name that is no thread's is only a bad hint.
-static TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option, mach_msg_timeout_t ms)
+static TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option,
+                                                      mach_msg_timeout_t ms)
 {
     struct thread *next;
 

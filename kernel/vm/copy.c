@@ -5,7 +5,6 @@
 // overwrite.c, for copies that are written over memory that is there.
 #include "vm/copy.h"
 #include <stddef.h>
-#include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
 #include "vm/entry.h"

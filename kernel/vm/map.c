@@ -5,7 +5,6 @@
 // for what happens at an access, copy.c for memory in messages.
 #include "vm/map.h"
 #include <stddef.h>
-#include "lib/assert.h"
 #include "lib/slab.h"
 #include "vm/copy.h"
 #include "vm/entry.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The machine half of a thread: its kernel stack, and what a switch does beyond changing stacks.
+// The machine half of a thread: its kernel stack, and where a switch to it goes on.
 //
 // A kernel stack is 8 KiB. At its top lies a pointer to its machine_thread, below it the user
 // registers (frame.h); at its low end a magic word, looked at with every interrupt and when the

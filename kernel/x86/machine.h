@@ -57,7 +57,7 @@ uint32_t fpu_sse_status(void);  // MXCSR of the current thread, which has just u
 
 // segments.c
 kern_return_t tls_set(struct machine_thread *m, const struct i386_tls_state *state);
-void debug_load(const struct machine_thread *m); // NULL: none
+void debug_load(const struct machine_thread *m); // its breakpoints, or none
 kern_return_t debug_set(struct machine_thread *m, const struct i386_debug_state *state);
 uint32_t debug_take_status(void); // DR6, which it clears
 
