@@ -9,6 +9,7 @@
 #   tools/user.mk    libmach, the servers and programs, and the boot archive build/boot.tar
 #   tools/lua.mk     what the Lua program gets besides: generated bindings of the kernel calls
 #   tools/run.mk     run, scenario, gdb, iso, bench
+#   tools/fuzz.mk    fuzz: random calls on the kernel
 #   tools/test.mk    test, mutants, loc, check-layers
 #
 # Sources are found by wildcard: a new .c file in the right directory is part of the build.
@@ -48,6 +49,7 @@ include tools/kernel.mk
 include tools/user.mk
 include tools/lua.mk
 include tools/run.mk
+include tools/fuzz.mk
 include tools/test.mk
 
 .PHONY: all kernel deps-build user deps help clean distclean FORCE
@@ -58,7 +60,7 @@ user: build/boot.tar
 # Says what is missing and why, and installs it. An order-only prerequisite of everything that
 # needs a tool; takes some milliseconds when nothing is missing. What the goals will need later on is
 # asked for at once, so that nobody comes back to a build that stopped half-way for another package.
-GOAL_NEEDS := build $(if $(filter run scenario bench mutants gdb,$(MAKECMDGOALS)),run) \
+GOAL_NEEDS := build $(if $(filter run scenario bench mutants fuzz gdb,$(MAKECMDGOALS)),run) \
     $(filter gdb iso,$(MAKECMDGOALS)) $(if $(filter test tests,$(MAKECMDGOALS)),test)
 deps-build:
 	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps $(GOAL_NEEDS)
