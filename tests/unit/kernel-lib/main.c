@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Compares the kernel's library functions (linked under kernel_* names) with the C library's, and
-// the list of usable memory with a model of one bool per page. Prints TAP. Built by ../kernel-lib.t.
+// Compares the kernel's library functions (linked under kernel_* names) with the C library's and
+// the compiler's, and the list of usable memory with a model of one bool per page. Prints TAP. Built
+// by ../kernel-lib.t.
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,9 @@ size_t kernel_strlen(const char *s);
 size_t kernel_strnlen(const char *s, size_t max);
 int kernel_strcmp(const char *a, const char *b);
 size_t kernel_strlcpy(char *to, const char *from, size_t size);
+uint64_t kernel___udivmoddi4(uint64_t n, uint64_t d, uint64_t *rest);
+uint64_t kernel___udivdi3(uint64_t n, uint64_t d);
+uint64_t kernel___umoddi3(uint64_t n, uint64_t d);
 int kernel_snprintf(char *buffer, size_t size, const char *format, ...);
 
 #define ROUNDS 20000
@@ -298,6 +302,48 @@ static bool memory_refuses_too_many(void)
     return true;
 }
 
+// ---- division of 64 bits -------------------------------------------------------------------
+
+// Powers of two and their neighbours, or random bits of random length.
+static uint64_t operand(void)
+{
+    uint64_t random = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
+
+    if (below(2) == 0)
+        return (1ull << below(64)) + below(3) - 1;
+    return random >> below(64);
+}
+
+static bool divides(uint64_t n, uint64_t d)
+{
+    uint64_t rest, quotient = kernel___udivmoddi4(n, d, &rest);
+
+    if (quotient == n / d && rest == n % d && kernel___udivdi3(n, d) == n / d &&
+        kernel___umoddi3(n, d) == n % d && kernel___udivmoddi4(n, d, NULL) == n / d)
+        return true;
+    return differ("%llu / %llu is not %llu, rest %llu", (unsigned long long)n, (unsigned long long)d,
+                  (unsigned long long)quotient, (unsigned long long)rest);
+}
+
+static bool divisions(void)
+{
+    static const uint64_t edges[] = {0, 1, 2, 3, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF,
+                                     0x100000000, 0x100000001, 0x1FFFFFFFF, 0x7FFFFFFFFFFFFFFF,
+                                     0x8000000000000000, 0xFFFFFFFF00000000, UINT64_MAX - 1, UINT64_MAX};
+    enum { EDGES = sizeof edges / sizeof edges[0] };
+
+    for (unsigned i = 0; i < EDGES * EDGES; i++)
+        if (edges[i % EDGES] != 0 && !divides(edges[i / EDGES], edges[i % EDGES]))
+            return false;
+    for (unsigned i = 0; i < 10 * ROUNDS; i++) {
+        uint64_t d = operand();
+
+        if (d != 0 && !divides(operand(), d))
+            return false;
+    }
+    return true;
+}
+
 // ---- what the kernel provides --------------------------------------------------------------
 
 void console_putc(char c)
@@ -314,7 +360,7 @@ void panic(const char *format, ...)
 int main(void)
 {
     srand(1);
-    printf("1..10\n");
+    printf("1..11\n");
     point(copies(), "memcpy and memmove copy what the C library's do, overlapping or not");
     point(fills(), "memset fills what the C library's does, and no more");
     point(comparisons(), "memcmp has the C library's sign");
@@ -323,6 +369,7 @@ int main(void)
     point(formats("dux", 2), "64-bit integers print as the C library prints them");
     point(text_formats(), "strings print as the C library prints them");
     point(mixed_formats(), "a format may mix conversions");
+    point(divisions(), "quotients and rests of 64 bits are the compiler's own");
     point(memory_follows_model(), "usable memory is what a model of pages says");
     point(memory_refuses_too_many(), "a memory map in too many pieces is refused");
     return failures != 0;
