@@ -195,15 +195,16 @@ static bool call_kernel(const struct message_arguments *a, struct port *dest, st
         MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND, MACH_MSG_TYPE_PORT_SEND_ONCE);
     request->header.msgh_remote_port = kmsg_field(port_copy_send(dest));
     request->header.msgh_local_port = kmsg_field(port_make_send_once(port));
+    current_task()->events.messages_sent++;
     reply = kobject_call(request);
     kmsg_free(request);
     port_release_send(dest);
     if (!reply) {
+        current_task()->events.messages_sent--;
         port->sorights--;
         port_release(port);
         return false;
     }
-    current_task()->events.messages_sent++;
     if (kobject_reply_code(reply) == MIG_NO_REPLY) {
         kmsg_free(reply);
         port_release_send_once(port);

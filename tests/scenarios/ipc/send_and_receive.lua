@@ -215,6 +215,21 @@ test("Calls and answers count among the messages that a task has sent and receiv
     destroy(port, reply)
 end)
 
+test("A question how many messages have been sent counts itself, on either way.", function(t)
+    local reply = allocate()
+    local question = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), self, reply, 2098, NDR ..
+                             string.pack("<i4i4", mach.TASK_EVENTS_INFO, 8)) -- task_info
+    local answers = {}
+    for _, option in ipairs{0, mach.MACH_RCV_LARGE, 0, mach.MACH_RCV_LARGE} do
+        local kr, bytes = mach.mach_msg(question, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG | option,
+                                        #question, 200, reply, 0, 0)
+        must(kr, "mach_msg")
+        answers[#answers + 1] = string.unpack("<i4", bytes, 24 + 16 + 12 + 1) -- messages_sent
+    end
+    for i = 2, 4 do t.eq(answers[i] - answers[i - 1], 1, "answer " .. i .. " against the last") end
+    destroy(reply)
+end)
+
 test("A receiver less urgent than a thread that is ready runs after that one.", function(t)
     local port, reply, order = both(), allocate(), allocate()
     local first, second = semaphores.create(), semaphores.create()
