@@ -30,10 +30,4 @@ kern_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *msg, mach_msg_size_t s
 // Drops the rights and memory that a message carries, and the right that it is addressed by.
 void mach_msg_destroy_from_kernel(mach_msg_header_t *msg);
 
-// What the generated servers call for a right that they have translated and the routine not seen.
-static inline void ipc_port_release_send(ipc_port_t port)
-{
-    port_release_send(port);
-}
-
 #endif

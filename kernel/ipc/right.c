@@ -293,8 +293,22 @@ kern_return_t right_delta(struct space *space, struct entry *entry, mach_port_ri
 
 // ---- giving rights ----
 
-void right_fill(struct space *space, struct entry *entry, struct port *port,
-                mach_msg_type_name_t type)
+// The entry has just gained the receive right of its port: the port is told where it is now.
+static void right_receive_arrived(struct space *space, struct entry *entry)
+{
+    struct port *port = entry->port;
+    struct port *destination = port->destination;
+
+    port->receiver = space;
+    port->receiver_name = entry->name;
+    port->destination = NULL;
+    if (destination)
+        port_release(destination);
+}
+
+// Gives an entry without type a right; for fresh entries. Consumes reference and right.
+static void right_fill(struct space *space, struct entry *entry, struct port *port,
+                       mach_msg_type_name_t type)
 {
     entry->port = port;
     switch (type) {
@@ -331,18 +345,6 @@ static void right_join(struct space *space, struct entry *entry, struct port *po
         space_hash_insert(space, entry);
         port_release(port);
     }
-}
-
-void right_receive_arrived(struct space *space, struct entry *entry)
-{
-    struct port *port = entry->port;
-    struct port *destination = port->destination;
-
-    port->receiver = space;
-    port->receiver_name = entry->name;
-    port->destination = NULL;
-    if (destination)
-        port_release(destination);
 }
 
 kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_type_name_t type,

@@ -50,13 +50,6 @@ kern_return_t right_make_receive(struct space *space, mach_port_name_t *name);
 kern_return_t right_request_dead_name(struct space *space, struct entry *entry, bool sync,
                                       struct port *notify, struct port **previous);
 
-// The entry has just gained the receive right of its port: the port is told where it is now.
-void right_receive_arrived(struct space *space, struct entry *entry);
-
-// Gives an entry without type a right; for fresh entries. Consumes reference and right.
-void right_fill(struct space *space, struct entry *entry, struct port *port,
-                mach_msg_type_name_t type);
-
 // ---- taking rights for messages: promise them all, then take them all (copyin.c) ----
 // Promises one right of the kind that disposition `type` takes from the entry (up to date, as
 // space_lookup gives it). False: it has none left.

@@ -71,24 +71,6 @@ size_t strlen(const char *s)
     return (size_t)(end - s);
 }
 
-size_t strnlen(const char *s, size_t max)
-{
-    size_t length = 0;
-
-    while (length < max && s[length])
-        length++;
-    return length;
-}
-
-int strcmp(const char *a, const char *b)
-{
-    while (*a && *a == *b) {
-        a++;
-        b++;
-    }
-    return (unsigned char)*a - (unsigned char)*b;
-}
-
 size_t strlcpy(char *to, const char *from, size_t size)
 {
     size_t length = strlen(from);

@@ -11,8 +11,6 @@ void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t max);
-int strcmp(const char *a, const char *b);
 // Copies and fills of a size that the compiler knows need no call.
 #define memcpy(to, from, size) __builtin_memcpy(to, from, size)
 #define memset(to, byte, size) __builtin_memset(to, byte, size)

@@ -11,7 +11,7 @@ out=build/tests/unit/kernel-lib
 mkdir -p "$out"
 
 # The kernel's functions get names of their own, so that the C library's can stand beside them.
-for name in memcpy memmove memset memcmp strlen strnlen strcmp strlcpy \
+for name in memcpy memmove memset memcmp strlen strlcpy \
             snprintf vprintf printf __udivmoddi4 __udivdi3 __umoddi3; do
     echo "$name kernel_$name"
 done > "$out/names"
