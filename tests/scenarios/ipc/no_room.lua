@@ -245,9 +245,15 @@ function(t)
 end)
 
 test("MACH_RCV_HEADER_ERROR: who calls such a task learns it by its reply right.", function(t)
-    local kr, msg = mach.rpc{remote = port, disp = COPY_SEND, id = 50, reply_timeout = 900}
-    t.eq({kr, msg.id}, {0, mach.MACH_NOTIFY_SEND_ONCE}, "rpc")
-    t.eq(reported(t).kr, HEADER_ERROR | IPC_KERNEL, "the child")
+    for _, timeout in ipairs{900, false} do
+        local job = spawn.thread(function()
+            local kr, msg = mach.rpc{remote = args.port, disp = mach.MACH_MSG_TYPE_COPY_SEND,
+                                     id = 50, reply_timeout = args.timeout or nil}
+            return {kr, msg.id}
+        end, {port = port, timeout = timeout})
+        t.eq(reported(t).kr, HEADER_ERROR | IPC_KERNEL, "the child")
+        t.eq({job:wait(900)}, {true, {0, mach.MACH_NOTIFY_SEND_ONCE}}, "rpc")
+    end
 end)
 
 test("A right that has a name already, and one that has died, need no room.", function(t)

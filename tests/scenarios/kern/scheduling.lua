@@ -174,6 +174,33 @@ function(t)
     stop(c)
 end)
 
+test("Threads that switch to each other share one turn likewise.", function(t)
+    local stop_port = ports.both()
+    local function player()
+        local mine = ports.both()
+        local job = spawn.thread(function()
+            local _, msg = mach.receive{port = args.mine}
+            repeat mach.thread_switch(msg.id, mach.SWITCH_OPTION_NONE, 0)
+            until mach.mach_port_type(mach.mach_task_self(), args.stop) ~= 0
+        end, {mine = mine, stop = stop_port})
+        threads.wait_until_waiting(job.thread)
+        must(mach.thread_policy(job.thread, RR, base_of(RR, 70, 10), false), "thread_policy")
+        return job, mine
+    end
+    local a, to_a = player()
+    local b, to_b = player()
+    local c = counter(RR, 70, 10)
+    start(c)
+    for port, id in pairs{[to_a] = b.thread, [to_b] = a.thread} do
+        must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, id = id}, "send")
+    end
+    local share = shares(400, c)
+    t.ok(share > 150 and share < 250, ("%.1f of 400 ms"):format(share))
+    ports.destroy(stop_port, to_a, to_b)
+    for _, job in ipairs{a, b} do t.eq((job:wait(900)), true, "a player's end") end
+    stop(c)
+end)
+
 test("A round-robin thread with a longer quantum gets a larger share.", function(t)
     local a, b = counter(RR, 64, 30), counter(RR, 64, 10)
     start(a, b)
