@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static uint32_t overhead; // of reading the counter twice
 
@@ -55,12 +54,6 @@ void measure(const char *name, void (*operation)(void))
     static struct samples samples;
 
     samples.count = 0;
-    if (getenv("minato.profile") && !strcmp(getenv("minato.profile"), name)) {
-        printf("PROFILE\n");
-        fflush(stdout);
-        for (;;)
-            operation();
-    }
     for (int i = 0; i < WARM_UP + RUNS; i++) {
         uint64_t start = cycles();
 
