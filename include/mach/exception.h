@@ -3,8 +3,8 @@
  * Exceptions: kinds, masks, behaviours, and the codes i386 gives with them.  An exception of a
  * thread goes to the port registered for its kind with the thread, then the task, then the host; if
  * nobody answers KERN_SUCCESS the task is terminated.  Ports are set with
- * {thread,task,host}_{set,get,swap}_exception_ports (mach_host.defs, minato.defs); what they receive is exc.defs.
- * Source: OSF mach/exception.h.
+ * {thread,task,host}_{set,get,swap}_exception_ports (mach_host.defs, minato.defs); what they
+ * receive is exc.defs.  Source: OSF mach/exception.h.
  */
 #ifndef _MACH_EXCEPTION_H_
 #define _MACH_EXCEPTION_H_

@@ -24,8 +24,7 @@
  *              FALSE with a mig_reply_error_t of MIG_BAD_ID there
  *   max_size   bytes of the largest request and of the largest reply, without trailer
  *   options    MACH_RCV_* to be or-ed into the receive. With MACH_RCV_LARGE a request that is
- *   larger
- *              than max_size is served too; otherwise it is dropped
+ *              larger than max_size is served too; otherwise it is dropped
  * What a request carried belongs to the routine if that returned KERN_SUCCESS or MIG_NO_REPLY,
  * otherwise it is destroyed here. A request for which there is no room in this task (memory, names)
  * is dropped; so is a reply that cannot be delivered at once.
