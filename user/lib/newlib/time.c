@@ -82,10 +82,12 @@ clock_t times(struct tms *times)
 static tvalspec_t sleep_for(tvalspec_t time)
 {
     tvalspec_t begin, end;
+    kern_return_t known = read_clock(REALTIME_CLOCK, &begin);
 
-    read_clock(REALTIME_CLOCK, &begin);
     if (clock_sleep(MACH_PORT_NULL, TIME_RELATIVE, time, &end) == KERN_SUCCESS)
         return (tvalspec_t){0, 0};
+    if (known != KERN_SUCCESS)
+        return time;
     SUB_TVALSPEC(&end, &begin);
     if (CMP_TVALSPEC(&end, &time) < 0)
         SUB_TVALSPEC(&time, &end);
