@@ -89,6 +89,13 @@ def seed_words():
     return [f"minato.seed={whole(seed, 'SEED', 0, 2**32 - 1)}"] if seed else []
 
 
+def no_arguments():
+    """For a tool that the environment tells everything."""
+    if sys.argv[1:]:
+        raise LaunchError(f"no argument is known, so not '{sys.argv[1]}' either: make help "
+                          "lists the variables")
+
+
 def free_port():
     """A TCP port of 127.0.0.1 that nobody uses at the moment."""
     with socket.socket() as probe:

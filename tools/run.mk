@@ -17,7 +17,10 @@ build/tools/kvm-probe.elf: tools/qemu-kvm-probe.asm tools/qemu-probe.ld | deps-b
 	$(Q)nasm -f elf32 -o $@.o $<
 	$(Q)$(CROSS)ld -m elf_i386 -T tools/qemu-probe.ld -o $@ $@.o
 
+# Python does not start with a folder for its standard input.
 run: $(RUN_NEEDS)
+	@[ ! -d /dev/stdin ] || \
+	    { echo 'run: standard input is a folder: give it a terminal or a script' >&2; exit 2; }
 	@tools/run
 scenario: $(RUN_NEEDS)
 	@tools/scenario

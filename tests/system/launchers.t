@@ -38,7 +38,8 @@ refused('second scenario unknown', qr/nowhere\.lua does not exist/,
     'tools/scenario', $good, "$place/nowhere.lua");
 for my $seed ('x', '-1', '0x10', '4294967296', "\xc2\xb2") {
     refused("SEED=$seed", qr/SEED must be a whole number from 0 to 4294967295, not '\Q$seed\E'/,
-        $_, $good, {env => {SEED => $seed}}) for 'tools/scenario', 'tools/run', 'tools/gdb/start';
+        @$_, {env => {SEED => $seed}})
+        for ['tools/scenario', $good], ['tools/run'], ['tools/gdb/start'];
 }
 refused('no emulator', qr/no-such-qemu is missing: install the package qemu-system-x86/,
     'tools/scenario', $good, {env => {QEMU => 'no-such-qemu'}});
@@ -62,6 +63,10 @@ refused('option that is no limit', qr/--timeout must be a number of seconds abov
     'tools/qemu', '--batch', '--timeout', 'nan');
 refused('standard input closed', qr/standard input is closed: give it a terminal or a script/,
     'sh', '-c', 'exec tools/run <&-');
+refused('standard input is a folder', qr/standard input is a folder: give it a terminal or a script/,
+    'sh', '-c', "exec make -s run < $place/empty");
+refused('argument of a tool that takes none', qr/no argument is known, so not 'x' either/, $_, 'x')
+    for 'tools/run', 'tools/fuzz';
 refused('standard output full', qr/^(run|scenario): output: No space left on device$/m,
     'sh', '-c', "exec $_ > /dev/full")
     for "tools/run < $good", "tools/scenario $good";

@@ -83,6 +83,10 @@ for my $routine (sort keys %errors) {
 $r = run('tools/luagen', 'calls', "$place/x.c", '--layouts', 'user/bin/lua/layout_table.c', '--include',
     'include', "$place/no-such-file.json");
 ok($r->{status} != 0 && one_sentence($r->{err}), 'a missing file is told in one sentence');
+write_file("$place/broken.json", "\x80{");
+$r = run('tools/luagen', 'calls', "$place/x.c", '--layouts', 'user/bin/lua/layout_table.c', '--include',
+    'include', "$place/broken.json");
+ok($r->{status} != 0 && one_sentence($r->{err}), 'and so is one that is no JSON');
 $r = run('tools/luagen', 'constants', "$place/x.c", '--cc', $cc);
 like($r->{err}, qr/^luagen: --include is missing$/m, 'so is a missing option');
 
