@@ -53,7 +53,7 @@ static void give(struct gifts *gifts, enum hint hint, mach_port_t right)
 }
 
 // The names are in the victim's memory, so they are chosen before it exists; its own ports, which
-// come first, are put in by hand_over().
+// come first, are put in by endow().
 static void choose_gifts(struct gifts *gifts, const struct victim *self)
 {
     values_forget();
@@ -74,7 +74,7 @@ static void choose_gifts(struct gifts *gifts, const struct victim *self)
         give(gifts, HINT_TASK, children[i]);
 }
 
-static void hand_over(struct gifts *gifts, struct victim *v)
+static void endow(struct gifts *gifts, struct victim *v)
 {
     gifts->right[0] = v->task;
     memcpy(gifts->right + 1, v->thread, sizeof(v->thread));
@@ -129,7 +129,7 @@ static void start(unsigned n)
     isolate(v->task);
     for (unsigned i = 0; i < THREADS; i++)
         v->thread[i] = make_thread(v->task, (void (*)(void))victim_run, stack_top(i));
-    hand_over(&gifts, v);
+    endow(&gifts, v);
     v->end = now_ms() + 20 + random_below(&dice, LIFE_MS);
     sum.started++;
     for (unsigned i = 0; i < THREADS; i++)
