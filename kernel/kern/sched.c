@@ -57,8 +57,8 @@ static void rate_update(void)
     uint64_t cycles = cpu_cycles() - rate.start_cycles;
     uint64_t ratio;
 
-    if (us < 1000)
-        return; // too early to tell
+    if (us < 1000 || cycles >> 54)
+        return; // too early to tell, or long known: the product below would run over
     ratio = (cycles * 1000 + us / 2) / us;
     // Between 1 MHz and 16 GHz; outside, a clock has stood still, and the old ratio is better.
     if (ratio >= 1000 && ratio <= 16000000)

@@ -215,6 +215,17 @@ static void times(void)
     finish();
 }
 
+static void long_after(void)
+{
+    uint64_t cycles = cpu_cycles();
+
+    sleep_until(sim_now + 1000 * MS);
+    cycles = cpu_cycles() - cycles;
+    for (int days = 0; days < 600; days++)
+        sleep_until(sim_now + 24 * 3600 * 1000 * MS);
+    ok(near(sched_cycles_to_ns(cycles), 1000 * MS, 1), "a second's cycles are one after 600 days");
+}
+
 void simulation(void)
 {
     equal_shares();
@@ -227,4 +238,5 @@ void simulation(void)
     giving_way();
     handing_over();
     times();
+    long_after();
 }
