@@ -281,11 +281,34 @@ function(t)
 end)
 
 test("Registers that cannot be set count as a refusal.", function(t)
-    local v, port, e = faulted(READ_NOWHERE, STATE)
-    answer(e, mach.KERN_SUCCESS, {1, 2, 3})
-    require "clock".sleep(5)
-    t.ok(not alive(v))
-    bury(v, port)
+    for what, change in pairs{
+        ["too few"] = function() return {1, 2, 3} end,
+        ["none"] = function() return {} end,
+        ["of no flavor"] = function(e) e.flavor = 999 return e.state end,
+        ["the list of flavors"] = function(e)
+            e.flavor = mach.THREAD_STATE_FLAVOR_LIST
+            return e.state
+        end,
+        ["virtual-8086 mode"] = function(e)
+            for i, word in ipairs(e.state) do
+                if word & ~0xd5 == 0x202 then e.state[i] = word | 0x20000 end -- efl
+            end
+            return e.state
+        end,
+        ["too many"] = function(e)
+            for i = #e.state + 1, 145 do e.state[i] = 0 end
+            return e.state
+        end,
+    } do
+        local v, port = victim(READ_NOWHERE), ports.both()
+        ask_task(v, port, STATE)
+        resume(v)
+        local e = caught(port)
+        answer(e, mach.KERN_SUCCESS, change(e))
+        require "clock".sleep(5)
+        t.ok(not alive(v), what)
+        bury(v, port)
+    end
 end)
 
 test("thread_abort takes the thread out of the question and back to its instruction.", function(t)
@@ -462,6 +485,32 @@ test("Whatever becomes of a question, the kernel keeps nothing of it.", function
             local e = caught(port)
             must(mach.thread_terminate(v.thread), "thread_terminate")
             over(e)
+        end,
+        ["answered with a receive right"] = function(v, port)
+            resume(v)
+            local e, gift = caught(port), ports.both()
+            must(mach.send{remote = e.reply, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = 2501,
+                           body = NDR .. string.pack("<i4", 0),
+                           ports = {{gift, mach.MACH_MSG_TYPE_MOVE_RECEIVE}}}, "answer")
+            ports.deallocate(gift, e.thread, e.task)
+        end,
+        ["answered with the port that was asked"] = function(v, port)
+            resume(v)
+            local e = caught(port)
+            must(mach.send{remote = e.reply, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = 2501,
+                           body = NDR .. string.pack("<i4", 0),
+                           ports = {{port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}}}, "answer")
+            ports.deallocate(e.thread, e.task)
+        end,
+        ["asked of itself"] = function(v, port)
+            must(mach.mach_port_insert_right(v.task, 0x7700, port, mach.MACH_MSG_TYPE_MOVE_RECEIVE),
+                 "insert_right")
+            resume(v)
+            ports.wait_until(port, "queue_length", 1)
+            must(mach.task_suspend(v.task), "suspend")
+            must(mach.thread_abort(v.thread), "thread_abort")
+            must(mach.task_resume(v.task), "resume")
+            ports.wait_until(port, "queue_length", 2)
         end,
         ["asked of a kernel object"] = function(v)
             ask_task(v, v.task)
