@@ -104,12 +104,14 @@ uint32_t random_value(struct generator *g, enum hint hint);
 void learn_name(struct generator *g, enum hint hint, mach_port_t name);
 void learn_address(struct generator *g, vm_address_t address);
 void values_forget(void);
+// What it may always know: its task, its thread, the host (the traps know them), a new port.
+void values_renew(struct generator *g, mach_port_t task, mach_port_t thread, mach_port_t host);
 void values_begin(struct generator *g, enum hint hint, mach_port_t name); // known from the start
 
 // The victims' memory: pages of every kind side by side (values.c).
 void arena_make(void);
 // Pages of the arena that everybody has a copy of, and that each may change for himself only.
-#define HERITAGE_PAGES 4
+#define HERITAGE_PAGES 80 // more than a node of the kernel's page trees holds
 extern vm_address_t heritage;
 #define HERITAGE_WORD(i) (0x48455249u ^ (uint32_t)(i)*2654435761u)
 // A page after which there is nothing.

@@ -65,7 +65,7 @@ const char *witness_wrong(void)
         snprintf(text, sizeof(text), "a call of the witness: %s", mach_error_string(mr));
         return text;
     }
-    for (unsigned i = 0; i < HERITAGE_PAGES * PAGE_SIZE / 4; i += 61)
+    for (unsigned i = 0; i < HERITAGE_PAGES * PAGE_SIZE / 4; i += 611)
         if (((uint32_t *)heritage)[i] != HERITAGE_WORD(i))
             return "the campaign's copy of inherited memory has changed";
     return NULL;
@@ -95,8 +95,8 @@ void plant(void)
     uint32_t word = 0;
 
     // By now the witness has had its first look at itself.
-    if (planted("memory"))
-        vm_write(witness, heritage + 5 * sizeof(word), (vm_offset_t)&word, sizeof(word));
+    for (unsigned i = 0; i < HERITAGE_PAGES && planted("memory"); i++)
+        vm_write(witness, heritage + i * PAGE_SIZE, (vm_offset_t)&word, sizeof(word));
     if (planted("name"))
         mach_port_insert_right(witness, NAME_GIVEN, exceptions, MACH_MSG_TYPE_COPY_SEND);
     if (planted("death"))

@@ -12,6 +12,7 @@
 static mach_port_t names[NAME_HINTS][NAMES];
 static unsigned known[NAME_HINTS], fixed[NAME_HINTS]; // so many; of these the first that stay
 static vm_address_t addresses[ADDRESSES];
+static unsigned addresses_known;
 
 vm_address_t heritage, edge_page;
 static vm_address_t arena;
@@ -54,7 +55,7 @@ void values_forget(void)
     memset(names, 0, sizeof(names));
     memset(known, 0, sizeof(known));
     memset(fixed, 0, sizeof(fixed));
-    memset(addresses, 0, sizeof(addresses));
+    addresses_known = 0;
 }
 
 void learn_name(struct generator *g, enum hint hint, mach_port_t name)
@@ -74,6 +75,13 @@ void values_begin(struct generator *g, enum hint hint, mach_port_t name)
     learn_name(g, hint, name);
     if (fixed[hint] < NAMES / 2)
         fixed[hint]++;
+}
+
+void values_renew(struct generator *g, mach_port_t task, mach_port_t thread, mach_port_t host)
+{
+    names[HINT_TASK][0] = task;
+    names[HINT_THREAD][random_below(g, THREADS)] = thread;
+    names[HINT_HOST][0] = host;
 }
 
 static uint32_t random_name(struct generator *g, enum hint hint)
@@ -113,7 +121,7 @@ static void protect(vm_address_t address, vm_prot_t prot)
     vm_protect(mach_task_self(), address, PAGE_SIZE, FALSE, prot);
 }
 
-// Something like a message at the start of each page that is to be sent from.
+// Something like a message at the start of each page that is to be sent from, then names.
 static void fill(vm_address_t address)
 {
     mach_msg_header_t *head = (mach_msg_header_t *)address;
@@ -122,6 +130,8 @@ static void fill(vm_address_t address)
     head->msgh_size = 64;
     head->msgh_remote_port = NAME_PUBLIC;
     head->msgh_id = 1;
+    for (unsigned i = sizeof(*head); i < PAGE_SIZE; i += 4)
+        *(mach_port_t *)(address + i) = NAME_GIVEN + i / 4 % 20 * 0x100;
 }
 
 void arena_make(void)
@@ -146,14 +156,20 @@ void learn_address(struct generator *g, vm_address_t address)
     vm_address_t at = (vm_address_t)board;
 
     if (address < at || address > at + sizeof(*board)) // which the victims share, and count on
-        addresses[random_below(g, ADDRESSES)] = trunc_page(address);
+        addresses[addresses_known < ADDRESSES ? addresses_known++ : random_below(g, ADDRESSES)] =
+            trunc_page(address);
 }
 
 static uint32_t random_address(struct generator *g)
 {
-    uint32_t address = one_in(g, 3) ? addresses[random_below(g, ADDRESSES)]
-                                    : page(random_below(g, ARENA_PAGES + 1));
+    uint32_t n = random_below(g, ARENA_PAGES - HERITAGE_PAGES + 4), address;
 
+    if (n >= HERITAGE_AT) // as if four pages were inherited, any of them
+        n = n < HERITAGE_AT + 4 ? HERITAGE_AT + random_below(g, HERITAGE_PAGES)
+                                : n + HERITAGE_PAGES - 4;
+    address = page(n);
+    if (addresses_known > 0 && one_in(g, 3))
+        address = addresses[random_below(g, addresses_known)];
     if (one_in(g, 150))
         return trunc_page((vm_address_t)random_address) + random_below(g, 4) * PAGE_SIZE;
     switch (random_below(g, 8)) {

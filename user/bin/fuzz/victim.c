@@ -101,6 +101,23 @@ static void new_reply_port(struct generator *g)
     g->reply = trap(g, MACH_TRAP_mach_reply_port, none);
 }
 
+// What the victim has thrown away of its own, it gets again.
+static void renew(struct generator *g)
+{
+    static const uint32_t none[TRAP_WORDS];
+    uint32_t words[TRAP_WORDS];
+    mach_port_t task = trap(g, MACH_TRAP_mach_task_self, none), port;
+
+    values_renew(g, task, trap(g, MACH_TRAP_mach_thread_self, none),
+                 trap(g, MACH_TRAP_mach_host_self, none));
+    port = trap(g, MACH_TRAP_mach_reply_port, none);
+    words[0] = task;
+    words[1] = words[2] = port;
+    words[3] = MACH_MSG_TYPE_MAKE_SEND;
+    trap(g, MACH_TRAP_mach_port_insert_right, words);
+    learn_name(g, HINT_PORT, port);
+}
+
 // A new task has nobody who would end it when its maker dies. So its port goes to the campaign, by
 // a right that the victim has under a name that it does not know.
 static void adopt(mach_msg_header_t *head)
@@ -157,6 +174,8 @@ static void call_routine(struct generator *g, unsigned n)
     if (result == MACH_RCV_INVALID_NAME || result == MACH_SEND_INVALID_REPLY ||
         result == MACH_RCV_IN_SET)
         new_reply_port(g);
+    else if (result == MACH_SEND_INVALID_DEST && one_in(g, 4))
+        renew(g);
 }
 
 // A message to anybody, of a shape that no interface has.
@@ -199,6 +218,25 @@ static void send_anything(struct generator *g)
     head->msgh_id = 0;
 }
 
+// Answers a message, perhaps the kernel's about an exception: the code, then words of all kinds.
+static void answer(struct generator *g, union buffer *buffer)
+{
+    mach_msg_header_t *head = &buffer->head;
+    mach_msg_size_t size = 36 + 4 * (one_in(g, 2) ? 0 : random_below(g, 40));
+
+    if (one_in(g, 3))
+        return;
+    head->msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(head->msgh_bits), 0);
+    head->msgh_local_port = MACH_PORT_NULL;
+    head->msgh_id += 100;
+    buffer->words[8] = one_in(g, 3) ? random_value(g, HINT_WORD) : KERN_SUCCESS;
+    for (unsigned i = 9; i < size / 4; i++)
+        if (one_in(g, 8))
+            buffer->words[i] = random_value(g, HINT_SMALL);
+    begin_call(g, &board->tally[routine_count]);
+    end_call(g, message_trap(g, buffer, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, 0, 0, 0));
+}
+
 static void receive_anything(struct generator *g)
 {
     static const struct routine nothing;
@@ -210,9 +248,11 @@ static void receive_anything(struct generator *g)
         g, buffer, MACH_RCV_MSG | (one_in(g, 8) ? random_value(g, HINT_OPTION) : MACH_RCV_TIMEOUT),
         0, one_in(g, 8) ? random_below(g, 256) : sizeof(*buffer), random_value(g, HINT_PORT),
         random_below(g, 3), random_value(g, HINT_PORT));
-    if (result == MACH_MSG_SUCCESS)
-        message_learn(g, buffer, &nothing);
     end_call(g, result);
+    if (result == MACH_MSG_SUCCESS) {
+        message_learn(g, buffer, &nothing);
+        answer(g, buffer);
+    }
     buffer->head.msgh_id = 0;
 }
 
@@ -271,6 +311,28 @@ static void eat(struct generator *g)
     }
 }
 
+// An exception. The thread begins anew, if whoever hears of it wants it to.
+static void fault(struct generator *g)
+{
+    switch (random_below(g, 5)) {
+    case 0:
+        *(volatile uint32_t *)random_value(g, HINT_ADDRESS) = random_value(g, HINT_WORD);
+        break;
+    case 1:
+        __asm__ volatile("ud2");
+        break;
+    case 2:
+        __asm__ volatile("int3");
+        break;
+    case 3:
+        __asm__ volatile("divl %0" : : "r"(0) : "eax", "edx");
+        break;
+    default:
+        ((void (*)(void))random_value(g, HINT_ADDRESS))();
+        break;
+    }
+}
+
 void victim_run(struct generator *g)
 {
     new_reply_port(g);
@@ -279,6 +341,8 @@ void victim_run(struct generator *g)
 
         if (one_in(g, 1500)) {
             eat(g);
+        } else if (one_in(g, 150)) {
+            fault(g);
         } else if (what < 9) {
             if (one_in(g, routines[n].rare))
                 call_routine(g, n);

@@ -8,7 +8,7 @@
 
 #define STACK_SIZE 0x8000u
 #define LIFE_MS 400   // of a victim, at most
-#define FAULTS_MAX 6  // exceptions of a victim, before it ends
+#define FAULTS_MAX 30 // exceptions of a victim, before it ends
 #define STILL_TICKS 4 // of a thread that makes no call, before it is helped
 
 static struct victim {
