@@ -60,14 +60,16 @@ kern_return_t serve_netname_check_in(mach_port_t server, char *name, mach_port_t
                                      mach_port_t port)
 {
     struct entry *entry = table_find(name);
+    kern_return_t result;
 
     (void)server;
     // A signature that is dead already would fit any other dead one.
     if (name[0] == '\0' || signature == MACH_PORT_DEAD)
         return KERN_INVALID_ARGUMENT;
     // A port that died on the way cannot be watched either.
-    if (!MACH_PORT_VALID(port) || watch(port) != KERN_SUCCESS)
-        return NETNAME_INVALID_PORT;
+    result = MACH_PORT_VALID(port) ? watch(port) : KERN_INVALID_NAME;
+    if (result != KERN_SUCCESS)
+        return result == KERN_RESOURCE_SHORTAGE ? result : NETNAME_INVALID_PORT;
     if (entry != NULL)
         return check_in_again(entry, signature, port);
     return check_in_new(name, signature, port);
