@@ -595,7 +595,7 @@ end)
 
 test("A large call to a waiting receiver arrives whole.", function(t)
     local port, reply = both(), allocate()
-    for _, size in ipairs{100, 200, 256, 300, 512, 1000, 4096, 30000} do
+    for _, size in ipairs{100, 200, 256, 300, 512, 1000, 4096, 16356, 16360, 16364, 30000} do
         local job = server(port, {max = 40000})
         local body = ("%08d"):format(size):rep(size // 8 + 1):sub(1, size // 4 * 4)
         local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5, body)
