@@ -17,6 +17,7 @@ enum hint { // what kind of number a caller would put there
     HINT_HOST,
     HINT_SEMAPHORE,
     HINT_CLOCK,
+    HINT_OBJECT,  // a memory object's name, or none
     HINT_ADDRESS, // of the victim's memory
     HINT_POINTER, // where the kernel is to write, or read from
     HINT_MESSAGE, // likewise, a message

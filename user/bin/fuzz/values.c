@@ -238,6 +238,8 @@ uint32_t random_value(struct generator *g, enum hint hint)
     case HINT_SEMAPHORE:
     case HINT_CLOCK:
         return random_name(g, hint);
+    case HINT_OBJECT:
+        return one_in(g, 2) ? MACH_PORT_NULL : random_name(g, HINT_PORT);
     case HINT_ADDRESS:
     case HINT_POINTER:
     case HINT_MESSAGE:
