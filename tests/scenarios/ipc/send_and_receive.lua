@@ -5,7 +5,7 @@
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
 local memory, threads, seen = require "memory", require "threads", require "jobs".answer
-local counts, semaphores = require "counts", require "semaphores"
+local clock, counts, semaphores = require "clock", require "counts", require "semaphores"
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, info, wait_until = ports.destroy, ports.info, ports.wait_until
 
@@ -14,6 +14,7 @@ local SEND, SET = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_PORT_SET
 local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
     mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
+local MOVE_RECEIVE = mach.MACH_MSG_TYPE_MOVE_RECEIVE
 local PORT_SEND, PORT_ONCE = mach.MACH_MSG_TYPE_PORT_SEND, mach.MACH_MSG_TYPE_PORT_SEND_ONCE
 local NO_SENDERS, SEND_ONCE, DEAD_NAME, PORT_DELETED = mach.MACH_NOTIFY_NO_SENDERS,
     mach.MACH_NOTIFY_SEND_ONCE, mach.MACH_NOTIFY_DEAD_NAME, mach.MACH_NOTIFY_PORT_DELETED
@@ -136,6 +137,30 @@ function(t)
     destroy(port, other)
 end)
 
+test("A call without reply port may have a disposition for it; the server sees what it stands for.",
+function(t)
+    local carried = {[0] = 0, [MAKE_SEND] = PORT_SEND, [COPY_SEND] = PORT_SEND,
+                     [MOVE_SEND] = PORT_SEND, [MAKE_ONCE] = PORT_ONCE, [MOVE_ONCE] = PORT_ONCE}
+    local port, other = both(), allocate()
+    for disposition, seen_as in pairs(carried) do
+        for way, option in ipairs{0, mach.MACH_SEND_TIMEOUT} do
+            local job = spawn.thread(function()
+                local kr, msg = mach.receive{port = args.port}
+                mach.send{remote = args.other, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 9}
+                return {kr, msg.bits, msg.remote}
+            end, {port = port, other = other})
+            wait_until(port, "waiters", 1)
+            local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, disposition), port, 0, 5)
+            local kr, got = mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG | option |
+                                          mach.MACH_RCV_TRAILER_ELEMENTS(1), 24, 200, other, 0, 0)
+            local what = ("disposition %d, way %d"):format(disposition, way)
+            t.eq({kr, fields(got).id}, {0, 9}, what)
+            t.eq(seen(t, job), {0, mach.MACH_MSGH_BITS(seen_as, PORT_SEND), 0}, what)
+        end
+    end
+    destroy(port, other)
+end)
+
 test("A message that waits at the reply port already is received first.", function(t)
     local port, reply = both(), both()
     must(mach.send{remote = reply, disp = COPY_SEND, id = 1}, "send")
@@ -215,7 +240,8 @@ test("Calls and answers count among the messages that a task has sent and receiv
     destroy(port, reply)
 end)
 
-test("A question how many messages have been sent counts itself, on either way.", function(t)
+test("A question how many messages there were counts itself, not its answer, on either way.",
+function(t)
     local reply = allocate()
     local question = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), self, reply, 2098, NDR ..
                              string.pack("<i4i4", mach.TASK_EVENTS_INFO, 8)) -- task_info
@@ -224,9 +250,13 @@ test("A question how many messages have been sent counts itself, on either way."
         local kr, bytes = mach.mach_msg(question, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG | option,
                                         #question, 200, reply, 0, 0)
         must(kr, "mach_msg")
-        answers[#answers + 1] = string.unpack("<i4", bytes, 24 + 16 + 12 + 1) -- messages_sent
+        -- messages_sent, messages_received
+        answers[#answers + 1] = {string.unpack("<i4i4", bytes, 24 + 16 + 12 + 1)}
     end
-    for i = 2, 4 do t.eq(answers[i] - answers[i - 1], 1, "answer " .. i .. " against the last") end
+    for i = 2, 4 do
+        local now, last = answers[i], answers[i - 1]
+        t.eq({now[1] - last[1], now[2] - last[2]}, {1, 1}, "answer " .. i .. " against the last")
+    end
     destroy(reply)
 end)
 
@@ -361,6 +391,8 @@ test("What is wrong with the message is said, and the waiting receiver is left a
         {mach.MACH_SEND_INVALID_HEADER, message(bits | 0x40000000, port, reply, 1)},
         {mach.MACH_SEND_INVALID_HEADER, message(MAKE_ONCE << 8, port, reply, 1)},
         {mach.MACH_SEND_INVALID_HEADER, message(COPY_SEND, port, reply, 1)},
+        {mach.MACH_SEND_INVALID_HEADER, message(COPY_SEND | 0x10000, port, 0, 1)},
+        {mach.MACH_SEND_INVALID_HEADER, message(COPY_SEND | MOVE_RECEIVE << 8, port, 0, 1)},
         {mach.MACH_SEND_INVALID_DEST, message(bits, 0, reply, 1)},
         {mach.MACH_SEND_INVALID_DEST, message(bits, set, reply, 1)},
         {mach.MACH_SEND_INVALID_DEST, message(bits, reply, reply, 1)},
@@ -575,6 +607,29 @@ function(t)
     _, name = job:wait(900)
     must(mach.send{remote = name, disp = MOVE_ONCE}, "reply")
     t.eq({client:wait(900)}, {true, 0}, "without it")
+    destroy(port, reply)
+end)
+
+test("A caller that was suspended on its way waits like any other, and can be aborted.", function(t)
+    local port, reply = both(), allocate()
+    local job = keeper(port)
+    local client = spawn.thread(function()
+        local bytes = string.pack("<I4I4I4I4I4i4", mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND,
+            mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), 0, args.port, args.reply, 0, 5)
+        mach.thread_suspend(mach.mach_thread_self())
+        return (mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, 24, 200, args.reply, 0,
+                              0))
+    end, {port = port, reply = reply})
+    repeat clock.sleep(1)
+    until threads.basic_info(client.thread).run_state == mach.TH_STATE_STOPPED
+    must(mach.thread_resume(client.thread), "thread_resume")
+    wait_until(reply, "waiters", 1)
+    t.eq(threads.basic_info(client.thread).run_state, mach.TH_STATE_WAITING, "its state")
+    t.eq((mach.thread_abort_safely(client.thread)), 0, "thread_abort_safely")
+    wait_until(reply, "waiters", 1)
+    local _, name = job:wait(900)
+    must(mach.send{remote = name, disp = MOVE_ONCE}, "reply")
+    t.eq({client:wait(900)}, {true, 0}, "the library has repeated the receive")
     destroy(port, reply)
 end)
 

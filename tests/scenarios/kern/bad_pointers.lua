@@ -126,6 +126,23 @@ function(t)
     end)
 end)
 
+test("Arguments may end with the address space, not behind it: KERN_INVALID_ADDRESS.", function(t)
+    local top, DEST = 0xc0000000, mach.MACH_SEND_INVALID_DEST
+    each_entry(function(entry, task)
+        must((mach.vm_allocate(task, top - PAGE, PAGE, false)), "vm_allocate")
+        for _, case in ipairs{{33, 1, DEST}, {38, 3, DEST}, {65, 4, DEST}, {25, 7, 0}, {64, 11, DEST}} do
+            local number, words, want = table.unpack(case)
+            local stack = top - 4 * (words + 1) -- they lie above a return address
+            local what = ("%s, trap %d: "):format(entry, number)
+            t.eq(trap(task, number, {}, entry, stack), want, what .. "all are there")
+            for beyond = 1, 4 do
+                t.eq(trap(task, number, {}, entry, stack + beyond), INVALID_ADDRESS,
+                     what .. beyond .. " bytes too high")
+            end
+        end
+    end)
+end)
+
 test("Traps whose first name is no local object of the kind are MACH_SEND_INVALID_DEST.",
 function(t)
     each_entry(function(entry, task)

@@ -384,6 +384,10 @@ test("get and swap tell who is asked, alike ones together; a null port asks nobo
     t.eq({mach.task_get_exception_ports(v.task, arithmetic | mach.EXC_MASK_BREAKPOINT)},
          {0, {arithmetic, mach.EXC_MASK_BREAKPOINT}, {b, b}, {STATE, STATE},
           {GENERAL, mach.i386_FLOAT_STATE}}, "they differ in the flavor")
+    ask_task(v, b, IDENTITY, GENERAL, access)
+    t.eq({mach.task_get_exception_ports(v.task, access | arithmetic)},
+         {0, {access, arithmetic}, {b, b}, {IDENTITY, STATE}, {GENERAL, GENERAL}},
+         "they differ in the behaviour")
     bury(v, a, b)
 end)
 
@@ -426,6 +430,12 @@ test("Wrong masks, behaviours, flavors and dead ports are refused, and nothing c
     t.eq({mach.task_get_exception_ports(v.task, ALL)}, {0, {ALL}, {port}, {DEFAULT}, {GENERAL}})
     local _, info = mach.minato_port_info(self, port)
     t.eq(info.srights, 1 + 2 * 9, "rights: ours, and one for each kind of task and thread")
+    -- With a null port behaviour and flavor mean nothing.
+    for _, case in ipairs{{0, 0}, {4, 999}, {-1, GENERAL}} do
+        local behavior, flavor = table.unpack(case)
+        t.eq((mach.thread_set_exception_ports(v.thread, ALL, 0, behavior, flavor)), 0, "null port")
+        t.eq((mach.thread_swap_exception_ports(v.thread, ALL, 0, behavior, flavor)), 0, "null port")
+    end
     bury(v)
     _, info = mach.minato_port_info(self, port)
     t.eq(info.srights, 1, "they have gone with the task")

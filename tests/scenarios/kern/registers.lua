@@ -7,7 +7,8 @@
 local must, ports, threads = require "must", require "ports", require "threads"
 local memory, counts, semaphores = require "memory", require "counts", require "semaphores"
 local sleep = require "clock".sleep
-local code, deallocate = require "machine_code", ports.deallocate
+local code, trap_task = require "machine_code", require "trap_task"
+local deallocate = ports.deallocate
 
 local self = mach.mach_task_self()
 local word, store, load_imm, from_segment, STAY, PUSHF_POP_EAX =
@@ -166,6 +167,40 @@ test("A thread with the nested-task flag traps and is interrupted like any other
     sleep(30)
     t.ok(words_of(page, 1)[1] > 10, "its traps came back")
     finish(thread, page)
+end)
+
+test("A trap does its work whatever flags and segments its caller has.", function(t)
+    local function with_flag(flag) -- pushfd; or dword [esp], flag; popfd
+        return "\x9c\x81\x0c\x24" .. word(flag) .. "\x9d"
+    end
+    -- Code that runs before the trap; ds must be the caller's own behind int 0x81, to tell the result.
+    local before = {
+        ["nothing"] = {"", true}, ["direction"] = {with_flag(0x400), true},
+        ["nested task"] = {with_flag(0x4000), true},
+        ["alignment check"] = {with_flag(0x40000), true},
+        ["es null"] = {"\x31\xc0\x8e\xc0", true}, -- xor eax, eax; mov es, eax
+        ["es and ds null"] = {"\x31\xc0\x8e\xc0\x8e\xd8", false}, -- …; mov ds, eax
+    }
+    local SEND, RECEIVE = mach.MACH_SEND_MSG, mach.MACH_RCV_MSG | mach.MACH_RCV_TIMEOUT
+    local to, from = trap_task.DATA, trap_task.DATA + 1024
+    for what, case in pairs(before) do
+        trap_task.each_entry(function(entry, task)
+            if entry == "int" and not case[2] then return end
+            local port = ports.allocate(mach.MACH_PORT_RIGHT_RECEIVE, task)
+            local body = ("a text of several words in its order"):rep(4)
+            memory.write(to, string.pack("<I4I4I4I4I4i4", mach.MACH_MSG_TYPE_MAKE_SEND, 0, port, 0, 0,
+                                         7) .. body, task)
+            local function trap(option, size, timeout)
+                return trap_task.trap(task, 25, {option == SEND and to or from, option, size, 400,
+                                                 port, timeout, 0}, entry, nil, case[1])
+            end
+            local way = what .. ", " .. entry
+            t.eq(trap(SEND, 24 + #body, 0), 0, way .. ": send")
+            t.eq(trap(RECEIVE, 0, 0), 0, way .. ": receive")
+            t.eq(memory.read(from + 24, #body, task), body, way .. ": the message")
+            t.eq(trap(RECEIVE, 0, 1), mach.MACH_RCV_TIMED_OUT, way .. ": wait")
+        end)
+    end
 end)
 
 test("Registers are preserved over a trap, but eax, which has the result, ecx and edx.", function(t)

@@ -172,6 +172,87 @@ function(t)
     deallocate(task, without)
 end)
 
+test("fs and gs are each thread's own, also where they say nothing.", function(t)
+    local made = {}
+    for i, values in ipairs{{0x23, 0x23}, {0, 0}, {0x23, 0}, {0, 0x23}} do
+        -- for ever: mov eax, fs; store; mov eax, gs; store; count
+        local page = page_with(function(page)
+            local body = code.from_segment(code.FS) .. store(EAX, page + DATA) ..
+                code.from_segment(code.GS) .. store(EAX, page + DATA + 4) .. increment(page + DATA + 8)
+            return body .. loop_back(body)
+        end)
+        made[i] = {thread_at(page, {fs = values[1], gs = values[2]}), page, values}
+    end
+    for _, one in ipairs(made) do must(mach.thread_resume(one[1]), "resume") end
+    sleep(60) -- each has had its first turn
+    for round = 1, 4 do
+        sleep(40)
+        for i, one in ipairs(made) do
+            local seen = words_of(one[2], 3)
+            t.eq({seen[1] & 0xffff, seen[2] & 0xffff}, one[3], ("thread %d, round %d"):format(i, round))
+            t.ok(seen[3] > 0, "it ran")
+        end
+    end
+    for _, one in ipairs(made) do finish(one[1], one[2]) end
+end)
+
+test("A thread that takes its own segment away has a null selector.", function(t)
+    for _, register in ipairs{code.FS, code.GS} do
+        local page = page_with(function(page)
+            local function tell(offset)
+                return code.from_segment(register) .. store(EAX, page + DATA + offset)
+            end
+            return tell(0) .. load_imm(EAX, mach.MACH_TRAP_mach_msg_trap) .. code.INT_TRAP ..
+                store(EAX, page + DATA + 4) .. tell(8) .. STAY
+        end, word(-1):rep(3))
+        local thread = threads.create()
+        must(mach.thread_set_state(thread, TLS, {desc = {segment(page), EMPTY, EMPTY}}), "set")
+        must(mach.thread_set_state(thread, GENERAL, {eip = page, uesp = page + DATA + 64, fs = 0x33,
+                                                     gs = 0x33}), "set")
+        local request = string.pack("<I4I4I4I4I4i4I8i4I4", mach.MACH_MSG_TYPE_COPY_SEND, 0, thread, 0,
+                                    0, 2018, 0, TLS, 6) .. word(0):rep(6) -- thread_set_state
+        memory.write(page + DATA + 64, string.pack("<I4I4I4I4I4I4I4I4", 0, page + DATA + 128,
+                                                   mach.MACH_SEND_MSG, #request, 0, 0, 0, 0))
+        memory.write(page + DATA + 128, request)
+        must(mach.thread_resume(thread), "resume")
+        sleep(5)
+        local seen = words_of(page, 3)
+        t.eq({seen[1] & 0xffff, seen[2], seen[3] & 0xffff}, {0x33, 0, 0}, "selector, result, selector")
+        must(mach.thread_suspend(thread), "suspend")
+        t.eq({mach.thread_get_state(thread, TLS)}, {0, {desc = {EMPTY, EMPTY, EMPTY}}}, "segments")
+        finish(thread, page)
+    end
+end)
+
+test("The kernel's copies for a trap are not led astray by its caller's segments.", function(t)
+    local load_both = "\x8e\xc0\x8e\xd8" -- mov es, eax; mov ds, eax
+    for _, case in ipairs{{"int", load_both:sub(1, 2)}, {"sysenter", load_both:sub(1, 2)},
+                          {"sysenter", load_both}} do
+        local entry, load = table.unpack(case)
+        local page = page_with(function(page)
+            local begin = load_imm(EAX, 0x33) .. load .. load_imm(EAX, mach.MACH_TRAP_mach_port_allocate)
+            if entry == "int" then
+                begin = begin .. code.INT_TRAP
+            else -- mov ecx, esp; mov edx, what follows; sysenter
+                begin = begin .. "\x89\xe1\xba" .. word(page + #begin + 9) .. "\x0f\x34"
+            end
+            return begin .. store(EAX, page + DATA) .. STAY
+        end, word(-1) .. word(0))
+        memory.write(page + DATA + 64, string.pack("<I4I4I4I4", 0, self,
+                                                   mach.MACH_PORT_RIGHT_DEAD_NAME, page + DATA + 4))
+        local thread = threads.create()
+        must(mach.thread_set_state(thread, TLS, {desc = {segment(page + 0x200), EMPTY, EMPTY}}), "set")
+        must(mach.thread_set_state(thread, GENERAL, {eip = page, uesp = page + DATA + 64}), "set")
+        must(mach.thread_resume(thread), "resume")
+        sleep(5)
+        local seen = words_of(page, 2)
+        t.eq({seen[1], ports.type_of(seen[2])}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
+             ("%s, %d bytes"):format(entry, #load))
+        ports.destroy(seen[2])
+        finish(thread, page)
+    end
+end)
+
 test("A TLS descriptor that is no data segment of privilege 3 is KERN_INVALID_ARGUMENT.",
 function(t)
     local thread = threads.create()

@@ -28,27 +28,27 @@ function trap_task.new()
     return task
 end
 
--- The code of one trap: eax = number, the trap, the result and the word that says so, for ever.
-local function trap_code(number, entry)
-    local code = "\xb8" .. word(number)
+-- The code of one trap: `before`, eax = number, the trap, the result and the word that says so, for
+-- ever.
+local function trap_code(number, entry, before)
+    local code = before .. "\xb8" .. word(number)
     if entry == "int" then
         code = code .. "\xcd\x81"
     else -- mov ecx, esp; mov edx, behind the sysenter; sysenter
-        code = code .. "\x89\xe1\xba" .. word(CODE + 14) .. "\x0f\x34"
-        assert(#code == 14)
+        code = code .. "\x89\xe1\xba" .. word(CODE + #code + 9) .. "\x0f\x34"
     end
     return code .. "\xa3" .. word(RESULT) .. "\xc7\x05" .. word(RESULT + 4) .. word(1) .. "\xeb\xfe"
 end
 
 -- Makes a trap with these arguments in a new thread of the task; `entry`: "int", or "sysenter".
--- `stack`: the user stack pointer. Returns the result, or nil if there is none within 20 ms: the
--- thread waits, or the task has not survived.
-function trap_task.trap(task, number, arguments, entry, stack)
+-- `stack`: the user stack pointer; `before`: code that runs first. Returns the result, or nil if
+-- there is none within 20 ms: the thread waits, or the task has not survived.
+function trap_task.trap(task, number, arguments, entry, stack, before)
     local words = {word(0)} -- the return address that the arguments lie above
     for i, argument in ipairs(arguments) do words[i + 1] = word(argument) end
     memory.write(PUSHED, table.concat(words), task)
     memory.write(RESULT, word(0xdeadbeef) .. word(0), task)
-    memory.write(CODE, trap_code(number, entry), task)
+    memory.write(CODE, trap_code(number, entry, before or ""), task)
     local thread = threads.run(task, {eip = CODE, uesp = stack or PUSHED})
     local result
     for _ = 1, 20 do
