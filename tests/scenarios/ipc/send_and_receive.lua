@@ -3,63 +3,23 @@
 -- and the kernel's short way: everything is as if it had been two calls. So the rules of the
 -- other scenarios are checked here once more under these circumstances.
 
-local must, ports, tasks = require "must", require "ports", require "tasks"
+local must, ports = require "must", require "ports"
 local memory, threads, seen = require "memory", require "threads", require "jobs".answer
 local clock, counts, semaphores = require "clock", require "counts", require "semaphores"
+local calls = require "calls"
+local message, call, fields, server = calls.message, calls.call, calls.fields, calls.server
 local allocate, both, once = ports.allocate, ports.both, ports.once
 local destroy, info, wait_until = ports.destroy, ports.info, ports.wait_until
 
 local self = mach.mach_task_self()
 local SEND, SET = mach.MACH_PORT_RIGHT_SEND, mach.MACH_PORT_RIGHT_PORT_SET
-local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND,
-    mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MOVE_SEND
+local MAKE_SEND, COPY_SEND, MOVE_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_COPY_SEND,
+    mach.MACH_MSG_TYPE_MOVE_SEND
 local MAKE_ONCE, MOVE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_TYPE_MOVE_SEND_ONCE
-local MOVE_RECEIVE = mach.MACH_MSG_TYPE_MOVE_RECEIVE
 local PORT_SEND, PORT_ONCE = mach.MACH_MSG_TYPE_PORT_SEND, mach.MACH_MSG_TYPE_PORT_SEND_ONCE
 local NO_SENDERS, SEND_ONCE, DEAD_NAME, PORT_DELETED = mach.MACH_NOTIFY_NO_SENDERS,
     mach.MACH_NOTIFY_SEND_ONCE, mach.MACH_NOTIFY_DEAD_NAME, mach.MACH_NOTIFY_PORT_DELETED
-local PAGE = 4096
 local NDR = string.pack("<I8", 0)
-
--- A message byte by byte, and the call that sends it and receives on `port` without a time limit.
-local function message(bits, remote, reply, id, body)
-    return string.pack("<I4I4I4I4I4i4", bits, 0, remote, reply, 0, id) .. (body or "")
-end
-
-local function call(bytes, port)
-    return mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG |
-                         mach.MACH_RCV_TRAILER_ELEMENTS(1), #bytes, 1000, port, 0, 0)
-end
-
-local function fields(bytes)
-    local bits, size, remote, port, _, id = string.unpack("<I4I4I4I4I4i4", bytes)
-    return {bits = bits, size = size, remote = remote, port = port, id = id,
-            body = bytes:sub(25, size), seqno = string.unpack("<I4", bytes, size + 9)}
-end
-
--- A thread that receives one message on `port`, replies with its id + 100, its body and a table of
--- what it saw as its answer. `options`, `max` and `notify` are those of mach.receive.
-local function server(port, options)
-    options = options or {}
-    options.port = port
-    local job = spawn.thread(function()
-        local kr, msg = mach.receive{port = args.port, options = args.options, max = args.max,
-                                     notify = args.notify}
-        if kr ~= 0 then return {kr} end
-        local _, info = mach.minato_port_info(mach.mach_task_self(), msg.remote)
-        local seen = {kr, bits = msg.bits, id = msg.id, port = msg.local_port, seqno = msg.seqno,
-                      body = msg.body, sender = msg.sender, reply = info and info.type,
-                      name = msg.remote}
-        if msg.remote ~= 0 then
-            local disposition = msg.bits & 0xff
-            seen[2] = mach.send{remote = msg.remote, disp = disposition, id = msg.id + 100,
-                                body = msg.body}
-        end
-        return seen
-    end, options)
-    wait_until(port, "waiters", 1)
-    return job
-end
 
 test("A hundred calls by threads that reply and receive in one call, too.", function(t)
     local port, reply = both(), allocate()
@@ -379,111 +339,6 @@ test("Calls leave nothing in the kernel.", function(t)
     t.eq(counts.objects(), before)
 end)
 
--- ---- errors -------------------------------------------------------------------------------------
-
-test("What is wrong with the message is said, and the waiting receiver is left alone.", function(t)
-    local port, reply, set, receive_only = both(), allocate(), allocate(SET), allocate()
-    local job, idle = server(port), server(receive_only)
-    local before = info(port)
-    local bits = mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE)
-    local cases = {
-        {mach.MACH_SEND_INVALID_HEADER, message(bits | 0x10000, port, reply, 1)},
-        {mach.MACH_SEND_INVALID_HEADER, message(bits | 0x40000000, port, reply, 1)},
-        {mach.MACH_SEND_INVALID_HEADER, message(MAKE_ONCE << 8, port, reply, 1)},
-        {mach.MACH_SEND_INVALID_HEADER, message(COPY_SEND, port, reply, 1)},
-        {mach.MACH_SEND_INVALID_HEADER, message(COPY_SEND | 0x10000, port, 0, 1)},
-        {mach.MACH_SEND_INVALID_HEADER, message(COPY_SEND | MOVE_RECEIVE << 8, port, 0, 1)},
-        {mach.MACH_SEND_INVALID_DEST, message(bits, 0, reply, 1)},
-        {mach.MACH_SEND_INVALID_DEST, message(bits, set, reply, 1)},
-        {mach.MACH_SEND_INVALID_DEST, message(bits, reply, reply, 1)},
-        {mach.MACH_SEND_INVALID_DEST, message(MOVE_ONCE | MAKE_ONCE << 8, port, reply, 1)},
-        {mach.MACH_SEND_INVALID_DEST, message(bits, receive_only, reply, 1)},
-        {mach.MACH_SEND_INVALID_REPLY, message(bits, port, set, 1)},
-        {mach.MACH_SEND_INVALID_REPLY, message(bits, port, 0x00fffe01, 1)},
-        {mach.MACH_SEND_INVALID_REPLY, message(COPY_SEND | COPY_SEND << 8, port, reply, 1)},
-        {mach.MACH_SEND_MSG_TOO_SMALL, message(bits, port, reply, 1) .. "x"},
-        {mach.MACH_SEND_MSG_TOO_SMALL, message(bits, port, reply, 1):sub(1, 20)},
-        {mach.MACH_SEND_MSG_TOO_SMALL, message(bits | mach.MACH_MSGH_BITS_COMPLEX, port, reply, 1)},
-    }
-    for i, case in ipairs(cases) do
-        t.eq((call(case[2], reply)), case[1], "case " .. i)
-        t.eq({info(port), info(reply).sorights}, {before, 0}, ("case %d: the ports"):format(i))
-    end
-    t.eq((call(message(bits, port, reply, 1), reply)), 0, "a good one")
-    t.eq(seen(t, job).id, 1, "at the server")
-    destroy(port, reply, set, receive_only)
-    t.eq(seen(t, idle), {mach.MACH_RCV_PORT_DIED}, "the server without senders")
-end)
-
-test("When the receive half is wrong the message was sent all the same.", function(t)
-    local port, reply, set = both(), allocate(), allocate(SET)
-    must(mach.mach_port_insert_member(self, reply, set), "insert_member")
-    for what, case in pairs{member = {reply, mach.MACH_RCV_IN_SET},
-                            null = {0, mach.MACH_RCV_INVALID_NAME},
-                            nothing = {0x00fffe01, mach.MACH_RCV_INVALID_NAME},
-                            ["a send right"] = {self, mach.MACH_RCV_INVALID_NAME}} do
-        local job = server(port)
-        t.eq((call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5), case[1])),
-             case[2], what)
-        t.eq(seen(t, job).id, 5, what .. ": at the server")
-        local kr, msg = mach.receive{port = set, timeout = 0}
-        t.eq({kr, msg.id}, {0, 105}, what .. ": the reply")
-    end
-    local job = server(port)
-    t.eq((mach.mach_msg(message(mach.MACH_MSGH_BITS(COPY_SEND, 0), port, 0, 5), mach.MACH_SEND_MSG |
-                        mach.MACH_RCV_MSG | mach.MACH_RCV_TRAILER_ELEMENTS(3), 24, 200, set, 0, 0)),
-         mach.MACH_RCV_INVALID_TRAILER, "trailer elements that there are not")
-    t.eq(seen(t, job).id, 5, "the server all the same")
-    destroy(port, reply, set)
-end)
-
-test("A receiver that waits with too little room destroys the call, or leaves it with RCV_LARGE.",
-function(t)
-    local port, reply = both(), allocate()
-    local job = server(port, {max = 4})
-    local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5,
-                                   "twelve bytes"), reply)
-    t.eq({kr, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
-    t.eq(seen(t, job)[1], mach.MACH_RCV_TOO_LARGE, "the server")
-    local late = spawn.thread(function()
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 20000000})
-        local got, msg = mach.receive{port = args.port, timeout = 500}
-        mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = 77}
-        return got
-    end, {port = port})
-    job = server(port, {max = 4, options = mach.MACH_RCV_LARGE})
-    kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5,
-                             "twelve bytes"), reply)
-    t.eq({kr, fields(bytes).id}, {0, 77}, "the reply of the thread that came later")
-    t.eq(seen(t, job)[1], mach.MACH_RCV_TOO_LARGE, "the server with too little room")
-    t.eq({late:wait(900)}, {true, 0}, "the other")
-    destroy(port, reply)
-end)
-
-test("The caller's own buffer may be too small for the reply.", function(t)
-    local port, reply = both(), allocate()
-    local job = server(port)
-    local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5, "twelve bytes")
-    t.eq((mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, #bytes, 40, reply, 0, 0)),
-         mach.MACH_RCV_TOO_LARGE, "call")
-    t.eq({seen(t, job)[2], info(reply).queue_length, info(reply).seqno}, {0, 0, 1}, "the reply")
-    destroy(port, reply)
-end)
-
-test("A receiver whose buffer cannot be written loses the call: MACH_RCV_INVALID_DATA.", function(t)
-    local port, reply = both(), allocate()
-    local buffer = memory.allocate(PAGE)
-    must(mach.vm_protect(self, buffer, PAGE, false, mach.VM_PROT_READ), "vm_protect")
-    local receiver = threads.trap_begin(25, buffer, mach.MACH_RCV_MSG, 0, 200, port, 0, 0)
-    wait_until(port, "waiters", 1)
-    local got, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5),
-                            reply)
-    t.eq({got, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
-    t.eq(threads.trap_result(receiver), mach.MACH_RCV_INVALID_DATA, "the receiver")
-    destroy(port, reply)
-    memory.release(buffer, PAGE)
-end)
-
 -- ---- notifications -----------------------------------------------------------------------------
 
 local function ask(name, id, notify)
@@ -729,119 +584,4 @@ function(t)
     t.ok(index(got) == index(taken) and got > taken, ("%x lies behind %x"):format(got, taken))
     for chosen = name + 1, taken do destroy(chosen) end
     destroy(port, reply)
-end)
-
--- ---- the kernel as the server -------------------------------------------------------------------
-
--- What a call came to, without the names that differ.
-local function outcome(kr, bytes)
-    if kr ~= 0 then return {kr} end
-    local got = fields(bytes)
-    return {kr, bits = got.bits, id = got.id, size = got.size, seqno = got.seqno, body = got.body}
-end
-
-local BOTH_WAYS = {0, mach.MACH_SEND_TIMEOUT} -- with the second, the kernel takes the long one
-
-test("Whatever a kernel call does to its own reply port, it ends as a send and a receive would.",
-function(t)
-    local chosen = 0x123456
-    local cases = {
-        {"renamed", 3202, function(reply) return reply, chosen end},
-        {"destroyed", 3205, function(reply) return reply end},
-        {"its receive right given up", 3208, function(reply) return reply, 1, -1 end},
-        {"its sequence number set", 3218, function(reply) return reply, 77 end},
-        {"its make-send count set", 3211, function(reply) return reply, 5 end},
-        {"put into a set", 3231, function(reply, set) return reply, set end},
-        {"a name made beside it", 3203, function() return 1, chosen end},
-        {"nothing: no such routine", 3299, function() return 0 end},
-        {"nothing: too many arguments", 3205, function(reply) return reply, 1 end},
-    }
-    for _, case in ipairs(cases) do
-        local what, id, arguments = table.unpack(case)
-        local found = {}
-        for i, option in ipairs(BOTH_WAYS) do
-            local reply, set = allocate(), allocate(SET)
-            local body = NDR
-            for _, word in ipairs{arguments(reply, set)} do
-                body = body .. string.pack("<i4", word)
-            end
-            local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), self, reply, id, body)
-            option = option | mach.MACH_SEND_MSG | mach.MACH_RCV_MSG |
-                mach.MACH_RCV_TRAILER_ELEMENTS(1)
-            local kr, got = mach.mach_msg(bytes, option, #bytes, 200, reply, 0, 0)
-            local there = ports.type_of(reply) ~= ports.NOTHING and reply or chosen
-            local _, info = mach.minato_port_info(self, there)
-            found[i] = {outcome(kr, got), ports.type_of(reply), ports.type_of(chosen),
-                        info and {info.seqno, info.sorights, info.queue_length, info.mscount}}
-            for _, name in ipairs{reply, set, chosen} do mach.mach_port_destroy(self, name) end
-        end
-        t.eq(found[1], found[2], what)
-    end
-end)
-
-test("A kernel call that waits finds its reply port as it is then.", function(t)
-    local other = tasks.create()
-    for what, change in pairs{
-        ["nothing"] = function() end,
-        ["a message comes"] = function(reply)
-            must(mach.send{remote = reply, disp = MAKE_SEND}, "send")
-        end,
-        ["it dies"] = destroy,
-        ["it goes into a set"] = function(reply, set)
-            must(mach.mach_port_insert_member(self, reply, set), "insert_member")
-        end,
-        ["it gets another name"] = function(reply)
-            must(mach.mach_port_rename(self, reply, 0x123456), "rename")
-        end,
-        ["it goes to another task, where it has the same name"] = function(reply)
-            must(mach.mach_port_insert_right(other, reply, reply, mach.MACH_MSG_TYPE_MOVE_RECEIVE),
-                 "insert_right")
-        end,
-        ["another thread waits for it"] = function(reply)
-            local job = spawn.thread(function()
-                local kr, msg = mach.receive{port = args.reply}
-                mach.send{remote = args.reply, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 77}
-                return {kr, msg.id}
-            end, {reply = reply})
-            wait_until(reply, "waiters", 1)
-            return job
-        end,
-    } do
-        local found = {}
-        for i, option in ipairs(BOTH_WAYS) do
-            local semaphore, reply, set = semaphores.create(), allocate(), allocate(SET)
-            local job = spawn.thread(function()
-                local bytes = string.pack("<I4I4I4I4I4i4", mach.MACH_MSGH_BITS(
-                    mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), 0,
-                    args.semaphore, args.reply, 0, 617004)
-                local kr, got = mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG |
-                                              args.option, 24, 200, args.reply, 0, 0)
-                return {kr, string.unpack("<I4I4", got), (string.unpack("<i4", got, 21))}
-            end, {semaphore = semaphore, reply = reply, option = option})
-            threads.wait_until_waiting(job.thread)
-            local also = change(reply, set)
-            must(mach.semaphore_signal(semaphore), "signal")
-            found[i] = {job:wait(900)}
-            if also then found[i][3] = seen(t, also) end
-            mach.mach_port_destroy(other, reply)
-            for _, name in ipairs{reply, set, 0x123456} do mach.mach_port_destroy(self, name) end
-            semaphores.destroy(semaphore)
-        end
-        t.eq(found[1][1], true, what .. ": it returns")
-        t.eq(found[1], found[2], what)
-    end
-    tasks.terminate(other)
-end)
-
-test("A kernel reply needs room for its trailer, too.", function(t)
-    for _, case in ipairs{{35, mach.MACH_RCV_TOO_LARGE}, {36, mach.MACH_RCV_TOO_LARGE},
-                          {43, mach.MACH_RCV_TOO_LARGE}, {44, 0}, {48, 0}} do
-        for _, option in ipairs(BOTH_WAYS) do
-            local reply = allocate()
-            local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), self, reply, 3299)
-            t.eq((mach.mach_msg(bytes, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG | option, #bytes,
-                                case[1], reply, 0, 0)), case[2], "room for " .. case[1])
-            destroy(reply)
-        end
-    end
 end)
