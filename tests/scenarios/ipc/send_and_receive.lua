@@ -413,6 +413,7 @@ end
 -- A thread that receives and keeps the reply right; its answer is the name.
 local function keeper(port)
     local job = spawn.thread(function()
+        require "calls".touch_buffer()
         local kr, msg = mach.receive{port = args.port}
         return kr == 0 and msg.remote or mach.error_string(kr)
     end, {port = port})

@@ -81,13 +81,13 @@ function(t)
                                    "twelve bytes"), reply)
     t.eq({kr, fields(bytes).id}, {0, SEND_ONCE}, "instead of the reply")
     t.eq(seen(t, job)[1], mach.MACH_RCV_TOO_LARGE, "the server")
+    job = server(port, {max = 4, options = mach.MACH_RCV_LARGE})
     local late = spawn.thread(function()
         mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 20000000})
         local got, msg = mach.receive{port = args.port, timeout = 500}
         mach.send{remote = msg.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = 77}
         return got
     end, {port = port})
-    job = server(port, {max = 4, options = mach.MACH_RCV_LARGE})
     kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5,
                              "twelve bytes"), reply)
     t.eq({kr, fields(bytes).id}, {0, 77}, "the reply of the thread that came later")

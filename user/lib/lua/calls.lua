@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- Calls that send and receive in one go, byte by byte, and a server that waits for one.
 
-local wait_until = require "ports".wait_until
+local must, wait_until = require "must", require "ports".wait_until
 
 local calls = {}
 
@@ -21,12 +21,24 @@ function calls.fields(bytes)
             body = bytes:sub(25, size), seqno = string.unpack("<I4", bytes, size + 9)}
 end
 
+-- The kernel's short way writes where memory is already: a message to itself brings this thread's
+-- buffer there. Else it would be chance which way the first call goes.
+function calls.touch_buffer()
+    local self = mach.mach_task_self()
+    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
+    must(kr, "mach_port_allocate")
+    must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND}, "send")
+    must((mach.receive{port = port, timeout = 0}), "receive")
+    must(mach.mach_port_destroy(self, port), "mach_port_destroy")
+end
+
 -- A thread that receives one message on `port`, replies with its id + 100, its body and a table of
 -- what it saw as its answer. `options`, `max` and `notify` are those of mach.receive.
 function calls.server(port, options)
     options = options or {}
     options.port = port
     local job = spawn.thread(function()
+        require "calls".touch_buffer()
         local kr, msg = mach.receive{port = args.port, options = args.options, max = args.max,
                                      notify = args.notify}
         if kr ~= 0 then return {kr} end
