@@ -8,8 +8,7 @@
 // message owns all of that; whoever owns the message must queue it, hand it on, or destroy it.
 //
 // Three files: kmsg.c (memory), copyin.c (from the sender's space), copyout.c (into the receiver's).
-#ifndef IPC_KMSG_H
-#define IPC_KMSG_H
+#pragma once
 
 #include <mach/message.h>
 #include "ipc/port.h"
@@ -110,5 +109,3 @@ mach_msg_return_t kmsg_copyout_pseudo(struct space *space, struct vm_map *map, s
 bool buffer_writable(uintptr_t address, mach_msg_size_t size);
 // Destroys the message except its header, which becomes presentable with the destination alone.
 void kmsg_copyout_destination(struct space *space, struct kmsg *kmsg);
-
-#endif

@@ -10,8 +10,7 @@
 // Who owns what in a served function, as in OSF's kernel: when it returns KERN_SUCCESS it has consumed
 // the rights and memory that it was given untranslated (ipc_port_t, vm_map_copy_t, arrays of ports);
 // on any other code it has consumed nothing, and the request is destroyed with all of it.
-#ifndef IPC_KOBJECT_H
-#define IPC_KOBJECT_H
+#pragma once
 
 #include <mach/message.h>
 #include "ipc/port.h"
@@ -68,5 +67,3 @@ void kobject_serve(struct kmsg *kmsg);
 struct kmsg *kobject_call(struct kmsg *request);
 // What a reply says: KERN_SUCCESS, MIG_NO_REPLY (there is to be none), or an error.
 kern_return_t kobject_reply_code(const struct kmsg *reply);
-
-#endif

@@ -2,8 +2,7 @@
 // The traps that ipc serves; kern/traps.c has the table. Each does what the library call of the same
 // name does (<mach/mach_traps.h>, <mach/mach_port.h>); user addresses are checked, names looked up in
 // the current space. The short cuts answer MACH_SEND_INVALID_DEST when `task` is not a live task here.
-#ifndef IPC_MACH_MSG_H
-#define IPC_MACH_MSG_H
+#pragma once
 
 #include <stdint.h>
 #include <mach/message.h>
@@ -43,5 +42,3 @@ TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task,
                                                         mach_port_name_t name,
                                                         mach_port_name_t right,
                                                         mach_msg_type_name_t type);
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What MIG's generated kernel code is compiled with: the kernel's types for ports and objects, and how
 // the kernel sends. Read kobject.h for the conversions.
-#ifndef IPC_MIG_KERNEL_H
-#define IPC_MIG_KERNEL_H
+#pragma once
 
 #include <mach/mach_types.h>
 #include <mach/message.h>
@@ -29,5 +28,3 @@ kern_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *msg, mach_msg_size_t s
                                        mach_msg_size_t rcv_size);
 // Drops the rights and memory that a message carries, and the right that it is addressed by.
 void mach_msg_destroy_from_kernel(mach_msg_header_t *msg);
-
-#endif

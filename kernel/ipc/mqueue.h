@@ -4,8 +4,7 @@
 // A message goes straight to the first waiting receiver that has room for it, else on the port's queue
 // while that is below its limit, else its sender waits with it; whoever takes a message off the queue
 // puts the first waiting sender's on. So order is kept and no sender can be overtaken or starved.
-#ifndef IPC_MQUEUE_H
-#define IPC_MQUEUE_H
+#pragma once
 
 #include <mach/message.h>
 #include "ipc/kmsg.h"
@@ -66,5 +65,3 @@ void mqueue_limit_changed(struct port *port); // lets waiting senders in
 void mqueue_wake_receivers(struct waitq *receivers, mach_msg_return_t result);
 // A port with messages has joined a set: serves threads that wait there.
 void mqueue_joined_set(struct port *port);
-
-#endif

@@ -8,8 +8,7 @@
 // `refs` counts pointers: one per name in a space, one per right in a message, one per kernel holder.
 // `srights` and `sorights` count rights wherever they are. Functions that make or drop a right say
 // what they do to both.
-#ifndef IPC_PORT_H
-#define IPC_PORT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -133,5 +132,3 @@ static inline void *port_object(const struct port *port, enum port_kind kind)
 {
     return port_valid(port) && port->active && port->kind == kind ? port->object : NULL;
 }
-
-#endif

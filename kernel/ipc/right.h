@@ -4,8 +4,7 @@
 // An entry's type says what it holds: a port set; a dead name; a send-once right; or a send right, a
 // receive right or both for one port. Every entry that holds a port has one reference to it, and every
 // entry with a send right is in the space's hash.
-#ifndef IPC_RIGHT_H
-#define IPC_RIGHT_H
+#pragma once
 
 #include <mach/kern_return.h>
 #include <mach/message.h>
@@ -62,5 +61,3 @@ static inline bool right_keeps_source(mach_msg_type_name_t type)
 }
 // Takes a promised right; cannot fail. PORT_DEAD for a dead name.
 struct port *right_take(struct space *space, struct entry *entry, mach_msg_type_name_t type);
-
-#endif

@@ -5,8 +5,7 @@
 // generation goes on with each use, so a stale name is not mistaken for a new one until the generation
 // has gone round. Names that the caller chooses (mach_port_allocate_name, mach_port_rename) live in a
 // tree beside it. Send and receive rights for one port share a name; `hash` finds it from the port.
-#ifndef IPC_SPACE_H
-#define IPC_SPACE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -140,5 +139,3 @@ void space_for_each(struct space *space, void (*visit)(struct entry *entry, void
                     void *context);
 
 struct space *current_space(void); // implemented by kern/task.c
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Clocks: the real-time clock (time since boot) and the calendar (seconds since 1970), as ports of
 // kind PORT_CLOCK. They live as long as the kernel.
-#ifndef KERN_CLOCK_H
-#define KERN_CLOCK_H
+#pragma once
 
 #include <stdint.h>
 #include <mach/clock_types.h>
@@ -22,5 +21,3 @@ void clock_init(void);
 // The trap (kern/traps.c).
 TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec,
                                              int nsec, uintptr_t wake_address);
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Device ports: the power to use some I/O ports and to take some interrupt lines. The device master
 // port has it over all; device_io_subset makes ports with less.
-#ifndef KERN_DEVICE_H
-#define KERN_DEVICE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,5 +21,3 @@ void device_init(void);
 void device_deallocate(struct device *device); // NULL is fine
 // The last send right to its port has gone, and with it its power (ipc/port.c).
 void device_no_senders(struct device *device);
-
-#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Exception ports: whom the kernel asks about the exceptions of a thread, a task or the whole host.
-#ifndef KERN_EXCEPTION_H
-#define KERN_EXCEPTION_H
+#pragma once
 
 #include <stdbool.h>
 #include <mach/exception.h>
@@ -24,5 +23,3 @@ struct exception_actions {
 bool exception_actions_copy(const struct exception_actions *actions, struct exception_actions **copy);
 // Drops the rights and frees it; *actions becomes NULL.
 void exception_actions_release(struct exception_actions **actions);
-
-#endif

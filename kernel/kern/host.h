@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The host: what stands behind the host port that every task gets (information) and the privileged one
 // that bootstrap gets (control).
-#ifndef KERN_HOST_H
-#define KERN_HOST_H
+#pragma once
 
 struct exception_actions;
 struct port;
@@ -20,5 +19,3 @@ void host_init(void);
 // hands out: a send right. Panics when memory is short.
 struct port *bootstrap_port_make(void);
 extern const char minato_version[]; // one line, for the banner and host_kernel_version
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The boot archive, the one module that the boot loader hands over (ustar), and its first file, the
 // only program that the kernel loads itself. What else is in it is for the first task to find.
-#ifndef KERN_LOADER_H
-#define KERN_LOADER_H
+#pragma once
 
 #include <stdint.h>
 #include <mach/kern_return.h>
@@ -21,5 +20,3 @@ uintptr_t load_first_program(struct task *task);
 // Maps a stack with argc 1, argv {the task's name, NULL} and an empty environment; returns its pointer,
 // which shows argc.
 uintptr_t load_stack(struct task *task);
-
-#endif

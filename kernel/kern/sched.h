@@ -4,8 +4,7 @@
 // usage decays; round-robin threads go to the tail of their level after a quantum; FIFO threads run
 // until they block. All of it in virtual time, so a run can be repeated. docs/scheduling.md has the
 // numbers and the reasons.
-#ifndef KERN_SCHED_H
-#define KERN_SCHED_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -86,5 +85,3 @@ static inline time_value_t time_of_cycles(uint64_t cycles)
 }
 // The share of the processor that a thread used lately, in thousandths.
 unsigned sched_thread_share(struct thread *thread);
-
-#endif

@@ -4,8 +4,7 @@
 // The count is what a wait can take at once; while threads wait it is 0, and a signal goes straight to
 // one of them. A waiter that times out or is aborted has therefore taken nothing and has nothing to
 // give back.
-#ifndef KERN_SEMAPHORE_H
-#define KERN_SEMAPHORE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ void semaphore_dereference(struct semaphore *semaphore); // NULL is fine
 void semaphore_kill(struct semaphore *semaphore);
 // Seeds the order in which semaphores of SYNC_POLICY_RANDOM serve their waiters.
 void semaphore_seed(uint32_t seed);
-
-#endif

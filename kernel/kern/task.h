@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Tasks: an address map, a port space and threads. `alive` goes false in task_terminate, once and for
 // all; the structure stays while somebody holds a reference.
-#ifndef KERN_TASK_H
-#define KERN_TASK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,5 +62,3 @@ void task_deallocate(struct task *task); // NULL is fine
 struct port **task_special_slot(struct task *task, int which);
 // Puts a right (consumed; NULL is fine) in the place of another, which is dropped.
 void port_slot_set(struct port **slot, struct port *right);
-
-#endif

@@ -10,8 +10,7 @@
 // return_to_user_checks: there it waits while its suspend count is positive, and there it ends when it
 // was terminated. A thread in the kernel is therefore never torn away from what it holds; one that is
 // already at that boundary (stopped, new, or waiting for its turn there) holds nothing and ends at once.
-#ifndef KERN_THREAD_H
-#define KERN_THREAD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -160,5 +159,3 @@ static inline void thread_system_end(uint64_t begin)
 
     self->system_cycles += self->cycles + (cpu_cycles() - self->cycles_stamp) - begin;
 }
-
-#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Timers: a function to call at a time. One tree of deadlines per machine drives the one-shot timer.
-#ifndef KERN_TIMER_H
-#define KERN_TIMER_H
+#pragma once
 
 #include <stdint.h>
 #include "lib/tree.h"
@@ -17,5 +16,3 @@ void timer_init(struct timer *timer, void (*expire)(struct timer *timer));
 // deadline. The timer must stay in memory until it has expired or is cancelled.
 void timer_arm(struct timer *timer, uint64_t deadline);
 void timer_cancel(struct timer *timer); // harmless when it is not armed
-
-#endif

@@ -5,8 +5,7 @@
 //
 // Waiters leave in the order of their base priority, first come first served within one; or, on a
 // queue made with waitq_init_fifo, first come first served whatever their priority.
-#ifndef KERN_WAITQ_H
-#define KERN_WAITQ_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,5 +57,3 @@ struct thread *waitq_nth(const struct waitq *q, unsigned n); // counts from 0; n
 unsigned waitq_count(const struct waitq *q);
 // The base priority of `thread` has changed: if it waits, it takes its new place, behind its equals.
 void waitq_reorder(struct thread *thread);
-
-#endif

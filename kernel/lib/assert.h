@@ -3,8 +3,7 @@
 //
 // `kassert` stays in every build: a kernel that goes on with broken state is worse than one that
 // stops. Costly checks belong in `debug_assert`, which only the debug build (DEBUG=1) keeps.
-#ifndef LIB_ASSERT_H
-#define LIB_ASSERT_H
+#pragma once
 
 // Prints the message, registers, thread, task and a symbolised back trace, then stops the machine
 // (leaving QEMU with a failure status). Implemented in x86/panic.c.
@@ -19,6 +18,4 @@ __attribute__((noreturn)) void assert_failed(const char *what, const char *file,
 #define debug_assert(condition) kassert(condition)
 #else
 #define debug_assert(condition) ((void)sizeof(condition))
-#endif
-
 #endif

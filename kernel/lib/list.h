@@ -4,8 +4,7 @@
 // A `struct list` is either the head of a list or a link inside an object; an object that is on no
 // list has a link that points to itself, so removing twice is harmless and `list_empty(&obj->link)`
 // asks "is it on a list?". Read next: tree.h, for what must be found by key.
-#ifndef LIB_LIST_H
-#define LIB_LIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,5 +70,3 @@ static inline struct list *list_pop(struct list *head)
     list_remove(l);
     return l;
 }
-
-#endif

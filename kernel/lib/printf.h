@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Formatted text for the kernel's own messages: %d %u %x %s %c %p %%, with a width, a 0 before it,
 // and l or ll.
-#ifndef LIB_PRINTF_H
-#define LIB_PRINTF_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,5 +13,3 @@ __attribute__((format(printf, 3, 4))) int snprintf(char *buffer, size_t size, co
 void vprintf(const char *format, va_list args);
 __attribute__((format(printf, 1, 2))) void printf(const char *format, ...);
 void console_putc(char c); // provided by x86/console.c
-
-#endif

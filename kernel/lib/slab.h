@@ -8,8 +8,7 @@
 //
 // The debug build puts a guard behind each object, poisons what is free, and stops at a double
 // free, a write past the end or a write after the free.
-#ifndef LIB_SLAB_H
-#define LIB_SLAB_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -46,5 +45,3 @@ void *slab_page_alloc(unsigned order);
 void slab_page_free(void *pages, unsigned order);
 // The order that these pages were allocated with.
 unsigned slab_page_order(const void *pages);
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The few C library functions that the kernel uses. Copies go word by word (`rep movsd`): byte-wise
 // string instructions cost one count per byte.
-#ifndef LIB_STRING_H
-#define LIB_STRING_H
+#pragma once
 
 #include <stddef.h>
 
@@ -17,5 +16,3 @@ size_t strlen(const char *s);
 
 // Copies at most size - 1 characters and always terminates; returns strlen(from).
 size_t strlcpy(char *to, const char *from, size_t size);
-
-#endif

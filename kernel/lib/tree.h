@@ -4,8 +4,7 @@
 // One tree serves map entries (by address), timers (by deadline) and chosen port names: whatever
 // must be found, or its neighbours listed, in time logarithmic in their number. The owner gives the
 // order as a function; equal keys are allowed and keep the order of insertion.
-#ifndef LIB_TREE_H
-#define LIB_TREE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,5 +41,3 @@ struct tree_node *tree_next(const struct tree_node *n);
 // The last node that is not greater than `key` (a node made up by the caller that is on no tree);
 // NULL when all are greater.
 struct tree_node *tree_floor(const struct tree *t, const struct tree_node *key);
-
-#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a copy in transit consists of. Private to kernel/vm; map.h has the operations.
-#ifndef VM_COPY_H
-#define VM_COPY_H
+#pragma once
 
 #include "vm/map.h"
 
@@ -33,5 +32,3 @@ bool entry_copy(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
 // The page with byte `at` of the copy; NULL for a page of zeros. May block on a pager.
 kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
 void copy_free(struct vm_map_copy *copy); // the segments' objects must be gone or handed on
-
-#endif

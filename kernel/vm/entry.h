@@ -4,8 +4,7 @@
 // An entry whose object is not shared is the only way to the part of the object that it shows:
 // entries that were one once may show the same object, but never the same offset of it. So when
 // such an entry goes, its pages go, whoever else refers to the object.
-#ifndef VM_ENTRY_H
-#define VM_ENTRY_H
+#pragma once
 
 #include "vm/map.h"
 
@@ -71,5 +70,3 @@ vm_offset_t map_unmap_pages(struct vm_map *map, vm_offset_t start, vm_offset_t e
 // Deletes the first part of what is left in [*start, end), which has been clipped: one entry or
 // some pages' worth of it, and moves *start behind it. False when there was nothing left.
 bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end);
-
-#endif

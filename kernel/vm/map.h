@@ -12,8 +12,7 @@
 // Interface names for the call of the same name, and on error nothing has changed. Each may also
 // return KERN_INVALID_ARGUMENT (a map that is shut down, an argument that makes no sense) and
 // KERN_RESOURCE_SHORTAGE.
-#ifndef VM_MAP_H
-#define VM_MAP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -130,5 +129,3 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
 struct vm_map *current_map(void); // implemented by kern/task.c
 // How many there are of each: in_use.
 extern struct slab_cache vm_map_cache, vm_entry_cache, vm_object_cache, vm_copy_cache;
-
-#endif

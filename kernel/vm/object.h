@@ -13,8 +13,7 @@
 // A page missing from the tree is zero, unless the object has a pager, or a `backing` object with
 // one (it was copied from it): then it is asked for, and a busy, absent page waits on `pending`
 // until the pager has answered. Pages in the tree always have their contents.
-#ifndef VM_OBJECT_H
-#define VM_OBJECT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -75,5 +74,3 @@ struct page *vm_object_pending(struct vm_object *object, vm_offset_t offset);
 // The pager has answered: KERN_SUCCESS: the pending page has its contents; otherwise the first
 // thread that waits for it gets KERN_MEMORY_ERROR (and the others ask again).
 void vm_object_answer(struct vm_object *object, vm_offset_t offset, kern_return_t result);
-
-#endif

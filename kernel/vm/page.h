@@ -8,8 +8,7 @@
 // Memory for the user (page_alloc) ends a little before memory for the kernel does (page tables,
 // slabs), so that a task that has eaten everything can still be served and cleaned up; and the last of
 // both is for threads that may be as urgent as the servers.
-#ifndef VM_PAGE_H
-#define VM_PAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,5 +58,3 @@ bool page_map(struct page *page, struct pmap *pmap, uintptr_t address, vm_prot_t
 void page_unmap(struct pmap *pmap, uintptr_t address);
 void page_unmap_everywhere(struct page *page);
 void page_write_protect(struct page *page); // in every place where it is mapped
-
-#endif

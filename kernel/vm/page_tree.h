@@ -15,8 +15,7 @@
 // Nothing here blocks or calls preemption_point(). A tree that loses its last holder goes to a
 // stack of dead nodes, off which every release takes a bounded number; page_tree_reap_all, called
 // when memory is short, takes the rest.
-#ifndef VM_PAGE_TREE_H
-#define VM_PAGE_TREE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,5 +75,3 @@ bool page_tree_remove(struct page_tree *t, uint32_t i, uint32_t count);
 // Lets everything go.
 void page_tree_clear(struct page_tree *t);
 void page_tree_reap_all(void);
-
-#endif

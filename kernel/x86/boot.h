@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the boot loader handed over, and the console and power switch of last resort.
-#ifndef X86_BOOT_H
-#define X86_BOOT_H
+#pragma once
 
 #include <stdint.h>
 #include <stdbool.h>
@@ -33,5 +32,3 @@ bool boot_option(const char *key, char *value, unsigned size);
 // ports, else halts.
 __attribute__((noreturn)) void machine_power_off(unsigned status);
 __attribute__((noreturn)) void machine_restart(void);
-
-#endif

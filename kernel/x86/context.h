@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The machine's half of a thread: its kernel stack, user registers, FPU/SSE state and TLS segments.
-#ifndef X86_CONTEXT_H
-#define X86_CONTEXT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -68,5 +67,3 @@ kern_return_t machine_thread_set_state(struct machine_thread *m, thread_state_fl
 struct io_ports;
 kern_return_t io_ports_grant(struct io_ports **ports, unsigned first, unsigned count);
 void io_ports_destroy(struct io_ports *ports);
-
-#endif

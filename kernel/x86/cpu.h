@@ -4,8 +4,7 @@
 //
 // The kernel runs with interrupts off, from entry to exit; they are taken only in user mode, in
 // `cpu_idle`, and at `preemption_point`, so kernel code never meets an interrupt halfway through.
-#ifndef X86_CPU_H
-#define X86_CPU_H
+#pragma once
 
 #include <stdint.h>
 
@@ -50,5 +49,3 @@ static inline uint64_t cpu_cycles(void)
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
-
-#endif

@@ -3,8 +3,7 @@
 //
 // The order of the first segments is SYSENTER's: it loads code and stack from one MSR, and SYSEXIT
 // adds 16 and 24 to it. Entries 6 to 8 belong to the running thread (TLS).
-#ifndef X86_DESCRIPTOR_H
-#define X86_DESCRIPTOR_H
+#pragma once
 
 #include <stdint.h>
 
@@ -44,5 +43,3 @@ extern uint64_t gdt[GDT_ENTRIES];
 
 // Loads GDT, IDT, TSS and the SYSENTER registers.
 void descriptors_init(void);
-
-#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What entry.asm and the C code behind it (fault.c) tell each other.
-#ifndef X86_FAULT_H
-#define X86_FAULT_H
+#pragma once
 
 #include <stdint.h>
 #include "x86/frame.h"
@@ -52,5 +51,3 @@ __attribute__((noreturn, format(printf, 2, 3))) void panic_frame(const struct tr
 struct table_register;
 // Loads the tables and the segment registers from them (switch.asm).
 void descriptors_load(const struct table_register *gdtr, const struct table_register *idtr);
-
-#endif

@@ -5,8 +5,7 @@
 // is then HOW_SYSENTER and frame_complete makes the rest up. Exceptions in the kernel itself push
 // the same layout without esp and ss. The assembly knows the offsets from layout.inc. Read next:
 // entry.asm.
-#ifndef X86_FRAME_H
-#define X86_FRAME_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,5 +44,3 @@ static inline bool frame_from_user(const struct trap_frame *frame)
 {
     return (frame->cs & 3) != 0;
 }
-
-#endif

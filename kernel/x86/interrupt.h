@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Interrupt lines 0..15, the one-shot timer, and the clock.
-#ifndef X86_INTERRUPT_H
-#define X86_INTERRUPT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ uint64_t clock_now(void);
 void clock_arm(uint64_t deadline);
 // Resolution of clock_now in nanoseconds.
 uint32_t clock_resolution(void);
-
-#endif

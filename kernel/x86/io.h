@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Single instructions that C cannot say: port access, control and model specific registers.
-#ifndef X86_IO_H
-#define X86_IO_H
+#pragma once
 
 #include <stdint.h>
 
@@ -53,5 +52,3 @@ static inline void write_msr(uint32_t msr, uint32_t low)
 {
     __asm__ volatile("wrmsr" : : "c"(msr), "a"(low), "d"(0));
 }
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the files of kernel/x86 share among themselves: who runs, the parts of a switch, and how
 // each part of the machine is set up.
-#ifndef X86_MACHINE_H
-#define X86_MACHINE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,5 +70,3 @@ void interrupt_init(void);             // every line masked but the timer's
 void interrupt_line(unsigned line);    // it was raised; interrupts are off
 void clock_start(void);                // starts the time
 void clock_interrupt(void);            // the timer's line was raised
-
-#endif

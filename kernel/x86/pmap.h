@@ -3,8 +3,7 @@
 // memory, directly mapped from KERNEL_BASE, global) is the same in all of them.
 //
 // This layer knows addresses only. Who else maps a page is kept above it, in vm/page.h.
-#ifndef X86_PMAP_H
-#define X86_PMAP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -68,5 +67,3 @@ uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end);
 // At boot, on the directory that boot/start.asm made: takes away the low mapping and that of
 // physical addresses from `memory_end` on, and makes the kernel's code and constants read-only.
 void pmap_bootstrap(uintptr_t memory_end);
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the machine layer asks of the rest of the kernel. These are declared here, below, and
 // implemented above (kern, vm), so that nothing in x86 includes upward.
-#ifndef X86_UPCALL_H
-#define X86_UPCALL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,5 +52,3 @@ void machine_page_free(uintptr_t physical);
 
 // The name of what runs, for panic and fault messages: "task 7 (console), thread 2". (kern/task.c)
 void describe_current(char *buffer, unsigned size);
-
-#endif
