@@ -13,6 +13,7 @@
 
 struct slab_cache vm_entry_cache =
     SLAB_CACHE(vm_entry_cache, "map entry", sizeof(struct vm_map_entry));
+unsigned vm_wired_pages;
 
 static struct vm_map_entry *entry_of(const struct tree_node *n)
 {
@@ -263,6 +264,7 @@ struct vm_map_entry *entry_create(const struct vm_map_entry *like, vm_offset_t s
         .max_protection = like->max_protection,
         .inheritance = like->inheritance,
         .shared = like->shared,
+        .behavior = like->behavior,
         .wired = like->wired,
     };
     return e;
@@ -292,10 +294,18 @@ static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)
         map->hint = NULL;
 }
 
+// The first `size` bytes of the entry are about to go.
+static void unwire(const struct vm_map_entry *entry, vm_size_t size)
+{
+    if (entry->wired != 0)
+        vm_wired_pages -= size >> PAGE_SHIFT;
+}
+
 void entry_delete(struct vm_map *map, struct vm_map_entry *entry)
 {
     struct vm_object *object = entry->object;
 
+    unwire(entry, entry_size(entry));
     entry_unlink(map, entry);
     if (object != NULL && !entry->shared && object->refs > 1)
         vm_object_forget(object, entry->offset, entry_size(entry));
@@ -343,7 +353,8 @@ bool map_clip(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 bool entries_alike(const struct vm_map_entry *a, const struct vm_map_entry *b)
 {
     return a->protection == b->protection && a->max_protection == b->max_protection &&
-           a->inheritance == b->inheritance && a->shared == b->shared && a->wired == b->wired;
+           a->inheritance == b->inheritance && a->shared == b->shared && a->wired == b->wired &&
+           a->behavior == b->behavior;
 }
 
 // The entry's object takes in `size` bytes of fresh memory behind the entry.
@@ -434,6 +445,7 @@ bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end)
             vm_object_forget(e->object, e->offset, reached - e->start);
         e->offset += reached - e->start;
     }
+    unwire(e, reached - e->start);
     map->size -= reached - e->start;
     map->version++;
     e->start = reached;

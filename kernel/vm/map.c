@@ -69,6 +69,24 @@ static kern_return_t check_place(struct vm_map *map, vm_offset_t address, vm_siz
     return KERN_SUCCESS;
 }
 
+// Where `size` bytes, a page multiple, are entered: at *address, or if `anywhere` at the first gap
+// from there on.
+static kern_return_t find_place(struct vm_map *map, vm_offset_t *address, vm_size_t size,
+                                vm_offset_t mask, bool anywhere)
+{
+    *address = trunc_page(*address);
+    if (size > VM_MAX_ADDRESS)
+        return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
+    if (anywhere)
+        return map_find_space(map, *address, size, mask, address);
+    return check_place(map, *address, size, mask);
+}
+
+static bool inheritance_valid(vm_inherit_t inheritance)
+{
+    return inheritance >= 0 && inheritance <= VM_INHERIT_LAST_VALID;
+}
+
 // Makes an entry like `like` of fresh memory: more of the neighbour below if that is alike.
 static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *like)
 {
@@ -136,23 +154,17 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
                                 .inheritance = inheritance,
                                 .object = object,
                                 .offset = offset,
-                                .start = trunc_page(*address)};
+                                .start = *address};
     kern_return_t kr;
 
     if (map == NULL || !map->alive || size == 0 || !page_aligned(offset) ||
-        inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID ||
-        ((protection | max_protection) & ~VM_PROT_ALL) != 0)
+        !inheritance_valid(inheritance) || ((protection | max_protection) & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
     if ((protection & ~max_protection) != 0)
         return KERN_PROTECTION_FAILURE;
-    if (size > VM_MAX_ADDRESS)
-        return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
-    size = round_page(size);
-    if (anywhere)
-        kr = map_find_space(map, like.start, size, mask, &like.start);
-    else
-        kr = check_place(map, like.start, size, mask);
-    if (kr != KERN_SUCCESS)
+    if (size <= VM_MAX_ADDRESS)
+        size = round_page(size);
+    if ((kr = find_place(map, &like.start, size, mask, anywhere)) != KERN_SUCCESS)
         return kr;
     like.end = like.start + size;
     kr = object == NULL ? enter_fresh(map, &like) : enter_object(map, &like, copy);
@@ -223,15 +235,16 @@ static void entry_lower(struct vm_map *map, struct vm_map_entry *e, vm_prot_t ol
         pmap_protect(&map->pmap, at, pmap_lookup(&map->pmap, at).protection & ~lost);
 }
 
-// Cuts the entries of a range, whose maximum protection must include `max`, at its ends.
+// Cuts the entries of a range at its ends; their maximum protection must include `max`, their
+// current one `now`.
 static kern_return_t map_select(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                                vm_prot_t max, vm_offset_t *start, vm_offset_t *end)
+                                vm_prot_t max, vm_prot_t now, vm_offset_t *start, vm_offset_t *end)
 {
     kern_return_t kr;
 
     if (!range_of_pages(address, size, start, end))
         return KERN_INVALID_ADDRESS;
-    if ((kr = map_check(map, *start, *end, max, VM_PROT_NONE)) != KERN_SUCCESS)
+    if ((kr = map_check(map, *start, *end, max, now)) != KERN_SUCCESS)
         return kr;
     return map_clip(map, *start, *end) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
@@ -246,7 +259,8 @@ kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
-    if ((kr = map_select(map, address, size, protection, &start, &end)) != KERN_SUCCESS)
+    if ((kr = map_select(map, address, size, protection, VM_PROT_NONE, &start, &end)) !=
+        KERN_SUCCESS)
         return kr;
     for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
          e = entry_next(e)) {
@@ -262,23 +276,104 @@ kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size
     return KERN_SUCCESS;
 }
 
-kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                             vm_inherit_t inheritance)
+// The entries of a range, cut at its ends, get a new value of one field.
+static kern_return_t set_attribute(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                                   void (*set)(struct vm_map_entry *e, int value), int value)
 {
     vm_offset_t start, end;
     kern_return_t kr;
 
-    if (map == NULL || !map->alive || inheritance < 0 || inheritance > VM_INHERIT_LAST_VALID)
-        return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
-    if ((kr = map_select(map, address, size, VM_PROT_NONE, &start, &end)) != KERN_SUCCESS)
+    kr = map_select(map, address, size, VM_PROT_NONE, VM_PROT_NONE, &start, &end);
+    if (kr != KERN_SUCCESS)
         return kr;
     for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
          e = entry_next(e))
-        e->inheritance = inheritance;
+        set(e, value);
     map_simplify(map, start, end);
     return KERN_SUCCESS;
+}
+
+static void set_inheritance(struct vm_map_entry *e, int inheritance)
+{
+    e->inheritance = inheritance;
+}
+
+kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                             vm_inherit_t inheritance)
+{
+    if (map == NULL || !map->alive || !inheritance_valid(inheritance))
+        return KERN_INVALID_ARGUMENT;
+    return set_attribute(map, address, size, set_inheritance, inheritance);
+}
+
+static void set_behavior(struct vm_map_entry *e, int behavior)
+{
+    e->behavior = (uint8_t)behavior;
+}
+
+kern_return_t vm_behavior_set(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                              vm_behavior_t behavior)
+{
+    if (map == NULL || !map->alive || behavior < VM_BEHAVIOR_DEFAULT ||
+        behavior > VM_BEHAVIOR_RSEQNTL)
+        return KERN_INVALID_ARGUMENT;
+    return set_attribute(map, address, size, set_behavior, behavior);
+}
+
+// ---- wire ----------------------------------------------------------------------------------
+
+// The entries in [start, end) are wired once more; false if one cannot be.
+static bool wire(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+{
+    struct vm_map_entry *first = entry_find(map, start);
+
+    for (struct vm_map_entry *e = first; e != NULL && e->start < end; e = entry_next(e))
+        if (e->wired == UINT16_MAX)
+            return false;
+    for (struct vm_map_entry *e = first; e != NULL && e->start < end; e = entry_next(e))
+        if (e->wired++ == 0)
+            vm_wired_pages += entry_size(e) >> PAGE_SHIFT;
+    return true;
+}
+
+// Once less, those that are wired.
+static void unwire(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+{
+    for (struct vm_map_entry *e = entry_from(map, start); e != NULL && e->start < end;
+         e = entry_next(e))
+        if (e->wired != 0 && --e->wired == 0)
+            vm_wired_pages -= entry_size(e) >> PAGE_SHIFT;
+    map_simplify(map, start, end);
+}
+
+// First the entries are marked, so that no page that has been brought in goes again.
+kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t size, vm_prot_t access)
+{
+    vm_offset_t start, end;
+    kern_return_t kr;
+
+    if (map == NULL || !map->alive || (access & ~VM_PROT_ALL) != 0)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    kr = map_select(map, address, size, VM_PROT_NONE, access, &start, &end);
+    if (kr != KERN_SUCCESS)
+        return kr;
+    if (access == VM_PROT_NONE) {
+        unwire(map, start, end);
+        return KERN_SUCCESS;
+    }
+    if (!wire(map, start, end))
+        return KERN_FAILURE;
+    for (vm_offset_t at = start; kr == KERN_SUCCESS && at < end; at += PAGE_SIZE) {
+        kr = vm_fault(map, at, access);
+        preemption_point();
+    }
+    if (kr != KERN_SUCCESS)
+        unwire(map, start, end);
+    return kr;
 }
 
 // ---- region --------------------------------------------------------------------------------
@@ -293,7 +388,8 @@ static bool one_region(const struct vm_map_entry *a, const struct vm_map_entry *
 {
     return a != NULL && b != NULL && a->end == b->start && a->protection == b->protection &&
            a->max_protection == b->max_protection && a->inheritance == b->inheritance &&
-           a->wired == b->wired && seen_by_others(a) == seen_by_others(b);
+           a->wired == b->wired && a->behavior == b->behavior &&
+           seen_by_others(a) == seen_by_others(b);
 }
 
 kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t *size,
@@ -318,57 +414,103 @@ kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t 
         .shared = seen_by_others(first),
         .reserved = FALSE,
         .offset = first->offset,
-        .behavior = VM_BEHAVIOR_DEFAULT,
+        .behavior = first->behavior,
         .user_wired_count = first->wired,
     };
     return KERN_SUCCESS;
 }
 
-// ---- fork ----------------------------------------------------------------------------------
+// ---- fork and remap -------------------------------------------------------------------------
 
-// Gives the child what it inherits of one of the parent's entries.
-static bool fork_entry(struct vm_map *child, struct vm_map_entry *e)
+// An entry for the range at `at`, in no map yet, that shows what [start, end) of `e` does: the same
+// memory if `share`, otherwise a copy. NULL when memory is short.
+static struct vm_map_entry *entry_like(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
+                                       vm_offset_t at, bool share)
 {
-    bool share = e->inheritance == VM_INHERIT_SHARE;
     struct vm_map_entry *new;
 
-    if (e->inheritance == VM_INHERIT_NONE)
-        return true;
-    if ((share && !entry_materialize(e)) || (new = entry_create(e, e->start, e->end)) == NULL)
-        return false;
+    if ((share && !entry_materialize(e)) ||
+        (new = entry_create(e, at, at + (end - start))) == NULL)
+        return NULL;
     new->wired = 0;
     new->shared = share;
     if (share) {
         vm_object_reference(e->object);
         e->object->shared = e->shared = true;
         new->object = e->object;
+        new->offset = e->offset + (start - e->start);
     } else {
         new->offset = 0;
-        if (!entry_copy(e, e->start, e->end, &new->object)) {
+        if (!entry_copy(e, start, end, &new->object)) {
             entry_destroy(new);
-            return false;
+            return NULL;
         }
     }
-    entry_insert(child, new);
-    return true;
+    return new;
 }
 
 struct vm_map *vm_map_fork(struct vm_map *parent)
 {
     struct vm_map *child;
-    struct vm_map_entry *e;
+    struct vm_map_entry *e, *new;
     unsigned done = 0;
 
     if (!parent->alive || (child = vm_map_create()) == NULL)
         return NULL;
     for (vm_offset_t at = 0; (e = entry_from(parent, at)) != NULL;) {
         at = e->end;
-        if (!fork_entry(child, e)) {
-            vm_map_deallocate(child);
-            return NULL;
+        if (e->inheritance != VM_INHERIT_NONE) {
+            new = entry_like(e, e->start, e->end, e->start, e->inheritance == VM_INHERIT_SHARE);
+            if (new == NULL) {
+                vm_map_deallocate(child);
+                return NULL;
+            }
+            entry_insert(child, new);
         }
         if (++done % FORK_STRIDE == 0)
             preemption_point();
     }
     return child;
+}
+
+// Everything from `start` to `end`, which has been cut at both, goes at once.
+static void remove_all(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+{
+    while (start < end && map_remove_some(map, &start, end))
+        continue;
+}
+
+kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size, vm_offset_t mask,
+                       boolean_t anywhere, struct vm_map *source, vm_offset_t from, boolean_t copy,
+                       vm_prot_t *protection, vm_prot_t *max_protection, vm_inherit_t inheritance)
+{
+    vm_offset_t to = *address, start, end;
+    kern_return_t kr;
+
+    if (map == NULL || !map->alive || source == NULL || !source->alive || size == 0 ||
+        !inheritance_valid(inheritance))
+        return KERN_INVALID_ARGUMENT;
+    if (!range_of_pages(trunc_page(from), size, &start, &end))
+        return KERN_INVALID_ADDRESS;
+    kr = map_check(source, start, end, VM_PROT_NONE, VM_PROT_NONE);
+    if (kr == KERN_SUCCESS)
+        kr = find_place(map, &to, end - start, mask, anywhere);
+    if (kr != KERN_SUCCESS)
+        return kr;
+    *protection = *max_protection = VM_PROT_ALL;
+    for (vm_offset_t at = start, stop; at < end; at = stop) {
+        struct vm_map_entry *e = entry_find(source, at), *new;
+
+        stop = e->end < end ? e->end : end;
+        if ((new = entry_like(e, at, stop, to + (at - start), !copy)) == NULL) {
+            remove_all(map, to, to + (at - start));
+            return KERN_RESOURCE_SHORTAGE;
+        }
+        new->inheritance = inheritance;
+        *protection &= e->protection;
+        *max_protection &= e->max_protection;
+        entry_insert(map, new);
+    }
+    *address = to;
+    return KERN_SUCCESS;
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <mach/boolean.h>
 #include <mach/kern_return.h>
+#include <mach/vm_behavior.h>
 #include <mach/vm_types.h>
 #include <mach/vm_prot.h>
 #include <mach/vm_inherit.h>
@@ -37,7 +38,8 @@ struct vm_map_entry {
     vm_prot_t protection, max_protection;
     vm_inherit_t inheritance;
     bool shared;              // others may map the same object (inheritance, vm_map)
-    uint16_t wired;
+    uint8_t behavior;         // VM_BEHAVIOR_*: the order in which it is expected to be used
+    uint16_t wired;           // by so many calls of vm_wire: none of its pages leaves memory
     // About the subtree of entries below `node`, so that a gap is found without walking them all:
     vm_offset_t lowest, highest; // where its first entry starts, where its last one ends
     vm_size_t gap;               // the largest gap between two of its entries
@@ -82,6 +84,17 @@ kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size
                              vm_prot_t protection);
 kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
                              vm_inherit_t inheritance);
+kern_return_t vm_behavior_set(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                              vm_behavior_t behavior);
+// Maps what `source` has at `from` into `map` as well. Called with both maps referenced; does not
+// block.
+kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size, vm_offset_t mask,
+                       boolean_t anywhere, struct vm_map *source, vm_offset_t from, boolean_t copy,
+                       vm_prot_t *protection, vm_prot_t *max_protection, vm_inherit_t inheritance);
+// vm_wire without the host: may block on a pager, calls preemption_point().
+kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                          vm_prot_t access);
+extern unsigned vm_wired_pages; // in all entries that are wired
 // The first region at or after *address: neighbouring entries with equal attributes count as one.
 // KERN_INVALID_ADDRESS when there is none.
 kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t *size,

@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-#include "vm/map.h"
+#include "mach_host_server.h"
+#include "vm/entry.h"
 
 kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map_copy_t *data,
                       mach_msg_type_number_t *data_count)
@@ -60,6 +61,45 @@ kern_return_t vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
     *info_count = VM_REGION_BASIC_INFO_COUNT;
     *object_name = NULL;
     return KERN_SUCCESS;
+}
+
+kern_return_t vm_wire(host_priv_t host, vm_map_t map, vm_address_t address, vm_size_t size,
+                      vm_prot_t wired_access)
+{
+    (void)host; // it has been converted, so the caller has it
+    return vm_map_wire(map, address, size, wired_access);
+}
+
+// The i386 keeps its caches coherent with memory and with each other, without being told.
+kern_return_t vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t size,
+                                   vm_machine_attribute_t attribute,
+                                   vm_machine_attribute_val_t *value)
+{
+    vm_offset_t start, end;
+    kern_return_t kr;
+
+    if (map == NULL || !map->alive)
+        return KERN_INVALID_ARGUMENT;
+    if (!range_of_pages(address, size, &start, &end))
+        return KERN_INVALID_ADDRESS;
+    if ((kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_NONE)) != KERN_SUCCESS)
+        return kr;
+    if (attribute != MATTR_CACHE)
+        return attribute == MATTR_MIGRATE || attribute == MATTR_REPLICATE ? KERN_NOT_SUPPORTED
+                                                                          : KERN_INVALID_ARGUMENT;
+    switch (*value) {
+    case MATTR_VAL_ON:
+    case MATTR_VAL_GET:
+        *value = MATTR_VAL_ON;
+        return KERN_SUCCESS;
+    case MATTR_VAL_CACHE_FLUSH:
+    case MATTR_VAL_DCACHE_FLUSH:
+    case MATTR_VAL_ICACHE_FLUSH:
+    case MATTR_VAL_CACHE_SYNC:
+        return KERN_SUCCESS;
+    default:
+        return *value == MATTR_VAL_OFF ? KERN_NOT_SUPPORTED : KERN_INVALID_ARGUMENT;
+    }
 }
 
 // Memory objects of users come with the pager protocol; until then no port is one.

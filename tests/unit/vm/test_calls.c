@@ -357,6 +357,27 @@ static void test_map(void)
 }
 
 static unsigned points;
+static void test_wire(void)
+{
+    vm_address_t a = allocated(3 * PAGE);
+    unsigned failed = 0;
+
+    for (unsigned i = 0; i < 65535; i++)
+        failed += vm_map_wire(map, a + PAGE, PAGE, VM_PROT_READ) != KERN_SUCCESS;
+    CHECK_EQ(failed, 0);
+    CHECK_EQ(vm_wired_pages, 1);
+    CHECK_EQ(vm_map_wire(map, a, 3 * PAGE, VM_PROT_READ), KERN_FAILURE);
+    CHECK_EQ(vm_wired_pages, 1);
+    CHECK_EQ(vm_deallocate(map, a + PAGE, 2 * PAGE), KERN_SUCCESS);
+    CHECK_EQ(vm_wired_pages, 0);
+    CHECK_EQ(vm_map_wire(map, a, PAGE, VM_PROT_READ), KERN_SUCCESS);
+    CHECK_EQ(vm_wired_pages, 1);
+    CHECK_EQ(vm_map_wire(map, a, PAGE, VM_PROT_NONE), KERN_SUCCESS);
+    CHECK_EQ(vm_map_wire(map, a, PAGE, VM_PROT_NONE), KERN_SUCCESS);
+    CHECK_EQ(vm_wired_pages, 0);
+    rule("a page may be wired 65535 times, and wired pages are counted");
+}
+
 static void count_points(void)
 {
     points++;
@@ -483,6 +504,7 @@ int main(void)
     test_region();
     test_copies();
     test_map();
+    test_wire();
     test_costs();
     test_preempted();
     test_shutdown();

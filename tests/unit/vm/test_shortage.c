@@ -79,6 +79,7 @@ static void check_unchanged(void)
     CHECK_EQ(address, A);
     CHECK_EQ(size, 10 * PAGE);
     CHECK_EQ(info.protection, VM_PROT_DEFAULT);
+    CHECK_EQ(vm_wired_pages, 0);
     CHECK_EQ(map->size, 78 * PAGE);
     CHECK(made == NULL && forked == NULL);
 }
@@ -110,6 +111,26 @@ static kern_return_t protect(void)
 static kern_return_t inherit(void)
 {
     return vm_inherit(map, A + 3 * PAGE, 2 * PAGE, VM_INHERIT_NONE);
+}
+static kern_return_t remap(void)
+{
+    vm_prot_t now, max;
+
+    out = 0;
+    return vm_remap(child, &out, 6 * PAGE, 0, true, map, A + 2 * PAGE, false, &now, &max,
+                    VM_INHERIT_COPY);
+}
+static kern_return_t remap_copy(void)
+{
+    vm_prot_t now, max;
+
+    out = 0;
+    return vm_remap(map, &out, 6 * PAGE, 0, true, map, A + 2 * PAGE, true, &now, &max,
+                    VM_INHERIT_COPY);
+}
+static kern_return_t wire(void)
+{
+    return vm_map_wire(map, A + 3 * PAGE, 2 * PAGE, VM_PROT_READ | VM_PROT_WRITE);
 }
 static kern_return_t fork_map(void)
 {
@@ -183,6 +204,9 @@ static const struct {
     {"vm_deallocate of the middle", deallocate},
     {"vm_protect of the middle", protect},
     {"vm_inherit of the middle", inherit},
+    {"vm_remap", remap},
+    {"vm_remap of a copy", remap_copy},
+    {"vm_wire of the middle", wire},
     {"vm_map_fork", fork_map},
     {"copyin", copyin},
     {"copyout", copyout},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The calls that are traps only, without a message form, so that no .defs describes them. The traps
+ * The calls that no .defs describes: traps without a message form, and vm_read_overwrite. The traps
  * that are short cuts for a message (semaphore_wait, vm_allocate, …) are among the generated calls.
  */
 #include "arg.h"
@@ -77,6 +77,23 @@ static int trap_clock_sleep(lua_State *L)
     return watch_finish(L, 2);
 }
 
+static int call_vm_read_overwrite(lua_State *L)
+{
+    static const struct call call = {"vm_read_overwrite",
+                                     {"target_task", "address", "size", "data"}};
+    vm_size_t got;
+    kern_return_t kr = vm_read_overwrite(arg_unsigned(L, &call, 1), arg_unsigned(L, &call, 2),
+                                         arg_unsigned(L, &call, 3), arg_unsigned(L, &call, 4),
+                                         &got);
+
+    lua_pushinteger(L, kr);
+    if (kr == KERN_SUCCESS)
+        push_unsigned(L, got);
+    else
+        lua_pushnil(L);
+    return watch_finish(L, 2);
+}
+
 #define GROUP "traps"
 
 const struct entry trap_entries[] = {
@@ -96,5 +113,7 @@ const struct entry trap_entries[] = {
     {"clock_sleep", trap_clock_sleep, GROUP, "clock, sleep_type, sleep_time", "kr, wake",
      "Sleeps until (TIME_ABSOLUTE) or for (TIME_RELATIVE) {tv_sec=, tv_nsec=}; clock 0 is the\n"
      "real-time clock. wake is the clock's time at waking."},
+    {"vm_read_overwrite", call_vm_read_overwrite, "mach", "target_task, address, size, data",
+     "kr, data_size", "vm_read over what this task has at data."},
     {0},
 };
