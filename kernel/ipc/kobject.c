@@ -145,42 +145,47 @@ void kobject_serve(struct kmsg *request)
     send_reply(reply);
 }
 
-kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size)
-{
-    struct kmsg *kmsg = kmsg_alloc(size);
-
-    if (!kmsg)
-        return KERN_RESOURCE_SHORTAGE;
-    memcpy(&kmsg->header, msg, size);
-    kmsg->header.msgh_size = size;
-    kmsg->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
-    mqueue_send_always(kmsg);
-    return KERN_SUCCESS;
-}
-
-// ---- calls by the kernel ----
-
-static struct kmsg *request_from_kernel(const mach_msg_header_t *msg, mach_msg_size_t size,
-                                        struct port *reply)
-{
-    struct kmsg *kmsg = kmsg_alloc(size);
-
-    if (!kmsg)
-        return NULL;
-    memcpy(&kmsg->header, msg, size);
-    kmsg->header.msgh_size = size;
-    kmsg->header.msgh_bits |= MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
-    kmsg->header.msgh_local_port = kmsg_field(port_make_send_once(reply));
-    kmsg->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
-    return kmsg;
-}
+// ---- messages of the kernel's own ----
 
 void mach_msg_destroy_from_kernel(mach_msg_header_t *msg)
 {
     struct kmsg *kmsg = container_of(msg, struct kmsg, header); // of which only the message is looked at
+    struct port *dest = kmsg_destination(kmsg);
 
-    port_release_right(kmsg_destination(kmsg), MACH_MSGH_BITS_REMOTE(msg->msgh_bits));
+    if (MACH_MSGH_BITS_REMOTE(msg->msgh_bits) != MACH_MSG_TYPE_PORT_SEND_ONCE) {
+        port_release_send(dest);
+    } else if (port_valid(dest)) {
+        // Quietly: a notification would want the memory that there is not.
+        kassert(dest->sorights > 0);
+        dest->sorights--;
+        port_release(dest);
+    }
     kmsg_release_body(kmsg, kmsg_descriptor_count(kmsg));
+}
+
+// A message with what `msg` carries. NULL when memory is short: all of that is gone.
+static struct kmsg *kmsg_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size)
+{
+    struct kmsg *kmsg = kmsg_alloc(size);
+
+    if (!kmsg) {
+        mach_msg_destroy_from_kernel(msg);
+        return NULL;
+    }
+    memcpy(&kmsg->header, msg, size);
+    kmsg->header.msgh_size = size;
+    kmsg->sender = (security_token_t)KERNEL_SECURITY_TOKEN_VALUE;
+    return kmsg;
+}
+
+kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size)
+{
+    struct kmsg *kmsg = kmsg_from_kernel(msg, size);
+
+    if (!kmsg)
+        return KERN_RESOURCE_SHORTAGE;
+    mqueue_send_always(kmsg);
+    return KERN_SUCCESS;
 }
 
 static mach_msg_return_t receive_in_kernel(struct port *port, mach_msg_header_t *msg,
@@ -213,17 +218,19 @@ kern_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *msg, mach_msg_size_t s
                                        mach_msg_size_t rcv_size)
 {
     struct port *port = port_make();
-    struct kmsg *request = port ? request_from_kernel(msg, send_size, port) : NULL;
+    struct kmsg *request = kmsg_from_kernel(msg, send_size);
     mach_msg_return_t mr = KERN_RESOURCE_SHORTAGE;
 
-    if (request) {
+    if (port && request) {
+        request->header.msgh_bits |= MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
+        request->header.msgh_local_port = kmsg_field(port_make_send_once(port));
         mr = mqueue_send(request, MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
         if (mr == MACH_MSG_SUCCESS)
             mr = receive_in_kernel(port, msg, rcv_size);
         else
             kmsg_destroy(request);
-    } else {
-        mach_msg_destroy_from_kernel(msg);
+    } else if (request) {
+        kmsg_destroy(request);
     }
     if (port) {
         port_destroy(port);

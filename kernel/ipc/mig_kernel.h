@@ -18,8 +18,8 @@
 #include "vm/map.h"
 
 // Sends a message built by the kernel: `msgh_remote_port` is a port pointer with a right of the type in
-// the bits, descriptors hold kernel pointers. The rights are consumed when KERN_SUCCESS is returned.
-// KERN_RESOURCE_SHORTAGE: nothing was sent and nothing consumed.
+// the bits, descriptors hold kernel pointers. Never waits; rights and memory in it are consumed in any
+// case. KERN_RESOURCE_SHORTAGE: nothing was sent.
 kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size);
 // The same, and waits for the reply, which comes back in `msg` (at most rcv_size bytes). The rights in
 // the request are consumed in any case; those in the reply's body are the caller's.

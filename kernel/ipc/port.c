@@ -10,6 +10,7 @@
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
+#include "notify_user.h"
 #include "x86/cpu.h"
 
 struct port_counts port_counts;
@@ -64,7 +65,7 @@ static void fire_dead_name_requests(struct port *port)
         // The name still holds the request: right_port_died takes it out and counts the user
         // reference that goes with the notification.
         right_port_died(request->space, request->name);
-        notify_dead_name(request->notify, request->name);
+        mach_notify_dead_name(request->notify, request->name);
         kfree(request);
         preemption_point();
     }
@@ -88,7 +89,7 @@ void port_destroy(struct port *port)
     notify = port->no_senders;
     port->no_senders = NULL;
     if (notify)
-        notify_send_once(notify);
+        mach_notify_send_once(notify);
     kassert(!port->port_destroyed);
     mqueue_port_died(port);
     fire_dead_name_requests(port);
@@ -129,7 +130,7 @@ static void no_more_senders(struct port *port)
 
     if (notify) {
         port->no_senders = NULL;
-        notify_no_senders(notify, port->mscount);
+        mach_notify_no_senders(notify, port->mscount);
     }
     if (port->kind == PORT_DEVICE)
         device_no_senders(port->object);
@@ -152,7 +153,7 @@ void port_release_send_once(struct port *port)
     kassert(port->sorights > 0);
     // A right to the kernel's own ports has nobody to tell.
     if (port->active && port->kind == PORT_USER) {
-        notify_send_once(port);
+        mach_notify_send_once(port);
         return;
     }
     port->sorights--;
@@ -168,7 +169,7 @@ static void release_receive(struct port *port)
         port_release(port);
     } else if (notify) {
         port->port_destroyed = NULL;
-        notify_port_destroyed(notify, port);
+        mach_notify_port_destroyed(notify, port, MACH_MSG_TYPE_PORT_RECEIVE);
     } else {
         port_destroy(port);
         port_release(port);

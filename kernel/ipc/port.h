@@ -111,17 +111,6 @@ void port_set_destroy(struct port_set *set); // members leave, receivers are tol
 void port_set_add(struct port_set *set, struct port *port);
 void port_set_remove(struct port *port); // out of the set that it is in
 
-// ---- notifications (ipc/notify.c) ----
-// Each consumes the send-once right `notify` (valid), cannot fail and never waits; when memory is short
-// the right is dropped, and its holder gets nothing: there is nobody to tell. Layouts: <mach/notify.h>.
-void notify_port_deleted(struct port *notify, mach_port_name_t name);
-// Hands over the receive right `port` (consumed).
-void notify_port_destroyed(struct port *notify, struct port *port);
-void notify_no_senders(struct port *notify, mach_port_mscount_t mscount);
-// The send-once right `unused` itself was dropped; consumes it.
-void notify_send_once(struct port *unused);
-void notify_dead_name(struct port *notify, mach_port_name_t name);
-
 // ---- kernel ports (ipc/kobject.c) ----
 // A port received by the kernel that stands for `object`; one reference. NULL when memory is short.
 struct port *port_make_kernel(enum port_kind kind, void *object);

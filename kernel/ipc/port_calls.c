@@ -10,6 +10,7 @@
 #include "ipc/right.h"
 #include "ipc/space.h"
 #include "lib/slab.h"
+#include "notify_user.h"
 #include "vm/map.h"
 
 static bool name_reserved(mach_port_name_t name)
@@ -372,7 +373,7 @@ static void request_no_senders(struct port *port, mach_port_mscount_t sync, stru
     *previous = port->no_senders;
     port->no_senders = NULL;
     if (notify && port->srights == 0 && port->mscount >= sync)
-        notify_no_senders(notify, port->mscount);
+        mach_notify_no_senders(notify, port->mscount);
     else
         port->no_senders = notify;
 }

@@ -9,6 +9,7 @@
 #include "ipc/port.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
+#include "notify_user.h"
 
 // ---- dead-name requests ----
 
@@ -35,7 +36,7 @@ static void entry_gone(struct space *space, struct entry *entry)
 
     space_free(space, entry);
     if (notify)
-        notify_port_deleted(notify, name);
+        mach_notify_port_deleted(notify, name);
 }
 
 struct entry *right_check_dead(struct space *space, struct entry *entry)
@@ -85,7 +86,7 @@ kern_return_t right_request_dead_name(struct space *space, struct entry *entry, 
         if (entry->urefs == MACH_PORT_UREFS_MAX)
             return KERN_UREFS_OVERFLOW;
         entry->urefs++;
-        notify_dead_name(notify, name);
+        mach_notify_dead_name(notify, name);
         return KERN_SUCCESS;
     }
     if (!(entry->type & MACH_PORT_TYPE_PORT_RIGHTS))
@@ -150,7 +151,7 @@ static struct port *detach_receive(struct space *space, struct entry *entry)
     port->seqno = 0;
     port->no_senders = NULL;
     if (notify)
-        notify_send_once(notify);
+        mach_notify_send_once(notify);
     return port;
 }
 
@@ -219,7 +220,7 @@ void right_destroy(struct space *space, struct entry *entry)
         panic("right_destroy: entry %x has type %x", name, entry->type);
     }
     if (notify)
-        notify_port_deleted(notify, name);
+        mach_notify_port_deleted(notify, name);
 }
 
 kern_return_t right_deallocate(struct space *space, struct entry *entry)
