@@ -87,6 +87,11 @@ host_priv_t convert_port_to_host_priv(ipc_port_t port)
     return port_object(port, PORT_HOST_PRIV);
 }
 
+host_t convert_port_to_bootstrap(ipc_port_t port)
+{
+    return port_object(port, PORT_BOOTSTRAP);
+}
+
 semaphore_t convert_port_to_semaphore(ipc_port_t port)
 {
     // A right whose port has died: the caller shall hear KERN_TERMINATED.
@@ -140,11 +145,6 @@ ipc_port_t convert_thread_to_port(thread_t thread)
 
     thread_deallocate(thread);
     return port;
-}
-
-ipc_port_t convert_host_to_port(host_t host)
-{
-    return port_make_send(host->port);
 }
 
 ipc_port_t convert_semaphore_to_port(semaphore_t semaphore)

@@ -8,6 +8,7 @@
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
 #include "kern/thread.h"
+#include "lib/assert.h"
 #include "lib/string.h"
 
 #include "bootstrap_server.h"
@@ -249,6 +250,15 @@ struct port *port_make_kernel(enum port_kind kind, void *object)
         port->kind = kind;
         port->object = object;
     }
+    return port;
+}
+
+struct port *port_make_at_boot(enum port_kind kind, void *object)
+{
+    struct port *port = port_make_kernel(kind, object);
+
+    if (!port)
+        panic("no memory for the kernel's first ports: give the machine more memory (-m)");
     return port;
 }
 

@@ -37,6 +37,7 @@ vm_map_t convert_port_to_map(ipc_port_t port);
 ipc_space_t convert_port_to_space(ipc_port_t port);
 host_t convert_port_to_host(ipc_port_t port);           // the privileged port will do as well
 host_priv_t convert_port_to_host_priv(ipc_port_t port);
+host_t convert_port_to_bootstrap(ipc_port_t port);
 semaphore_t convert_port_to_semaphore(ipc_port_t port);
 clock_serv_t convert_port_to_clock(ipc_port_t port);
 device_master_t convert_port_to_device(ipc_port_t port);
@@ -46,7 +47,6 @@ exceptions_t convert_port_to_host_exceptions(ipc_port_t port); // the privileged
 
 ipc_port_t convert_task_to_port(task_t task);
 ipc_port_t convert_thread_to_port(thread_t thread);
-ipc_port_t convert_host_to_port(host_t host);
 ipc_port_t convert_semaphore_to_port(semaphore_t semaphore);
 ipc_port_t convert_clock_to_port(clock_serv_t clock);
 ipc_port_t convert_device_to_port(device_master_t device);

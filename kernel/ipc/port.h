@@ -114,6 +114,8 @@ void port_set_remove(struct port *port); // out of the set that it is in
 // ---- kernel ports (ipc/kobject.c) ----
 // A port received by the kernel that stands for `object`; one reference. NULL when memory is short.
 struct port *port_make_kernel(enum port_kind kind, void *object);
+// The same for what there is from boot on; panics when memory is short.
+struct port *port_make_at_boot(enum port_kind kind, void *object);
 // The object is gone: kills the port and drops the reference of port_make_kernel.
 void port_destroy_kernel(struct port *port);
 // The object of a kernel port of that kind; NULL for any other port.

@@ -24,11 +24,8 @@ void clock_init(void)
 {
     realtime_clock->resolution = clock_resolution();
     calendar_clock->resolution = NSEC_PER_SEC;
-    for (unsigned i = 0; i < CLOCK_COUNT; i++) {
-        clocks[i].port = port_make_kernel(PORT_CLOCK, &clocks[i]);
-        if (!clocks[i].port)
-            panic("no memory for the clock ports: give the machine more memory (-m)");
-    }
+    for (unsigned i = 0; i < CLOCK_COUNT; i++)
+        clocks[i].port = port_make_at_boot(PORT_CLOCK, &clocks[i]);
 }
 
 static tvalspec_t clock_time(const struct clock *clock)

@@ -61,12 +61,14 @@ void device_no_senders(struct device *device)
 
 void device_init(void)
 {
-    struct device *master = device_make(0, DEVICE_IO_PORT_COUNT, (1u << DEVICE_IO_IRQ_COUNT) - 1);
+    static struct device master = {
+        .refs = 1,
+        .count = DEVICE_IO_PORT_COUNT,
+        .irq_mask = (1u << DEVICE_IO_IRQ_COUNT) - 1,
+    };
 
-    if (!master)
-        panic("no memory for the device master port: give the machine more memory (-m)");
-    device_master_port = port_make_send(master->port);
-    device_deallocate(master);
+    master.port = port_make_at_boot(PORT_DEVICE, &master);
+    device_master_port = port_make_send(master.port);
 }
 
 // first … first + count - 1 within first_limit … ; `count` may be 0.

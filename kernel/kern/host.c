@@ -28,10 +28,9 @@ const char minato_version[] = "Minato 0.1, a Mach-style microkernel for i686";
 
 void host_init(void)
 {
-    the_host.port = port_make_kernel(PORT_HOST, &the_host);
-    the_host.priv_port = port_make_kernel(PORT_HOST_PRIV, &the_host);
-    if (!the_host.port || !the_host.priv_port)
-        panic("no memory for the host ports: give the machine more memory (-m)");
+    the_host.port = port_make_at_boot(PORT_HOST, &the_host);
+    the_host.priv_port = port_make_at_boot(PORT_HOST_PRIV, &the_host);
+    the_host.bootstrap_port = port_make_at_boot(PORT_BOOTSTRAP, &the_host);
 }
 
 // ---- host_info ----

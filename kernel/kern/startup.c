@@ -42,7 +42,7 @@ static struct thread *make_first_task(void)
         thread_make(task, &thread) != KERN_SUCCESS)
         panic("no memory for the first task: give the machine more memory (-m)");
     task->host = port_make_send(the_host.port);
-    task->bootstrap = bootstrap_port_make();
+    task->bootstrap = port_make_send(the_host.bootstrap_port);
     entry = load_first_program(task);
     machine_thread_set_user(&thread->machine, entry, load_stack(task));
     thread->suspend_count = 0;
