@@ -44,8 +44,6 @@ kern_return_t do_bootstrap_arguments(host_t bootstrap, task_t task, vm_map_copy_
 {
     char words[sizeof(boot_info.command_line) + 1];
 
-    (void)bootstrap;
-    (void)task;
     *size = split_words(words, boot_info.command_line);
     return vm_map_copy_from_kernel(words, *size, arguments);
 }
@@ -53,15 +51,12 @@ kern_return_t do_bootstrap_arguments(host_t bootstrap, task_t task, vm_map_copy_
 // The kernel waits for nobody: it has started the only task it starts.
 kern_return_t do_bootstrap_completed(host_t bootstrap, task_t task)
 {
-    (void)bootstrap;
-    (void)task;
     return KERN_SUCCESS;
 }
 
 kern_return_t do_bootstrap_get_module(host_t bootstrap, bootstrap_module_name_t name,
                                       vm_map_copy_t *data, mach_msg_type_number_t *size)
 {
-    (void)bootstrap;
     // The kernel has the archive as a whole; its files are for the first task to find.
     return name[0] == '\0' ? archive_copy(data, size) : BOOTSTRAP_UNKNOWN_SERVICE;
 }

@@ -45,7 +45,6 @@ kern_return_t host_get_time(host_t host, time_value_t *time)
 {
     tvalspec_t now = clock_time(calendar_clock);
 
-    (void)host;
     time->seconds = (integer_t)now.tv_sec;
     time->microseconds = now.tv_nsec / NSEC_PER_USEC;
     return KERN_SUCCESS;
@@ -53,7 +52,6 @@ kern_return_t host_get_time(host_t host, time_value_t *time)
 
 kern_return_t host_set_time(host_priv_t host, time_value_t time)
 {
-    (void)host;
     if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= USEC_PER_SEC)
         return KERN_INVALID_VALUE;
     calendar_clock->offset = (uint64_t)time.seconds * NSEC_PER_SEC +
@@ -65,7 +63,6 @@ kern_return_t host_set_time(host_priv_t host, time_value_t time)
 
 kern_return_t host_get_clock_service(host_t host, clock_id_t id, clock_serv_t *clock)
 {
-    (void)host;
     if (id < 0 || (unsigned)id >= CLOCK_COUNT)
         return KERN_INVALID_ARGUMENT;
     *clock = &clocks[id];

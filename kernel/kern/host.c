@@ -88,7 +88,6 @@ static void processor_slots(host_info_t info)
 // Says by its mere success that the traps are there.
 static void no_info(host_info_t info)
 {
-    (void)info;
 }
 
 static const struct flavor {
@@ -111,7 +110,6 @@ kern_return_t host_info(host_t host, host_flavor_t which, host_info_t info,
 {
     const struct flavor *flavor = &flavors[(unsigned)which < FLAVORS ? which : 0]; // 0 is none
 
-    (void)host;
     if (!flavor->fill)
         return KERN_INVALID_ARGUMENT;
     if (*count < flavor->words)
@@ -125,21 +123,18 @@ kern_return_t host_info(host_t host, host_flavor_t which, host_info_t info,
 
 kern_return_t host_kernel_version(host_t host, kernel_version_t version)
 {
-    (void)host;
     strlcpy(version, minato_version, sizeof(kernel_version_t));
     return KERN_SUCCESS;
 }
 
 kern_return_t host_page_size(host_t host, vm_size_t *size)
 {
-    (void)host;
     *size = PAGE_SIZE;
     return KERN_SUCCESS;
 }
 
 kern_return_t host_reboot(host_priv_t host, int options)
 {
-    (void)host;
     if (options & HOST_REBOOT_STATUS_BIT)
         machine_power_off((unsigned)HOST_REBOOT_GET_STATUS(options));
     if (options & HOST_REBOOT_DEBUGGER)
@@ -186,7 +181,6 @@ kern_return_t minato_task_counts(task_t task, minato_task_counts_t *counts)
 
 kern_return_t minato_host_counts(host_t host, minato_host_counts_t *counts)
 {
-    (void)host;
     counts->tasks = task_count;
     counts->threads = thread_count;
     counts->ports = port_counts.ports;
@@ -204,7 +198,6 @@ kern_return_t minato_host_counts(host_t host, minato_host_counts_t *counts)
 
 kern_return_t minato_host_set_seed(host_priv_t host, natural_t seed)
 {
-    (void)host;
     semaphore_seed(seed);
     return KERN_SUCCESS;
 }

@@ -19,7 +19,6 @@
 kern_return_t task_create(task_t parent, ipc_port_t *ledgers, mach_msg_type_number_t ledger_count,
                           boolean_t inherit_memory, task_t *child)
 {
-    (void)ledgers;
     return ledger_count == 0 ? task_make(parent, inherit_memory, child) : KERN_INVALID_LEDGER;
 }
 

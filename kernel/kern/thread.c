@@ -73,7 +73,6 @@ static void thread_free(struct thread *thread)
 // Where a user thread begins when it first runs; it returns to user mode.
 static void user_thread_start(void *unused)
 {
-    (void)unused;
     sched_switched();
     return_to_user_checks();
 }
@@ -125,7 +124,6 @@ static void idle_body(void *unused)
 {
     struct thread *self = current_thread();
 
-    (void)unused;
     sched_switched();
     for (;;) {
         while (sched_best_ready() == PRIORITY_LEVELS)

@@ -178,7 +178,6 @@ static TRAP_FUNCTION boolean_t swtch_trap(void)
 
 static TRAP_FUNCTION boolean_t swtch_pri_trap(int priority)
 {
-    (void)priority;
     if (sched_best_ready() == PRIORITY_LEVELS)
         return FALSE;
     thread_depress(0);
