@@ -80,6 +80,9 @@ typedef mach_port_t *processor_array_t;
 typedef mach_port_t *processor_port_array_t;
 typedef mach_port_t *processor_set_name_array_t;
 typedef mach_port_t *processor_set_name_port_array_t;
+typedef vm_offset_t *emulation_vector_t;
+#define EMULATION_VECTOR_INT80 0x80 /* the place of `int 0x80` in it: the only one */
+
 typedef integer_t ledger_item_t;
 #define LEDGER_ITEM_INFINITY ((ledger_item_t)~0)
 

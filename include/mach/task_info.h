@@ -38,7 +38,7 @@ typedef struct task_events_info {
     integer_t messages_sent;
     integer_t messages_received;
     integer_t syscalls_mach;     /* traps */
-    integer_t syscalls_unix;     /* redirected to the emulation vector; 0 until there is one */
+    integer_t syscalls_unix;     /* redirected to the emulation vector */
     integer_t csw;               /* context switches to a thread of the task */
 } task_events_info_data_t, *task_events_info_t;
 #define TASK_EVENTS_INFO_COUNT                                                                     \

@@ -267,7 +267,7 @@ static inline void switch_task(const struct thread *self, const struct thread *n
     if (next->task) {
         next->task->events.csw++;
         if (next->task != self->task) {
-            this_cpu()->traps = &next->task->events.syscalls_mach;
+            this_cpu()->task = &next->task->entry;
             pmap_activate(&next->task->map->pmap);
         }
     } else if (self->state == THREAD_DEAD) {

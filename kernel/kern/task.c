@@ -108,6 +108,7 @@ kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **
     list_init(&task->semaphores);
     task->sself = port_make_send(task->self);
     if (parent) {
+        task->entry.emulation = inherit_memory ? parent->entry.emulation : 0;
         inherit_ports(task, parent);
         strlcpy(task->name, parent->name, sizeof(task->name));
     }

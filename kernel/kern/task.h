@@ -9,6 +9,7 @@
 #include <mach/task_info.h>
 #include <mach/task_special_ports.h>
 #include "lib/list.h"
+#include "x86/cpu.h"
 
 struct exception_actions;
 struct port;
@@ -32,6 +33,7 @@ struct task {
     struct list semaphores;     // semaphore->task_link: destroyed with the task
     unsigned semaphore_count;
     struct io_ports *io_ports;  // NULL: none granted
+    struct task_entry entry;    // its emulation vector, and how often it came to the kernel
 
     // ports: each a send right that the task owns, or NULL
     struct port *self;          // kernel port: a reference, no right
@@ -48,7 +50,7 @@ struct task {
     uint32_t quantum_ms;
 
     uint64_t dead_cycles, dead_system_cycles; // of threads that have ended
-    struct task_events_info events;           // whoever sees the event counts it
+    struct task_events_info events;           // whoever sees the event counts it, but for traps
 };
 
 extern struct list all_tasks;

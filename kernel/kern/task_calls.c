@@ -96,6 +96,43 @@ kern_return_t mach_ports_lookup(task_t task, ipc_port_t **ports, mach_msg_type_n
     return KERN_SUCCESS;
 }
 
+// ---- the emulation vector ----
+
+kern_return_t task_set_emulation(task_t task, vm_address_t entry, int number)
+{
+    if (number != EMULATION_VECTOR_INT80)
+        return KERN_INVALID_ARGUMENT;
+    if (entry >= VM_MAX_ADDRESS)
+        return KERN_INVALID_ADDRESS;
+    task->entry.emulation = entry;
+    return KERN_SUCCESS;
+}
+
+kern_return_t task_set_emulation_vector(task_t task, int start, vm_map_copy_t vector,
+                                        mach_msg_type_number_t count)
+{
+    vm_address_t entry;
+    kern_return_t kr = KERN_SUCCESS;
+
+    if (count > 1)
+        return KERN_INVALID_ARGUMENT;
+    if (count == 1)
+        kr = vm_map_copy_read(vector, 0, &entry, sizeof(entry));
+    if (count == 1 && kr == KERN_SUCCESS)
+        kr = task_set_emulation(task, entry, start);
+    if (kr == KERN_SUCCESS)
+        vm_map_copy_discard(vector);
+    return kr;
+}
+
+kern_return_t task_get_emulation_vector(task_t task, int *start, vm_map_copy_t *vector,
+                                        mach_msg_type_number_t *count)
+{
+    *count = task->entry.emulation ? 1 : 0;
+    *start = task->entry.emulation ? EMULATION_VECTOR_INT80 : 0;
+    return vm_map_copy_from_kernel(&task->entry.emulation, *count * sizeof(vm_address_t), vector);
+}
+
 // ---- information ----
 
 static void basic_info(const struct task *task, task_info_t words)
@@ -110,9 +147,13 @@ static void basic_info(const struct task *task, task_info_t words)
     info->policy = task->policy;
 }
 
-static void events_info(const struct task *task, task_info_t info)
+static void events_info(const struct task *task, task_info_t words)
 {
-    *(task_events_info_t)info = task->events;
+    task_events_info_t info = (task_events_info_t)words;
+
+    *info = task->events;
+    info->syscalls_mach = task->entry.traps;
+    info->syscalls_unix = task->entry.redirected;
 }
 
 static void thread_times(const struct task *task, task_info_t words)

@@ -12,10 +12,17 @@
 
 struct thread;
 
+// What entry.asm reads and writes of a task.
+struct task_entry {
+    uintptr_t emulation; // where `int 0x80` continues; 0: it is an exception
+    int traps;           // made so far
+    int redirected;      // `int 0x80`s sent to `emulation`
+};
+
 struct cpu {
     struct thread *current;  // the thread that runs here
     volatile uint32_t ast;   // AST_*: work to do before the return to user mode; entry.asm tests it
-    int *traps;              // where traps are counted: the current task's; entry.asm adds to it
+    struct task_entry *task; // the current task's
     uint32_t number;
 };
 

@@ -50,7 +50,7 @@ static struct tss double_fault_tss;
 static uint32_t double_fault_stack[1024];
 
 extern void (*const vector_entries[VECTOR_COUNT])(void); // entry.asm
-extern void trap_entry(void); // entry.asm
+extern void trap_entry(void), redirect_entry(void); // entry.asm
 
 static uint64_t tss_segment(const void *base, uint32_t limit)
 {
@@ -81,6 +81,7 @@ static void idt_fill(void)
     gate_set(VECTOR_BREAKPOINT, vector_entries[VECTOR_BREAKPOINT], GATE_INTERRUPT | GATE_USER);
     gate_set(VECTOR_OVERFLOW, vector_entries[VECTOR_OVERFLOW], GATE_INTERRUPT | GATE_USER);
     gate_set(VECTOR_TRAP, trap_entry, GATE_INTERRUPT | GATE_USER);
+    gate_set(VECTOR_EMULATION, redirect_entry, GATE_INTERRUPT | GATE_USER);
     idt[VECTOR_DOUBLE_FAULT] = (struct gate){
         .selector = SELECTOR_DOUBLE_FAULT,
         .access = GATE_TASK,

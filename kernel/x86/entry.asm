@@ -2,8 +2,8 @@
 ;
 ; Every way into the kernel and every way out.
 ;
-; In: `sysenter` (fast traps), `int 0x81` (the same traps), exceptions, interrupts. All leave the
-; user's registers in a struct trap_frame (frame.h) at the top of the kernel stack:
+; In: `sysenter` (fast traps), `int 0x81` (the same traps), `int 0x80` (somebody else's traps, which a
+; task can have sent back to itself), exceptions, interrupts. All but `int 0x80` leave the user's registers in a struct trap_frame (frame.h) at the top of the kernel stack:
 ;
 ;     tss.esp0 ->  machine_thread *      (one word, context.c)
 ;                  ss esp eflags cs eip  pushed by the processor, or stored by the sysenter entry
@@ -28,7 +28,8 @@ bits 32
 
 extern cpu_entry, cpus, trap_table, trap_count
 extern page_fault, exception_dispatch, v86_entry, interrupt_dispatch, return_to_user_checks
-global sysenter_entry, sysenter_entry_end, sysenter_traced, trap_entry, vector_entries
+extern redirect_failed
+global sysenter_entry, sysenter_entry_end, sysenter_traced, trap_entry, redirect_entry, vector_entries
 global trap_finished, return_to_user, return_load_es, return_load_ds, return_iret
 
 section .text
@@ -74,8 +75,8 @@ sysenter_entry_end:
 
 ; eax = number, ecx = user esp, esp = frame. The arguments lie above one return address.
 trap_dispatch:
-        mov     edx, [cpus + CPU_TRAPS]
-        inc     dword [edx]
+        mov     edx, [cpus + CPU_TASK]
+        inc     dword [edx + TASK_TRAPS]
         cmp     eax, [trap_count]
         jae     trap_unknown
         cmp     ecx, USER_TOP - 4 - 4 * TRAP_WORDS_MAX
@@ -172,6 +173,53 @@ trap_entry:
         save_registers
         mov     ecx, [esp + FRAME_ESP]
         jmp     trap_dispatch
+
+; int 0x80, redirected: pushes the return address on the user's stack, as a `call` would, and goes on at
+; the task's emulation vector. No frame is stored, and ds and es stay the user's:
+;
+;     tss.esp0 ->  machine_thread *
+;                  ss esp eflags cs eip  pushed by the processor; esp and eip are changed here
+;     esp ->       ecx eax
+;
+; The page is not resolved in here: what does not work at once is as if the instruction had faulted
+; (fault.c, redirect_failed), which may block, and is tried again.
+redirect_entry:
+        push    ecx
+        push    eax
+        mov     ecx, [ss:cpus + CPU_TASK]
+        mov     eax, [esp + 20]         ; user esp
+        cmp     dword [ss:ecx + TASK_EMULATION], 0
+        je      .failed
+        cmp     word [esp + 24], SELECTOR_UDATA
+        jne     .failed                 ; not the flat stack segment: eax is no address
+        sub     eax, 4
+        cmp     eax, USER_TOP - 4
+        ja      .failed
+        mov     ecx, [esp + 8]          ; where it came from: behind the instruction
+.push:  mov     [ss:eax], ecx
+.pushed:
+        mov     [esp + 20], eax
+        mov     ecx, [ss:cpus + CPU_TASK]
+        inc     dword [ss:ecx + TASK_REDIRECTED]
+        mov     eax, [ss:ecx + TASK_EMULATION]
+        mov     [esp + 8], eax
+        pop     eax
+        pop     ecx
+        test    dword [esp + 8], EFLAGS_TF | EFLAGS_VM
+        jz      return_iret
+        push    0                       ; as if the step had ended by itself, at the vector
+        push    1
+        jmp     exception_common
+.failed:
+        pop     eax
+        pop     ecx
+        push    0
+        push    0x80
+        save_registers
+        mov     eax, esp
+        call    redirect_failed
+        jmp     return_from_exception
+fixup FIXUP_RESIDENT, redirect_entry.push, redirect_entry.pushed, redirect_entry.failed
 
 ; The frame is not plain, or there is work to do first. eax = result, esp = tss.esp0.
 trap_return_slowly:

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include <mach/exception.h>
 #include "x86/cpu.h"
+#include "x86/io.h"
 #include "x86/machine.h"
 #include "x86/pmap.h"
 #include "x86/upcall.h"
@@ -20,6 +21,7 @@
 #define PAGE_FAULT_WRITE 2u
 #define PAGE_FAULT_RESERVED 8u
 #define SELECTOR_MASK 0xFFFFu
+#define SELECTOR_IDT 2u // in an error code: the index is a gate's
 #define DR6_BREAKPOINTS 15u
 
 // Mach's words for the processor's exceptions. Kind 0: should not happen, reported as a general
@@ -208,6 +210,24 @@ struct trap_frame *exception_dispatch(struct trap_frame *frame)
     if (!frame_from_user(frame))
         return kernel_exception(frame);
     user_exception(frame);
+    return frame;
+}
+
+// int 0x80 was not redirected: as if that instruction had faulted, by its gate where there is no vector,
+// at the stack where the return address did not go. It is tried again when the page is there.
+struct trap_frame *redirect_failed(struct trap_frame *frame)
+{
+    uint32_t sp = frame->esp - sizeof(uint32_t);
+
+    frame->eip -= 2; // the instruction's length
+    if (!this_cpu()->task->emulation) {
+        raise_mach_exception(VECTOR_PROTECTION, VECTOR_EMULATION << 3 | SELECTOR_IDT);
+    } else if ((frame->ss & SELECTOR_MASK) != SELECTOR_UDATA || sp > VM_MAX_ADDRESS - sizeof sp) {
+        handle_exception(EXC_BAD_ACCESS, KERN_INVALID_ADDRESS, (int)sp);
+    } else {
+        frame->error = PAGE_FAULT_WRITE;
+        page_fault(read_cr2(), frame);
+    }
     return frame;
 }
 

@@ -15,6 +15,7 @@
 #define VECTOR_SSE_ERROR 19
 #define VECTOR_LINE0 32 // interrupt lines 0..15
 #define VECTOR_COUNT 48
+#define VECTOR_EMULATION 0x80
 #define VECTOR_TRAP 0x81
 
 #define TRAP_WORDS_MAX 11 // most argument words of a trap
@@ -36,6 +37,7 @@ struct trap_frame *page_fault(uintptr_t address, struct trap_frame *frame);
 struct trap_frame *exception_dispatch(struct trap_frame *frame);
 struct trap_frame *interrupt_dispatch(struct trap_frame *frame);
 struct trap_frame *v86_entry(struct trap_frame *frame);
+struct trap_frame *redirect_failed(struct trap_frame *frame);
 // The double-fault task; main TSS holds the registers.
 __attribute__((noreturn)) void double_fault(void);
 

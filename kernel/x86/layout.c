@@ -50,7 +50,10 @@ void layout(void)
     SAME(MACHINE_FPU);
     SAME(MACHINE_DEBUG);
     PLACE(CPU_AST, cpu, ast);
-    PLACE(CPU_TRAPS, cpu, traps);
+    PLACE(CPU_TASK, cpu, task);
+    PLACE(TASK_EMULATION, task_entry, emulation);
+    PLACE(TASK_TRAPS, task_entry, traps);
+    PLACE(TASK_REDIRECTED, task_entry, redirected);
     PLACE(ENTRY_ESP0, cpu_entry, tss.esp0);
     SAME(SELECTOR_KCODE);
     SAME(SELECTOR_KDATA);

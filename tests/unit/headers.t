@@ -76,6 +76,7 @@ ok($? == 0, 'sizes, offsets and values are those of OSF Mach') or diag $said;
 # ---- message ids: those of OSF for its routines, ours where we said so -------------------------
 my %ids = (
     mach => [2000, task_create => 2001, vm_region => 2004, task_terminate => 2008,
+        task_get_emulation_vector => 2009, task_set_emulation_vector => 2010,
         task_threads => 2011, thread_terminate => 2016, thread_get_state => 2017,
         thread_set_state => 2018, vm_allocate => 2021, vm_deallocate => 2023, vm_protect => 2024,
         vm_inherit => 2025, vm_read => 2026, vm_write => 2027, vm_copy => 2028,
@@ -83,7 +84,7 @@ my %ids = (
         task_resume => 2057, task_get_special_port => 2058, task_set_special_port => 2059,
         thread_create => 2061, thread_suspend => 2062, thread_resume => 2063,
         thread_abort => 2064, thread_get_special_port => 2067, thread_set_special_port => 2068,
-        thread_abort_safely => 2072, vm_map => 2089, thread_create_running => 2096,
+        task_set_emulation => 2070, thread_abort_safely => 2072, vm_map => 2089, thread_create_running => 2096,
         task_info => 2098, thread_info => 2100],
     mach_port => [3200, mach_port_names => 3200, mach_port_type => 3201, mach_port_rename => 3202,
         mach_port_allocate_name => 3203, mach_port_allocate => 3204, mach_port_destroy => 3205,

@@ -17,6 +17,14 @@ static void trap_task_self(void)
     (mach_task_self)(); // the trap, not the cached name
 }
 
+// int 0x80, sent back to a vector that returns at once.
+static void trap_redirected(void)
+{
+    __asm__ volatile("int $0x80" : : : "memory");
+}
+extern const char at_vector[];
+__asm__(".pushsection .text\nat_vector: ret\n.popsection");
+
 static void kernel_rpc(void)
 {
     mach_port_urefs_t refs = 0;
@@ -45,6 +53,10 @@ void bench_traps(void)
     must(mach_port_mod_refs(mach_task_self(), mach_task_self(), MACH_PORT_RIGHT_SEND,
                             -(WARM_UP + RUNS)),
          "mach_port_mod_refs");
+    must(task_set_emulation(mach_task_self(), (vm_address_t)at_vector, EMULATION_VECTOR_INT80),
+         "task_set_emulation");
+    measure("trap_redirected", trap_redirected);
+    must(task_set_emulation(mach_task_self(), 0, EMULATION_VECTOR_INT80), "task_set_emulation");
     measure("kernel_rpc", kernel_rpc);
     measure("port_allocate_destroy", port_allocate_destroy);
     must(mach_port_destroy(mach_task_self(), port), "mach_port_destroy");
