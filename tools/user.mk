@@ -57,21 +57,29 @@ with_source = $(foreach d,$(wildcard $(1)/*/),$(if $(wildcard $(d)*.c),$(d:/=)))
 PROGRAMS    := $(sort $(call with_source,servers)) $(sort $(call with_source,user/bin))
 PROGRAM_ELF := $(PROGRAMS:%=build/%.elf)
 
-# $(1): directory, $(2): how many programs lie below it in the address space.
+# Bootstrap lies where the kernel maps the archive: at the lowest address that it gives out, behind the
+# header of 512 bytes.
+BOOTSTRAP_BASE := 0x10200
+# $(1): how many programs lie below in the address space.
+program_base = $$$$(($(USER_BASE) + $(1) * 0x400000))
+
+# $(1): directory, $(2): its address.
 define program_rule
 build/$(1)/%.o: PROGRAM_CFLAGS = $$(CFLAGS_$(notdir $(1)))
 build/$(1).elf: $(call objects,$(call sources,$(1) $(wildcard $(1)/*/))) \
     $(LIBS_$(notdir $(1))) build/user/libmach.a user/lib/program.ld build/program-list
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,user/lib/program.ld \
-	    -Wl,--defsym=PROGRAM_BASE=$$$$(($$(USER_BASE) + $(2) * 0x400000)) \
+	    -Wl,--defsym=PROGRAM_BASE=$(2) \
 	    -Wl,-z,noexecstack,-z,separate-code,-z,max-page-size=4096,--build-id=none,--gc-sections \
 	    -o $$@ $$(filter %.o,$$^) $(LIBS_$(notdir $(1))) \
 	    -Wl,--start-group build/user/libmach.a $$(NEWLIB)/lib/libc.a $$(NEWLIB)/lib/libm.a -lgcc \
 	    -Wl,--end-group
 endef
 PROGRAM_INDEX := 0
-$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p),$(words $(PROGRAM_INDEX))))\
+address_of = $(if $(filter servers/bootstrap,$(1)),$(BOOTSTRAP_BASE),\
+                  $(call program_base,$(words $(PROGRAM_INDEX))))
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p),$(strip $(call address_of,$(p)))))\
 $(eval PROGRAM_INDEX += $(p)))
 
 # A program's address follows from its place in the list, so a longer list links all again.
@@ -81,7 +89,8 @@ build/program-list: FORCE
 
 # ---- the boot archive -----------------------------------------------------------------------
 # A ustar file in which nothing depends on when, where or by whom it was made. First entry:
-# bootstrap, which the kernel starts; then the other servers, the programs, the modules of Lua.
+# bootstrap, which the kernel starts, as it is to lie in memory, zeros of .bss and all; then the other
+# servers, the programs, the modules of Lua.
 archive_name = $(patsubst user/bin/%,bin/%,$(patsubst servers/bootstrap,bootstrap,$(1)))
 ARCHIVE_ORDER := $(filter servers/bootstrap,$(PROGRAMS)) \
                  $(filter-out servers/bootstrap,$(PROGRAMS))
@@ -97,6 +106,8 @@ build/boot.tar: $(PROGRAM_ELF) $(LUA_MODULES) build/program-list build/module-li
 	$(Q)set -e; for p in $(foreach p,$(ARCHIVE_ORDER),$(p):$(call archive_name,$(p))); do \
 	    mkdir -p build/archive/$$(dirname $${p#*:}); \
 	    $(CROSS)strip -o build/archive/$${p#*:} build/$${p%%:*}.elf; done
+	$(Q)$(CROSS)objcopy -O binary --set-section-flags .bss=alloc,load,contents \
+	    build/servers/bootstrap.elf build/archive/bootstrap
 	@mkdir -p build/archive/lua
 	$(Q)install -m 644 $(LUA_MODULES) build/archive/lua/
 	$(Q)tar -C build/archive --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 \

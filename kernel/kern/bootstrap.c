@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The kernel's side of bootstrap.defs: privileged ports, command line, boot archive.
+// The kernel's side of bootstrap.defs: privileged ports and command line.
 //
 // Who holds a send right to this port has all power over the machine; the first task does, and answers
 // the same calls for the servers it starts, each with its own share.
@@ -7,7 +7,6 @@
 #include "bootstrap_server.h"
 #include "ipc/port.h"
 #include "kern/device.h"
-#include "kern/loader.h"
 #include "vm/map.h"
 #include "x86/boot.h"
 
@@ -57,6 +56,5 @@ kern_return_t do_bootstrap_completed(host_t bootstrap, task_t task)
 kern_return_t do_bootstrap_get_module(host_t bootstrap, bootstrap_module_name_t name,
                                       vm_map_copy_t *data, mach_msg_type_number_t *size)
 {
-    // The kernel has the archive as a whole; its files are for the first task to find.
-    return name[0] == '\0' ? archive_copy(data, size) : BOOTSTRAP_UNKNOWN_SERVICE;
+    return BOOTSTRAP_UNKNOWN_SERVICE; // the first task has the whole archive already (startup.c)
 }
