@@ -93,21 +93,33 @@ static void retrace(struct tree *t, struct tree_node *n, bool to_root)
     }
 }
 
-void tree_insert(struct tree *t, struct tree_node *n)
+// Hangs `n` where `at` points, which is in `parent` (or the root).
+static inline void hang(struct tree *t, struct tree_node *n, struct tree_node *parent,
+                        struct tree_node **at)
 {
-    struct tree_node *parent = NULL;
-    struct tree_node **at = &t->root;
-
-    debug_assert(!tree_contains(n));
-    while (*at != NULL) {
-        parent = *at;
-        at = &parent->child[!t->less(n, parent)];
-    }
+    debug_assert(!tree_contains(n) && *at == NULL);
     n->parent = parent;
     n->child[0] = n->child[1] = NULL;
     n->height = 0;
     *at = n;
     retrace(t, n, false);
+}
+
+void tree_insert(struct tree *t, struct tree_node *n)
+{
+    struct tree_node *parent = NULL;
+    struct tree_node **at = &t->root;
+
+    while (*at != NULL) {
+        parent = *at;
+        at = &parent->child[!t->less(n, parent)];
+    }
+    hang(t, n, parent, at);
+}
+
+void tree_insert_below(struct tree *t, struct tree_node *n, struct tree_node *parent)
+{
+    hang(t, n, parent, parent == NULL ? &t->root : &parent->child[!t->less(n, parent)]);
 }
 
 static struct tree_node *leftmost(struct tree_node *n)

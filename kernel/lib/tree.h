@@ -30,6 +30,8 @@ void tree_init(struct tree *t, tree_less_fn less, tree_update_fn update);
 // What `n` itself adds to the summary has changed (its place in the order has not).
 void tree_refresh(struct tree *t, struct tree_node *n);
 void tree_insert(struct tree *t, struct tree_node *n);
+// The same when it is known where it hangs then: below `parent`, as a leaf; NULL: the tree is empty.
+void tree_insert_below(struct tree *t, struct tree_node *n, struct tree_node *parent);
 // Takes `n` off; it must be on the tree.
 void tree_remove(struct tree *t, struct tree_node *n);
 static inline bool tree_contains(const struct tree_node *n)

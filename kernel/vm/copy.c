@@ -237,6 +237,29 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
     return KERN_SUCCESS;
 }
 
+// ---- both at once --------------------------------------------------------------------------
+
+bool vm_map_copy_across(struct vm_map *from, vm_offset_t address, vm_size_t size,
+                        struct vm_map *to, vm_offset_t *there)
+{
+    struct vm_map_entry *e = entry_find(from, address), *new;
+    struct room room;
+
+    if (((address | size) & PAGE_MASK) != 0 || e == NULL || size > e->end - address ||
+        (e->protection & VM_PROT_READ) == 0 || e->object == NULL ||
+        vm_object_may_block(e->object) || !to->alive || !map_find_room(to, size, &room) ||
+        (new = entry_create(&fresh_entry, room.address, room.address + size)) == NULL)
+        return false;
+    new->object = vm_object_copy(e->object, e->offset + (address - e->start), size);
+    if (new->object == NULL) {
+        entry_destroy(new);
+        return false;
+    }
+    entry_insert_into(to, new, &room);
+    *there = room.address;
+    return true;
+}
+
 // ---- copies of and to kernel memory --------------------------------------------------------
 
 kern_return_t vm_map_copy_read(struct vm_map_copy *copy, vm_offset_t offset, void *to,

@@ -124,6 +124,7 @@ struct space_request {
     vm_size_t size;
     vm_offset_t mask; // bits that the address must not have
     vm_offset_t found;
+    struct tree_node *parent; // below which an entry there would hang, if the first way found it
 };
 
 // The lowest address from `address` on without a bit of `mask`; 0 if there is none.
@@ -175,14 +176,16 @@ static bool find_gap(const struct vm_map_entry *e, vm_offset_t low, vm_offset_t 
 
 // The same when all entries lie above `low`, where the search begins, and there is no mask: then a
 // subtree with a gap large enough always has the answer, and one way down finds it.
-static inline bool find_first_gap(const struct vm_map_entry *e, vm_offset_t low,
-                           struct space_request *want)
+static inline bool find_first_gap(struct vm_map_entry *e, vm_offset_t low,
+                                  struct space_request *want)
 {
     vm_offset_t high = VM_MAX_ADDRESS;
 
+    want->parent = NULL;
     while (e != NULL) {
         bool here = room_before(e, low) >= want->size;
 
+        want->parent = &e->node;
         if (here)
             high = e->start;
         else
@@ -217,6 +220,18 @@ kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t siz
             return KERN_NO_SPACE;
     *address = want.found;
     return KERN_SUCCESS;
+}
+
+bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room)
+{
+    struct vm_map_entry *root = entry_of(map->entries.root);
+    struct space_request want = {.size = size};
+
+    if ((root != NULL && root->lowest < ANYWHERE_START) ||
+        !find_first_gap(root, ANYWHERE_START, &want))
+        return false;
+    *room = (struct room){want.found, want.parent};
+    return true;
 }
 
 kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,
@@ -276,12 +291,23 @@ void entry_destroy(struct vm_map_entry *entry)
     slab_free(&vm_entry_cache, entry);
 }
 
-void entry_insert(struct vm_map *map, struct vm_map_entry *entry)
+static inline void account(struct vm_map *map, const struct vm_map_entry *entry)
 {
-    tree_insert(&map->entries, &entry->node);
     map->entry_count++;
     map->size += entry_size(entry);
     map->version++;
+}
+
+void entry_insert(struct vm_map *map, struct vm_map_entry *entry)
+{
+    tree_insert(&map->entries, &entry->node);
+    account(map, entry);
+}
+
+void entry_insert_into(struct vm_map *map, struct vm_map_entry *entry, const struct room *room)
+{
+    tree_insert_below(&map->entries, &entry->node, room->parent);
+    account(map, entry);
 }
 
 static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)

@@ -30,6 +30,13 @@ bool range_of_pages(vm_offset_t address, vm_size_t size, vm_offset_t *start, vm_
 #define ANYWHERE_START 0x10000u
 kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t size, vm_offset_t mask,
                              vm_offset_t *address);
+// The same from ANYWHERE_START on, when that is simple: one walk down the tree. False when it is not, or
+// there is no room.
+struct room {
+    vm_offset_t address;
+    struct tree_node *parent; // below which an entry there hangs; NULL: the map is empty
+};
+bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room);
 // Checks that [start, end) is mapped without holes (else KERN_INVALID_ADDRESS) and that each
 // entry's maximum protection includes `max` and its current one `now` (else
 // KERN_PROTECTION_FAILURE).
@@ -47,6 +54,8 @@ extern const struct vm_map_entry fresh_entry;
 // Frees an entry that is in no map; its reference to the object goes too.
 void entry_destroy(struct vm_map_entry *entry);
 void entry_insert(struct vm_map *map, struct vm_map_entry *entry);
+// Where map_find_room has found room, and nothing has changed in the map since.
+void entry_insert_into(struct vm_map *map, struct vm_map_entry *entry, const struct room *room);
 // Takes the entry out of the map; nothing of it is mapped any more. The pages that only it could
 // reach go, and the entry.
 void entry_delete(struct vm_map *map, struct vm_map_entry *entry);

@@ -121,6 +121,10 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
 // and the copy is still the caller's. May block on a pager.
 kern_return_t vm_map_copy_overwrite(struct vm_map *map, vm_offset_t address,
                                     struct vm_map_copy *copy);
+// Both at once, if `size` bytes are whole pages of one entry with memory in it that needs no pager.
+// False, and nothing has happened, when it is not as simple as that. Does not block.
+bool vm_map_copy_across(struct vm_map *from, vm_offset_t address, vm_size_t size,
+                        struct vm_map *to, vm_offset_t *there);
 void vm_map_copy_discard(struct vm_map_copy *copy); // copy may be NULL
 vm_size_t vm_map_copy_size(const struct vm_map_copy *copy);
 // A copy that holds `size` bytes of kernel memory (which stay the caller's).

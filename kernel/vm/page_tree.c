@@ -71,27 +71,29 @@ static void freeze(struct page_node *node, uint32_t mask)
     }
 }
 
-// Another pointer to a frozen slot's contents.
-static void slot_share(struct page_node *to, const struct page_node *from, uint32_t i)
-{
-    to->slot[i] = from->slot[i];
-    if (from->level > 1)
-        from->slot[i].node->holders++;
-    else
-        page_hold(from->slot[i].page);
-}
-
 // A copy of the slots in `mask`; whatever is below them becomes shared.
 static struct page_node *node_copy(struct page_node *from, uint32_t mask)
 {
     struct page_node *node = node_create(from->level);
+    uint32_t todo = from->present & mask;
 
     if (node == NULL)
         return NULL;
-    freeze(from, mask);
-    node->present = from->present & mask;
-    for (uint32_t todo = node->present; todo != 0; todo &= todo - 1)
-        slot_share(node, from, lowest(todo));
+    if ((from->writable & mask) != 0)
+        freeze(from, mask);
+    node->present = todo;
+    if (from->level > 1)
+        for (; todo != 0; todo &= todo - 1) {
+            uint32_t i = lowest(todo);
+
+            (node->slot[i].node = from->slot[i].node)->holders++;
+        }
+    else
+        for (; todo != 0; todo &= todo - 1) {
+            uint32_t i = lowest(todo);
+
+            page_hold(node->slot[i].page = from->slot[i].page);
+        }
     return node;
 }
 

@@ -357,6 +357,33 @@ static void test_map(void)
 }
 
 static unsigned points;
+static void test_across(void)
+{
+    struct vm_map *to = vm_map_create(), *all[] = {map, to};
+    vm_address_t a = allocated(40 * PAGE), there = 0, next = 0;
+
+    CHECK(!vm_map_copy_across(map, a, PAGE, to, &there)); // nobody has touched it
+    for (unsigned i = 0; i < 40; i++)
+        poke(a + i * PAGE, 'A' + i);
+    CHECK(vm_map_copy_across(map, a + PAGE, 37 * PAGE, to, &there));
+    CHECK(vm_map_copy_across(map, a, 40 * PAGE, to, &next));
+    CHECK_EQ(next, there + 37 * PAGE);
+    CHECK_EQ(vm_deallocate(to, there, 37 * PAGE), KERN_SUCCESS);
+    CHECK(vm_map_copy_across(map, a + PAGE, 36 * PAGE, to, &there));
+    CHECK(there < next);
+    poke(a + PAGE, 'x');
+    for (unsigned i = 0; i < 36; i++)
+        CHECK_EQ(peek_in(to, there + i * PAGE), 'B' + i);
+    check_everything(all, 2, NULL, 0);
+    CHECK(!vm_map_copy_across(map, a, 41 * PAGE, to, &there));
+    CHECK(!vm_map_copy_across(map, a + 1, PAGE, to, &there));
+    CHECK(!vm_map_copy_across(map, a, PAGE + 1, to, &there));
+    CHECK_EQ(vm_protect(map, a, 40 * PAGE, FALSE, VM_PROT_NONE), KERN_SUCCESS);
+    CHECK(!vm_map_copy_across(map, a, PAGE, to, &there));
+    vm_map_deallocate(to);
+    rule("memory of one entry goes straight to another map, or stays where it is");
+}
+
 static void test_wire(void)
 {
     vm_address_t a = allocated(3 * PAGE);
@@ -504,6 +531,7 @@ int main(void)
     test_region();
     test_copies();
     test_map();
+    test_across();
     test_wire();
     test_costs();
     test_preempted();

@@ -444,11 +444,51 @@ static void op_from_kernel(unsigned k)
     model_copies[c] = (struct model_copy){size, 0, bytes};
 }
 
+// Memory of map k appears in another one, or in another place of the same.
+static void op_remap(unsigned k)
+{
+    struct range r = some_range();
+    unsigned to = below(MAPS), first = r.first, count = round_page(r.size) / PAGE_SIZE, gap;
+    vm_prot_t now = VM_PROT_ALL, max = VM_PROT_ALL, got_now, got_max;
+    vm_inherit_t inherit = (vm_inherit_t)below(3);
+    bool copy = below(2) == 0;
+    vm_offset_t address = 0;
+    kern_return_t want;
+
+    if (maps[to] == NULL || first + count > PAGES)
+        return;
+    gap = model_gap(model[to], count);
+    want = model_check(model[k], first, first + count - 1, 0, 0);
+    if (want == KERN_SUCCESS && gap == PAGES)
+        want = KERN_NO_SPACE;
+    if (!agreed("remap", vm_remap(maps[to], &address, r.size, 0, true, maps[k], r.address, copy,
+                                  &got_now, &got_max, inherit), want))
+        return;
+    CHECK_EQ(address, BASE + gap * PAGE_SIZE);
+    for (unsigned i = 0; i < count; i++) {
+        struct model_page *from = &model[k][first + i], *p = &model[to][gap + i];
+
+        *p = *from;
+        p->inherit = inherit;
+        if (copy) {
+            p->cell = cell_new();
+            memcpy(p->cell->bytes, from->cell->bytes, PAGE_SIZE);
+        } else {
+            p->cell->refs++;
+        }
+        now &= from->now;
+        max &= from->max;
+    }
+    CHECK_EQ(got_now, now);
+    CHECK_EQ(got_max, max);
+}
+
 typedef void (*op_fn)(unsigned k);
 static const op_fn ops[] = {op_allocate, op_allocate,  op_allocate, op_deallocate, op_protect,
                             op_inherit,  op_access,    op_access,   op_access,     op_access,
                             op_fork,     op_copyin,    op_copyin,   op_copyout,    op_overwrite,
-                            op_overwrite, op_discard,  op_from_kernel, op_copyout};
+                            op_overwrite, op_discard,  op_from_kernel, op_copyout,
+                            op_remap};
 
 // Takes the address space outside the part that is used.
 static void block_rest(struct vm_map *map)
