@@ -33,9 +33,16 @@ build/kernel/mig/%.o: build/kernel/mig/%.c build/flags | deps-build $(KERNEL_MIG
 	$(call say,CC,$<)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -w $(DEPGEN) -c -o $@ $<
 
-build/kernel/layout.inc: $(LAYOUT) build/flags | deps-build $(KERNEL_MIG_HEADERS)
+# The constants that the assembly uses: its words in capitals, but for those that layout.c makes up.
+X86_ASM := $(sort $(wildcard kernel/x86/*.asm kernel/x86/*.inc))
+build/kernel/layout_words.h: $(X86_ASM) $(LAYOUT)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(KERNEL_CFLAGS) $(DEPGEN) -S -o $@.s $<
+	$(Q)sed 's/;.*//; /^section/d' $(X86_ASM) | grep -ow '[A-Z][A-Z0-9_]*' | sort -u | \
+	    grep -vxF "$$(sed -n 's/^ .*\(PLACE\|NUMBER\)(\([A-Z0-9_]*\),.*/\2/p' $(LAYOUT))" | \
+	    sed 's/.*/    SAME(&);/' > $@
+build/kernel/layout.inc: $(LAYOUT) build/kernel/layout_words.h build/flags | deps-build $(KERNEL_MIG_HEADERS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) -Ibuild/kernel $(DEPGEN) -S -o $@.s $<
 	$(Q)sed -n 's/^->//p' $@.s > $@
 
 build/kernel/%.asm.o: kernel/%.asm build/kernel/layout.inc | deps-build

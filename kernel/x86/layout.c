@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The numbers that the assembly shares with C. No code of this is linked: the build compiles it to
 // assembly and makes build/kernel/layout.inc of the lines that begin with an arrow (tools/kernel.mk).
+// What the assembly calls by the name that it has in a header is not listed here: layout_words.h has a
+// line SAME(NAME) for every such word that stands in an .asm file.
 #include <stddef.h>
 #include <mach/kern_return.h>
 #include <mach/vm_param.h>
@@ -38,40 +40,17 @@ void layout(void)
     PLACE(FRAME_EFLAGS, trap_frame, eflags);
     PLACE(FRAME_ESP, trap_frame, esp);
     NUMBER(FRAME_SIZE, sizeof(struct trap_frame));
-    SAME(HOW_SYSENTER);
-    SAME(HOW_FULL);
-    SAME(HOW_SET);
     PLACE(MACHINE_SP, machine_thread, kernel_sp);
     PLACE(MACHINE_TOP, machine_thread, kernel_top);
     PLACE(MACHINE_SEGMENTS, machine_thread, fs);
     PLACE(MACHINE_FLAGS, machine_thread, flags);
     PLACE(MACHINE_TLS_DESCRIPTORS, machine_thread, tls);
-    SAME(MACHINE_TLS);
-    SAME(MACHINE_FPU);
-    SAME(MACHINE_DEBUG);
     PLACE(CPU_AST, cpu, ast);
     PLACE(CPU_TASK, cpu, task);
     PLACE(TASK_EMULATION, task_entry, emulation);
     PLACE(TASK_TRAPS, task_entry, traps);
     PLACE(TASK_REDIRECTED, task_entry, redirected);
     PLACE(ENTRY_ESP0, cpu_entry, tss.esp0);
-    SAME(SELECTOR_KCODE);
-    SAME(SELECTOR_KDATA);
-    SAME(SELECTOR_UCODE);
-    SAME(SELECTOR_UDATA);
-    SAME(SELECTOR_TSS);
-    SAME(GDT_TLS);
-    SAME(TLS_ENTRIES);
-    SAME(CR0_TS);
-    SAME(EFLAGS_FIXED);
-    SAME(EFLAGS_TF);
-    SAME(EFLAGS_IF);
-    SAME(EFLAGS_VM);
     NUMBER(USER_TOP, VM_MAX_ADDRESS);
-    SAME(TRAP_WORDS_MAX);
-    SAME(KERN_INVALID_ADDRESS);
-    SAME(KERN_INVALID_ARGUMENT);
-    SAME(FIXUP_COPY);
-    SAME(FIXUP_SEGMENT);
-    SAME(FIXUP_RESIDENT);
+#include "layout_words.h"
 }
