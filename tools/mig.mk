@@ -59,12 +59,20 @@ KERNEL_CALLED := $(call have_defs,$(KERNEL_CALLS))
 KERNEL_MIG_SRC := $(KERNEL_SERVED:%=build/kernel/mig/%_server.c) \
                   $(KERNEL_CALLED:%=build/kernel/mig/%_user.c)
 KERNEL_MIG_HEADERS := $(KERNEL_MIG_SRC:.c=.h)
+KERNEL_MIG_SRC += build/kernel/mig/subsystems.c
 
 build/kernel/mig/%_server.c build/kernel/mig/%_server.h &: include/mach/%.defs $(MIG) $(ALL_DEFS)
 	$(call say,MIG,$< (kernel server))
 	@mkdir -p $(@D)
 	$(Q)$(MIG_RUN) -kernel-server \
 	    -server build/kernel/mig/$*_server.c -sheader build/kernel/mig/$*_server.h $<
+# Where a message to the kernel finds its routine (kernel/ipc/kobject.c).
+build/kernel/mig/subsystems.c: tools/mig.mk | deps-build
+	@mkdir -p $(@D)
+	$(Q)printf '#include "%s_server.h"\n' $(KERNEL_SERVED) > $@
+	$(Q)echo 'const struct mig_subsystem *const subsystems[] = {' >> $@
+	$(Q)printf '    (const void *)&%s_subsystem,\n' $(KERNEL_SERVED) >> $@
+	$(Q)echo '    0};' >> $@
 build/kernel/mig/%_user.c build/kernel/mig/%_user.h &: include/mach/%.defs $(MIG) $(ALL_DEFS)
 	$(call say,MIG,$< (kernel user))
 	@mkdir -p $(@D)

@@ -11,38 +11,23 @@
 #include "lib/assert.h"
 #include "lib/string.h"
 
-#include "bootstrap_server.h"
-#include "clock_server.h"
-#include "device_io_server.h"
-#include "mach_host_server.h"
-#include "mach_port_server.h"
-#include "mach_server.h"
-#include "minato_server.h"
-#include "sync_server.h"
-
 // ---- from message id to routine ----
 
-static const struct mig_subsystem *const subsystems[] = {
-    (const void *)&mach_subsystem,      (const void *)&mach_port_subsystem,
-    (const void *)&mach_host_subsystem, (const void *)&sync_subsystem,
-    (const void *)&clock_subsystem,     (const void *)&minato_subsystem,
-    (const void *)&device_io_subsystem, (const void *)&bootstrap_subsystem,
-};
-
-#define SUBSYSTEMS (sizeof subsystems / sizeof subsystems[0])
+// All that the kernel serves, and a NULL: made of the list in tools/mig.mk.
+extern const struct mig_subsystem *const subsystems[];
 
 // NULL: no such routine.
 static const routine_descriptor_t *find_routine(mach_msg_id_t id)
 {
-    for (unsigned i = 0; i < SUBSYSTEMS; i++) {
-        const struct mig_subsystem *subsystem = subsystems[i];
+    const struct mig_subsystem *const *next = subsystems, *subsystem = *next;
 
+    do {
         if (id >= subsystem->start && id < subsystem->end) {
             const routine_descriptor_t *routine = &subsystem->routine[id - subsystem->start];
 
             return routine->stub_routine ? routine : NULL;
         }
-    }
+    } while ((subsystem = *++next) != NULL);
     return NULL;
 }
 
