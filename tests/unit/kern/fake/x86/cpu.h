@@ -10,10 +10,15 @@
 
 struct thread;
 
+struct task_entry {
+    uintptr_t emulation;
+    int traps, redirected;
+};
+
 struct cpu {
     struct thread *current;
     volatile uint32_t ast;
-    int *traps;
+    struct task_entry *task;
     uint32_t number;
 };
 
