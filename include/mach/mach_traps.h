@@ -111,8 +111,14 @@ extern kern_return_t clock_sleep_trap(mach_port_name_t clock_name, sleep_type_t 
 /* Short cuts, as the library's functions: contracts in sync.defs, mach.defs, mach_port.defs. */
 extern kern_return_t semaphore_signal(semaphore_t semaphore);
 extern kern_return_t semaphore_signal_all(semaphore_t semaphore);
+extern kern_return_t semaphore_signal_thread(semaphore_t semaphore, mach_port_t thread_act);
 extern kern_return_t semaphore_wait(semaphore_t semaphore);
+extern kern_return_t semaphore_wait_signal(semaphore_t wait_semaphore,
+                                           semaphore_t signal_semaphore);
 extern kern_return_t semaphore_timedwait(semaphore_t semaphore, tvalspec_t wait_time);
+extern kern_return_t semaphore_timedwait_signal(semaphore_t wait_semaphore,
+                                                semaphore_t signal_semaphore,
+                                                tvalspec_t wait_time);
 extern kern_return_t vm_map(vm_task_t target_task, vm_address_t *address, vm_size_t size,
                             vm_address_t mask, boolean_t anywhere, memory_object_t memory_object,
                             vm_offset_t offset, boolean_t copy, vm_prot_t cur_protection,
@@ -126,12 +132,19 @@ extern kern_return_t mach_port_deallocate(ipc_space_t task, mach_port_name_t nam
 extern kern_return_t mach_port_insert_right(ipc_space_t task, mach_port_name_t name,
                                             mach_port_t poly, mach_msg_type_name_t polyPoly);
 
-/* … and as the bare traps: MACH_SEND_INVALID_DEST if the first name denotes no local object. */
+/* … and as the bare traps: MACH_SEND_INVALID_DEST if a name denotes no local object of its kind. */
 extern kern_return_t semaphore_signal_trap(mach_port_name_t semaphore);
 extern kern_return_t semaphore_signal_all_trap(mach_port_name_t semaphore);
+extern kern_return_t semaphore_signal_thread_trap(mach_port_name_t semaphore,
+                                                  mach_port_name_t thread_act);
 extern kern_return_t semaphore_wait_trap(mach_port_name_t semaphore);
+extern kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_semaphore,
+                                                mach_port_name_t signal_semaphore);
 extern kern_return_t semaphore_timedwait_trap(mach_port_name_t semaphore, unsigned int sec,
                                               clock_res_t nsec);
+extern kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_semaphore,
+                                                     mach_port_name_t signal_semaphore,
+                                                     unsigned int sec, clock_res_t nsec);
 extern kern_return_t syscall_vm_map(mach_port_name_t target_task, vm_address_t *address,
                                     vm_size_t size, vm_address_t mask, boolean_t anywhere,
                                     mach_port_name_t memory_object, vm_offset_t offset,

@@ -20,8 +20,11 @@
 #define MACH_TRAP_mach_msg_overwrite_trap 32
 #define MACH_TRAP_semaphore_signal_trap 33
 #define MACH_TRAP_semaphore_signal_all_trap 34
+#define MACH_TRAP_semaphore_signal_thread_trap 35
 #define MACH_TRAP_semaphore_wait_trap 36
+#define MACH_TRAP_semaphore_wait_signal_trap 37
 #define MACH_TRAP_semaphore_timedwait_trap 38
+#define MACH_TRAP_semaphore_timedwait_signal_trap 39
 #define MACH_TRAP_swtch_pri 59
 #define MACH_TRAP_swtch 60
 #define MACH_TRAP_thread_switch 61
@@ -41,8 +44,11 @@
 #define MACH_TRAP_ARGS_mach_msg_overwrite_trap 9
 #define MACH_TRAP_ARGS_semaphore_signal_trap 1
 #define MACH_TRAP_ARGS_semaphore_signal_all_trap 1
+#define MACH_TRAP_ARGS_semaphore_signal_thread_trap 2
 #define MACH_TRAP_ARGS_semaphore_wait_trap 1
+#define MACH_TRAP_ARGS_semaphore_wait_signal_trap 2
 #define MACH_TRAP_ARGS_semaphore_timedwait_trap 3
+#define MACH_TRAP_ARGS_semaphore_timedwait_signal_trap 4
 #define MACH_TRAP_ARGS_swtch_pri 1
 #define MACH_TRAP_ARGS_swtch 0
 #define MACH_TRAP_ARGS_thread_switch 3

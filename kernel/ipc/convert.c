@@ -6,6 +6,7 @@
 #include "kern/clock.h"
 #include "kern/device.h"
 #include "kern/host.h"
+#include "kern/lock_set.h"
 #include "kern/semaphore.h"
 #include "kern/task.h"
 #include "kern/thread.h"
@@ -26,7 +27,7 @@ struct task *task_from_name(mach_port_name_t name)
 }
 
 _Static_assert(offsetof(struct task, refs) == 0 && offsetof(struct thread, refs) == 0 &&
-                   offsetof(struct semaphore, refs) == 0 && offsetof(struct device, refs) == 0,
+                   offsetof(struct synchronizer, refs) == 0 && offsetof(struct device, refs) == 0,
                "counted_object");
 
 // With a reference; every object that is counted begins with its count.
@@ -92,14 +93,23 @@ host_t convert_port_to_bootstrap(ipc_port_t port)
     return port_object(port, PORT_BOOTSTRAP);
 }
 
+// A right whose port has died counts as one to an object that was destroyed: the caller shall hear so.
+static void *synchronizer_of(struct port *port, enum port_kind kind)
+{
+    if (port != PORT_DEAD)
+        return counted_object(port, kind);
+    dead_synchronizer.refs++;
+    return &dead_synchronizer;
+}
+
 semaphore_t convert_port_to_semaphore(ipc_port_t port)
 {
-    // A right whose port has died: the caller shall hear KERN_TERMINATED.
-    if (port == PORT_DEAD) {
-        dead_semaphore.refs++;
-        return &dead_semaphore;
-    }
-    return counted_object(port, PORT_SEMAPHORE);
+    return synchronizer_of(port, PORT_SEMAPHORE);
+}
+
+lock_set_t convert_port_to_lock_set(ipc_port_t port)
+{
+    return synchronizer_of(port, PORT_LOCK_SET);
 }
 
 exceptions_t convert_port_to_thread_exceptions(ipc_port_t port)
@@ -147,12 +157,22 @@ ipc_port_t convert_thread_to_port(thread_t thread)
     return port;
 }
 
+static struct port *port_of_synchronizer(struct synchronizer *s)
+{
+    struct port *port = port_make_send(s->port);
+
+    synchronizer_dereference(s);
+    return port;
+}
+
 ipc_port_t convert_semaphore_to_port(semaphore_t semaphore)
 {
-    struct port *port = port_make_send(semaphore->port);
+    return port_of_synchronizer(&semaphore->base);
+}
 
-    semaphore_dereference(semaphore);
-    return port;
+ipc_port_t convert_lock_set_to_port(lock_set_t set)
+{
+    return port_of_synchronizer(&set->base);
 }
 
 ipc_port_t convert_clock_to_port(clock_serv_t clock)

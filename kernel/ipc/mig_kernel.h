@@ -9,6 +9,7 @@
 #include "ipc/kobject.h"
 #include "ipc/port.h"
 #include "kern/device.h"
+#include "kern/lock_set.h"
 #include "kern/semaphore.h"
 #include "kern/task.h"
 #include "kern/thread.h"

@@ -30,6 +30,7 @@ enum port_kind {
     PORT_HOST,
     PORT_HOST_PRIV,
     PORT_SEMAPHORE,
+    PORT_LOCK_SET,
     PORT_CLOCK,
     PORT_DEVICE,
     PORT_BOOTSTRAP,

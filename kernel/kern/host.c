@@ -9,7 +9,7 @@
 #include "ipc/port.h"
 #include "ipc/space.h"
 #include "kern/sched.h"
-#include "kern/semaphore.h"
+#include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
@@ -175,7 +175,7 @@ kern_return_t minato_task_counts(task_t task, minato_task_counts_t *counts)
     counts->map_entries = task->map->entry_count;
     counts->virtual_pages = task->map->size / PAGE_SIZE;
     counts->resident_pages = task->map->pmap.resident;
-    counts->kernel_objects = task->semaphore_count;
+    counts->kernel_objects = task->synchronizer_count;
     return KERN_SUCCESS;
 }
 
@@ -198,7 +198,7 @@ kern_return_t minato_host_counts(host_t host, minato_host_counts_t *counts)
 
 kern_return_t minato_host_set_seed(host_priv_t host, natural_t seed)
 {
-    semaphore_seed(seed);
+    synchronizer_seed(seed);
     return KERN_SUCCESS;
 }
 

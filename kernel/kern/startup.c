@@ -9,7 +9,7 @@
 #include "kern/device.h"
 #include "kern/host.h"
 #include "kern/sched.h"
-#include "kern/semaphore.h"
+#include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
@@ -29,7 +29,7 @@ static void init_all(void)
     page_init();
     sched_init();
     thread_init();
-    semaphore_init();
+    synchronizer_init();
     host_init();
     clock_init();
     device_init();

@@ -10,7 +10,7 @@
 #include "ipc/space.h"
 #include "kern/exception.h"
 #include "kern/sched.h"
-#include "kern/semaphore.h"
+#include "kern/synchronizer.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/printf.h"
@@ -105,7 +105,7 @@ kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **
     task->number = next_number++;
     task->next_thread_number = 1;
     list_init(&task->threads);
-    list_init(&task->semaphores);
+    list_init(&task->synchronizers);
     task->sself = port_make_send(task->self);
     if (parent) {
         task->entry.emulation = inherit_memory ? parent->entry.emulation : 0;
@@ -187,8 +187,8 @@ kern_return_t task_terminate(task_t task)
     list_remove(&task->link);
     vm_map_shutdown(task->map);
     release_ports(task);
-    while (!list_empty(&task->semaphores))
-        semaphore_kill(container_of(task->semaphores.next, struct semaphore, task_link));
+    while (!list_empty(&task->synchronizers))
+        synchronizer_kill(container_of(task->synchronizers.next, struct synchronizer, task_link));
     list_for_each_safe(link, &task->threads)
         thread_terminate(container_of(link, struct thread, task_link));
     space_shutdown(task->space);

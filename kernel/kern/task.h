@@ -30,8 +30,8 @@ struct task {
     uint32_t suspend_count;     // user stops: task_suspend
     struct vm_map *map;         // a reference
     struct space *space;        // a reference
-    struct list semaphores;     // semaphore->task_link: destroyed with the task
-    unsigned semaphore_count;
+    struct list synchronizers;  // synchronizer->task_link: destroyed with the task
+    unsigned synchronizer_count, semaphore_count; // semaphores are among them
     struct io_ports *io_ports;  // NULL: none granted
     struct task_entry entry;    // its emulation vector, and how often it came to the kernel
 

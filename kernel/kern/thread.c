@@ -9,6 +9,7 @@
 #include <mach/policy.h>
 #include "ipc/port.h"
 #include "kern/exception.h"
+#include "kern/lock_set.h"
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "lib/assert.h"
@@ -56,6 +57,7 @@ static struct thread *thread_alloc(void (*start)(void *))
     list_init(&thread->task_link);
     list_init(&thread->run_link);
     list_init(&thread->wait_link);
+    list_init(&thread->locks);
     waitq_init(&thread->stop_waiters);
     timer_init(&thread->wait_timer, wait_expired);
     timer_init(&thread->depress_timer, depression_expired);
@@ -240,6 +242,8 @@ static void leave_task(struct thread *thread)
     timer_cancel(&thread->wait_timer);
     timer_cancel(&thread->depress_timer);
     waitq_wake_all(&thread->stop_waiters, WAIT_DESTROYED);
+    if (!list_empty(&thread->locks))
+        locks_abandon(thread);
     port_release_send(thread->sself);
     thread->sself = NULL;
     exception_actions_release(&thread->exceptions);

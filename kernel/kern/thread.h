@@ -86,6 +86,7 @@ struct thread {
     bool aborted;                   // thread_abort met it in the kernel: its next interruptible wait
                                     // before it returns to user mode fails at once
     bool at_user_boundary;          // stopped or new: user registers are complete and quiet
+    struct list locks;              // that it owns: lock->owner_link (kern/lock_set.c)
     struct waitq stop_waiters;      // threads that wait for it to reach the boundary
     struct thread_ipc ipc;
 };

@@ -132,6 +132,17 @@ static TRAP_FUNCTION kern_return_t semaphore_signal_all_trap(mach_port_name_t na
     return semaphore ? semaphore_signal_all(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
+static TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
+                                                                mach_port_name_t thread_name)
+{
+    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
+    struct thread *thread = object_named(thread_name, PORT_THREAD);
+
+    if (!semaphore || (!thread && thread_name != MACH_PORT_NULL))
+        return MACH_SEND_INVALID_DEST;
+    return semaphore_wake(semaphore, thread);
+}
+
 static TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
@@ -147,6 +158,27 @@ static TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t nam
     if (!semaphore)
         return MACH_SEND_INVALID_DEST;
     return semaphore_timedwait(semaphore, (tvalspec_t){sec, nsec});
+}
+
+static TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name,
+                                                              mach_port_name_t signal_name)
+{
+    struct semaphore *wait = object_named(wait_name, PORT_SEMAPHORE);
+    struct semaphore *signal = object_named(signal_name, PORT_SEMAPHORE);
+
+    return wait && signal ? semaphore_wait_signal(wait, signal) : MACH_SEND_INVALID_DEST;
+}
+
+static TRAP_FUNCTION kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name,
+                                                                   mach_port_name_t signal_name,
+                                                                   unsigned sec, int nsec)
+{
+    struct semaphore *wait = object_named(wait_name, PORT_SEMAPHORE);
+    struct semaphore *signal = object_named(signal_name, PORT_SEMAPHORE);
+
+    if (!wait || !signal)
+        return MACH_SEND_INVALID_DEST;
+    return semaphore_timedwait_signal(wait, signal, (tvalspec_t){sec, nsec});
 }
 
 // ---- giving the processor away ----
@@ -224,8 +256,11 @@ const struct trap_entry trap_table[] = {
     TRAP(mach_host_self, mach_host_self_trap),
     TRAP(semaphore_signal_trap, semaphore_signal_trap),
     TRAP(semaphore_signal_all_trap, semaphore_signal_all_trap),
+    TRAP(semaphore_signal_thread_trap, semaphore_signal_thread_trap),
     TRAP(semaphore_wait_trap, semaphore_wait_trap),
+    TRAP(semaphore_wait_signal_trap, semaphore_wait_signal_trap),
     TRAP(semaphore_timedwait_trap, semaphore_timedwait_trap),
+    TRAP(semaphore_timedwait_signal_trap, semaphore_timedwait_signal_trap),
     TRAP(swtch_pri, swtch_pri_trap),
     TRAP(swtch, swtch_trap),
     TRAP(thread_switch, thread_switch_trap),

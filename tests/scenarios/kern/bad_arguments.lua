@@ -22,7 +22,7 @@ must(mach.mach_port_mod_refs(self, host, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_
 math.randomseed(20240229)
 
 -- ---- the world that the calls are done to ----
--- w.task, w.thread, w.semaphore: the objects; w.port, w.set, w.dead, w.once, w.receive: names of
+-- w.task, w.thread, w.semaphore, w.locks: the objects; w.port, w.set, w.dead, w.once, w.receive: names of
 -- ours; w.their: names in the task.
 
 local function world_new()
@@ -30,8 +30,10 @@ local function world_new()
     w.thread = threads.create(w.task)
     kr, w.semaphore = mach.semaphore_create(w.task, mach.SYNC_POLICY_FIFO, 1000000)
     must(kr, "semaphore_create")
+    kr, w.locks = mach.lock_set_create(w.task, 3, mach.SYNC_POLICY_FIFO)
+    must(kr, "lock_set_create")
     -- Rights that a call moves away must not be the last ones.
-    for _, name in ipairs{w.task, w.thread, w.semaphore} do
+    for _, name in ipairs{w.task, w.thread, w.semaphore, w.locks} do
         must(mach.mach_port_mod_refs(self, name, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_refs")
     end
     w.bootstrap, w.device = mach.bootstrap_port, device
@@ -268,6 +270,19 @@ local CALLS = {
     semaphore_wait = call("semaphore", ""),
     semaphore_timedwait = call("semaphore", "time", {K.KERN_INVALID_VALUE,
                                                      K.KERN_OPERATION_TIMED_OUT}),
+    semaphore_signal_thread = call("semaphore", "port", {K.KERN_NOT_WAITING}),
+    semaphore_wait_signal = call("semaphore", "port", {K.KERN_FAILURE, K.KERN_TERMINATED}),
+    semaphore_timedwait_signal = call("semaphore", "port time",
+                                      {K.KERN_FAILURE, K.KERN_TERMINATED, K.KERN_INVALID_VALUE,
+                                       K.KERN_OPERATION_TIMED_OUT}),
+    lock_set_create = call("task", "int int"),
+    lock_set_destroy = call("task", "port", {K.KERN_LOCK_SET_DESTROYED, K.KERN_INVALID_RIGHT}),
+    lock_acquire = call("locks", "int", {K.KERN_LOCK_OWNED_SELF}),
+    lock_release = call("locks", "int", {K.KERN_INVALID_RIGHT}),
+    lock_try = call("locks", "int", {K.KERN_LOCK_OWNED_SELF}),
+    lock_make_stable = call("locks", "int", {K.KERN_INVALID_RIGHT}),
+    lock_handoff = call("locks", "int", {K.KERN_INVALID_RIGHT}),
+    lock_handoff_accept = call("", "int"), -- of a lock it would wait for ever
     -- clock.defs
     host_get_clock_service = call("host", "int"),
     clock_get_time = call("clock", ""),

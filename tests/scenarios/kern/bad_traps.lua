@@ -123,6 +123,14 @@ local TRAPS = {
     semaphore_timedwait_trap = entry("name number number",
                                      function(w) return {w.semaphore, 0, 0} end, SEMAPHORE,
                                      {silent = true}),
+    semaphore_signal_thread_trap = entry("name name", function(w) return {w.semaphore, 0} end,
+                                         {INVALID_DEST, K.KERN_NOT_WAITING}),
+    semaphore_wait_signal_trap = entry("name name",
+                                       function(w) return {w.semaphore, w.semaphore} end, SEMAPHORE,
+                                       {silent = true}),
+    semaphore_timedwait_signal_trap = entry("name name number number",
+                                            function(w) return {w.semaphore, w.semaphore, 0, 0} end,
+                                            SEMAPHORE, {silent = true}),
     swtch_pri = entry("number", function() return {0} end, {}, {any = true}),
     swtch = entry("", function() return {} end, {}, {any = true}),
     thread_switch = entry("name number number", function() return {0, 0, 0} end,
@@ -209,7 +217,9 @@ end
 
 local function shown(arguments)
     local list = {}
-    for i, value in ipairs(arguments) do list[i] = ("%#x"):format(value & 0xffffffff) end
+    for i, value in ipairs(arguments) do
+        list[i] = math.type(value) and ("%#x"):format(value & 0xffffffff) or value
+    end
     return table.concat(list, ", ")
 end
 
@@ -317,6 +327,18 @@ call_with("semaphore_timedwait", {{0, 0}, {0, 999999999}, {0, 1000000000}, {0, 0
         return mach.semaphore_timedwait(w.empty, {tv_sec = sec, tv_nsec = signed})
     end,
     function(w, sec, nsec) return by_message(w.empty, 617014, {sec, nsec}) end)
+for _, right in ipairs{"semaphore", "empty", "task", "port", "none"} do
+    call_with("semaphore_signal_thread", {{right}},
+        function(w) return mach.semaphore_signal_thread(w.empty, w[right] or 0) end,
+        function(w) return by_message(w.empty, 617013, {}, {{w[right] or 0, COPY_SEND}}) end)
+    call_with("semaphore_timedwait_signal", {{0, right}, {1000000, right}, {1000000000, right}},
+        function(w, nsec)
+            return mach.semaphore_timedwait_signal(w.empty, w[right] or 0, {tv_sec = 0, tv_nsec = nsec})
+        end,
+        function(w, nsec)
+            return by_message(w.empty, 617016, {0, nsec}, {{w[right] or 0, COPY_SEND}})
+        end)
+end
 call_with("vm_allocate", pairs_of({0, 1, OWN, 0x700000, 0xbffff000, 0xc0000000, 0xffffffff}, SIZES),
     function(w, address, size) return mach.vm_allocate(w.task, address, size, false) end,
     function(w, address, size) return by_message(w.task, 2021, {address, size, 0}) end)

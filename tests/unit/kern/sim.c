@@ -228,6 +228,16 @@ void slab_free(struct slab_cache *cache, void *object)
     free(object);
 }
 
+void *kzalloc(size_t size)
+{
+    return calloc(1, size);
+}
+
+void kfree(void *memory)
+{
+    free(memory);
+}
+
 struct port *port_make_kernel(enum port_kind kind, void *object)
 {
     struct port *port = calloc(1, sizeof(*port));
@@ -302,10 +312,10 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     sched_init();
     thread_init();
-    semaphore_init();
+    synchronizer_init();
     sim_task = (struct task){.refs = 1, .alive = true, .number = 1, .map = &map};
     list_init(&sim_task.threads);
-    list_init(&sim_task.semaphores);
+    list_init(&sim_task.synchronizers);
     first = sim_thread(POLICY_FIFO, 0, run_simulation, 0);
     sched_unready(first);
     sched_start(first);

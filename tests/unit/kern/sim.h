@@ -2,9 +2,9 @@
 // A simulated machine for kernel/kern: one processor with a clock that only `spend` and idleness move,
 // threads on host coroutines, and no user mode but C functions.
 //
-// The kernel's own waitq.c, timer.c, sched.c, thread.c and semaphore.c run in it, unchanged. A test is a
-// function `simulation` that runs as the most urgent thread of the machine, makes others, sleeps while
-// they work and looks at what they left.
+// The kernel's own waitq.c, timer.c, sched.c, thread.c, synchronizer.c, semaphore.c and lock_set.c run in
+// it, unchanged. A test is a function `simulation` that runs as the most urgent thread of the machine,
+// makes others, sleeps while they work and looks at what they left.
 #ifndef TESTS_KERN_SIM_H
 #define TESTS_KERN_SIM_H
 

@@ -79,15 +79,15 @@ static void orders(void)
     is_text(order_of(SYNC_POLICY_FIFO), "abcdefghijkl", "FIFO: strictly first come, first served");
     is_text(order_of(SYNC_POLICY_FIXED_PRIORITY), "aeibfjcgkdhl",
             "FIXED_PRIORITY: most urgent first, FIFO among equals");
-    semaphore_seed(7);
+    synchronizer_seed(7);
     memcpy(first, order_of(SYNC_POLICY_RANDOM), sizeof(first));
     for (int i = 0; i < 12; i++)
         letters |= 1 << (first[i] - 'a');
     is(letters, 0xfff, "RANDOM: everybody is served once");
     ok(strcmp(first, "abcdefghijkl") != 0, "… but not in the order of arrival");
-    semaphore_seed(7);
+    synchronizer_seed(7);
     is_text(order_of(SYNC_POLICY_RANDOM), first, "… the same seed gives the same order");
-    semaphore_seed(8);
+    synchronizer_seed(8);
     ok(strcmp(order_of(SYNC_POLICY_RANDOM), first) != 0, "… another seed another one");
 }
 
@@ -123,7 +123,7 @@ static void ends(void)
     sim_thread(POLICY_FIFO, 10, wait_once, 0);
     settle();
     is(semaphore_count, 1, "semaphores are counted");
-    semaphore->refs++;
+    semaphore->base.refs++;
     semaphore_destroy(&sim_task, semaphore);
     settle();
     is(last, KERN_TERMINATED, "destruction ends a wait with KERN_TERMINATED");

@@ -94,6 +94,13 @@ static kern_return_t signal_all(void) { return semaphore_signal_all(port); }
 static kern_return_t wait_once(void) { return semaphore_wait(port); }
 static kern_return_t wait_for(void) { return semaphore_timedwait(port, (tvalspec_t){1, 0}); }
 
+static kern_return_t signal_thread(void) { return semaphore_signal_thread(port, MACH_PORT_NULL); }
+static kern_return_t wait_signal(void) { return semaphore_wait_signal(port, port); }
+static kern_return_t wait_signal_for(void)
+{
+    return semaphore_timedwait_signal(port, port, (tvalspec_t){1, 0});
+}
+
 static const struct call {
     kern_return_t (*function)(void);
     mach_msg_id_t id;
@@ -109,6 +116,9 @@ static const struct call {
     {signal_all, 617003, "semaphore_signal_all"},
     {wait_once, 617004, "semaphore_wait"},
     {wait_for, 617014, "semaphore_timedwait"},
+    {signal_thread, 617013, "semaphore_signal_thread"},
+    {wait_signal, 617015, "semaphore_wait_signal"},
+    {wait_signal_for, 617016, "semaphore_timedwait_signal"},
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 

@@ -84,12 +84,18 @@ trap clock_sleep, clock_sleep_trap
 
 trap semaphore_signal_trap
 trap semaphore_signal_all_trap
+trap semaphore_signal_thread_trap
 trap semaphore_wait_trap
+trap semaphore_wait_signal_trap
 trap semaphore_timedwait_trap
+trap semaphore_timedwait_signal_trap
 short_cut semaphore_signal, semaphore_signal_trap
 short_cut semaphore_signal_all, semaphore_signal_all_trap
+short_cut semaphore_signal_thread, semaphore_signal_thread_trap
 short_cut semaphore_wait, semaphore_wait_trap
+short_cut semaphore_wait_signal, semaphore_wait_signal_trap
 short_cut semaphore_timedwait, semaphore_timedwait_trap
+short_cut semaphore_timedwait_signal, semaphore_timedwait_signal_trap
 
 trap syscall_vm_map, vm_map
 trap syscall_vm_allocate, vm_allocate

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Life, order and waits of semaphores and lock sets (synchronizer.h). Read next: semaphore.c.
+//
+// The three policies differ only in the queue and in who is next: FIFO queues by arrival and serves the
+// first, FIXED_PRIORITY queues by base priority, RANDOM queues by arrival and draws, from a generator
+// whose seed is the only thing its order depends on.
+#include "kern/synchronizer.h"
+#include "kern/lock_set.h"
+#include "kern/semaphore.h"
+#include "kern/task.h"
+#include "kern/thread.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "x86/boot.h"
+
+unsigned semaphore_count;
+struct synchronizer dead_synchronizer = {.refs = 1};
+
+static uint32_t random_state;
+
+// ---- the weak order ----
+
+void synchronizer_seed(uint32_t seed)
+{
+    random_state = seed * 2654435761u;
+    if (random_state == 0) // where a xorshift generator would stay
+        random_state = 0x9e3779b9u;
+}
+
+// By Marsaglia's xorshift.
+struct thread *synchronizer_draw(struct waitq *q)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 17;
+    random_state ^= random_state << 5;
+    return waitq_nth(q, (uint32_t)((uint64_t)random_state * waitq_count(q) >> 32));
+}
+
+void synchronizer_init(void)
+{
+    char text[16];
+    uint32_t seed = 0;
+
+    if (!boot_option("minato.seed", text, sizeof(text))) {
+        synchronizer_seed(1);
+        return;
+    }
+    for (const char *c = text; *c >= '0' && *c <= '9'; c++)
+        seed = seed * 10 + (uint32_t)(*c - '0');
+    synchronizer_seed(seed);
+}
+
+// ---- life ----
+
+static bool is_semaphore(const struct synchronizer *s)
+{
+    return s->port->kind == PORT_SEMAPHORE;
+}
+
+void synchronizer_dereference(struct synchronizer *s)
+{
+    if (!s)
+        return;
+    kassert(s->refs > 0);
+    if (--s->refs == 0)
+        kfree(s);
+}
+
+void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size_t size)
+{
+    struct synchronizer *s = kzalloc(size);
+
+    if (!s)
+        return NULL;
+    s->port = port_make_kernel(kind, s);
+    if (!s->port) {
+        kfree(s);
+        return NULL;
+    }
+    s->refs = 2;
+    s->alive = true;
+    s->policy = policy;
+    s->owner = task;
+    list_insert_tail(&task->synchronizers, &s->task_link);
+    task->synchronizer_count++;
+    if (is_semaphore(s)) {
+        task->semaphore_count++;
+        semaphore_count++;
+    }
+    return s;
+}
+
+void synchronizer_kill(struct synchronizer *s)
+{
+    struct port *port = s->port;
+    bool semaphore = is_semaphore(s);
+
+    s->alive = false;
+    list_remove(&s->task_link);
+    s->owner->synchronizer_count--;
+    if (semaphore) {
+        s->owner->semaphore_count--;
+        semaphore_count--;
+    }
+    s->owner = NULL;
+    s->port = NULL;
+    port_destroy_kernel(port);
+    if (semaphore)
+        semaphore_died((struct semaphore *)s);
+    else
+        lock_set_died((struct lock_set *)s);
+    synchronizer_dereference(s);
+}
+
+// ---- waiting ----
+
+void synchronizer_queue(const struct synchronizer *s, struct waitq *q)
+{
+    if (s->policy == SYNC_POLICY_FIXED_PRIORITY)
+        waitq_init(q);
+    else
+        waitq_init_fifo(q);
+}
+
+const kern_return_t synchronizer_results[] = {
+    [WAIT_AWAKENED] = KERN_SUCCESS,
+    [WAIT_TIMED_OUT] = KERN_OPERATION_TIMED_OUT,
+    [WAIT_INTERRUPTED] = KERN_ABORTED,
+    [WAIT_DESTROYED] = KERN_TERMINATED,
+};
