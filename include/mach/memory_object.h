@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * External pagers: the types and constants that pager and kernel exchange (the calls are to come,
- * in memory_object.defs and mach.defs). Source: OSF mach/memory_object.h.
+ * External pagers: the types and constants that pager and kernel exchange in the calls of
+ * memory_object.defs (kernel to pager) and mach.defs (pager to kernel). Source: OSF
+ * mach/memory_object.h.
  */
 #ifndef _MACH_MEMORY_OBJECT_H_
 #define _MACH_MEMORY_OBJECT_H_
@@ -75,10 +76,21 @@ typedef struct old_memory_object_behave_info {
     boolean_t invalidate;
 } old_memory_object_behave_info_data_t, *old_memory_object_behave_info_t;
 
+/* How long a thread waits for the pager (ours): for it to be ready, for a page, for an unlock, for a
+ * synchronize. Then it gets KERN_MEMORY_ERROR. */
+#define MINATO_MEMORY_OBJECT_LIMIT_INFO 4200
+#define MINATO_MEMORY_OBJECT_LIMIT_DEFAULT 10000
+#define MINATO_MEMORY_OBJECT_LIMIT_MAX 60000
+typedef struct minato_memory_object_limit_info {
+    natural_t limit; /* ms, 1 ... MINATO_MEMORY_OBJECT_LIMIT_MAX */
+} minato_memory_object_limit_info_data_t, *minato_memory_object_limit_info_t;
+
 #define MEMORY_OBJECT_COUNT_(t) ((mach_msg_type_number_t)(sizeof(t) / sizeof(int)))
 #define MEMORY_OBJECT_PERF_INFO_COUNT MEMORY_OBJECT_COUNT_(memory_object_perf_info_data_t)
 #define MEMORY_OBJECT_ATTR_INFO_COUNT MEMORY_OBJECT_COUNT_(memory_object_attr_info_data_t)
 #define MEMORY_OBJECT_BEHAVE_INFO_COUNT MEMORY_OBJECT_COUNT_(memory_object_behave_info_data_t)
+#define MINATO_MEMORY_OBJECT_LIMIT_INFO_COUNT                                                      \
+    MEMORY_OBJECT_COUNT_(minato_memory_object_limit_info_data_t)
 #define OLD_MEMORY_OBJECT_ATTR_INFO_COUNT MEMORY_OBJECT_COUNT_(old_memory_object_attr_info_data_t)
 #define OLD_MEMORY_OBJECT_BEHAVE_INFO_COUNT                                                        \
     MEMORY_OBJECT_COUNT_(old_memory_object_behave_info_data_t)

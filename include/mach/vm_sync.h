@@ -13,4 +13,6 @@ typedef unsigned vm_sync_t;
 #define VM_SYNC_DEACTIVATE ((vm_sync_t)0x10)   /* macOS: make the pages first to be evicted */
 #define VM_SYNC_CONTIGUOUS ((vm_sync_t)0x20)   /* macOS: a hole is KERN_INVALID_ADDRESS */
 
+#define VM_SYNC_VALID ((vm_sync_t)0x3f)
+
 #endif

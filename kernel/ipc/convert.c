@@ -11,6 +11,8 @@
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "vm/map.h"
+#include "vm/object.h"
+#include "vm/pager.h"
 
 struct port *space_send_target(struct space *space, mach_port_name_t name)
 {
@@ -139,6 +141,16 @@ clock_serv_t convert_port_to_clock(ipc_port_t port)
 device_master_t convert_port_to_device(ipc_port_t port)
 {
     return counted_object(port, PORT_DEVICE);
+}
+
+memory_object_control_t convert_port_to_memory_control(ipc_port_t port)
+{
+    struct pager *pager = port_object(port, PORT_MEMORY_CONTROL);
+
+    if (!pager)
+        return NULL;
+    vm_object_reference(pager->object);
+    return pager->object;
 }
 
 ipc_port_t convert_task_to_port(task_t task)

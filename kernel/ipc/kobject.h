@@ -30,6 +30,7 @@ typedef struct semaphore *semaphore_t;
 typedef struct lock_set *lock_set_t;
 typedef struct clock *clock_serv_t;
 typedef struct device *device_master_t;
+typedef struct vm_object *memory_object_control_t;
 typedef struct exception_actions **exceptions_t; // where a thread, a task, the host keeps them
 
 task_t convert_port_to_task(ipc_port_t port);
@@ -43,6 +44,7 @@ semaphore_t convert_port_to_semaphore(ipc_port_t port);
 lock_set_t convert_port_to_lock_set(ipc_port_t port);
 clock_serv_t convert_port_to_clock(ipc_port_t port);
 device_master_t convert_port_to_device(ipc_port_t port);
+memory_object_control_t convert_port_to_memory_control(ipc_port_t port);
 exceptions_t convert_port_to_thread_exceptions(ipc_port_t port); // borrowed: such calls do not block
 exceptions_t convert_port_to_task_exceptions(ipc_port_t port);
 exceptions_t convert_port_to_host_exceptions(ipc_port_t port); // the privileged port

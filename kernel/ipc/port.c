@@ -11,6 +11,7 @@
 #include "lib/slab.h"
 #include "lib/string.h"
 #include "notify_user.h"
+#include "vm/pager.h"
 #include "x86/cpu.h"
 
 struct port_counts port_counts;
@@ -91,6 +92,8 @@ void port_destroy(struct port *port)
     if (notify)
         mach_notify_send_once(notify);
     kassert(!port->port_destroyed);
+    if (port->kind == PORT_USER && port->object)
+        vm_pager_port_died(port->object);
     mqueue_port_died(port);
     fire_dead_name_requests(port);
 }

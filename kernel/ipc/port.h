@@ -34,6 +34,7 @@ enum port_kind {
     PORT_CLOCK,
     PORT_DEVICE,
     PORT_BOOTSTRAP,
+    PORT_MEMORY_CONTROL,
     PORT_KIND_COUNT,
 };
 
@@ -41,7 +42,8 @@ struct port {
     uint32_t refs;
     bool active;
     enum port_kind kind;
-    void *object;                   // of a kernel port; NULL once the object is gone
+    void *object;                   // of a kernel port; NULL once the object is gone. Of a user's port:
+                                    // the pager whose memory object it is (vm/pager.h), or NULL
     struct space *receiver;         // holds the receive right; NULL: in transit, the kernel, nobody
     mach_port_name_t receiver_name; // its name there
     struct port *destination;       // in transit: the port that the carrying message was sent to

@@ -46,6 +46,15 @@ static bool copy_append(struct vm_map_copy *copy, struct vm_object *object, vm_s
     return true;
 }
 
+struct vm_map_copy *copy_of_object(struct vm_object *object)
+{
+    struct vm_map_copy *copy = copy_create(object->size, 0);
+
+    if (copy != NULL)
+        copy_append(copy, object, object->size); // the first: no memory
+    return copy;
+}
+
 void copy_free(struct vm_map_copy *copy)
 {
     struct copy_segment *next;

@@ -7,23 +7,28 @@
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
+#include "vm/pager.h"
 #include "x86/upcall.h"
 
 // What the page table may allow: writing only to a page that the object holds alone, as it does
 // after a fault for writing. If it does so after one for reading, that is granted at once, which
 // spares the next.
-static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset, bool exclusive)
+static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset, bool exclusive,
+                                     const struct page *page)
 {
     struct page_tree *pages = &e->object->pages;
+    vm_prot_t protection = e->protection;
 
-    if ((e->protection & VM_PROT_WRITE) == 0)
-        return e->protection;
+    if (e->object->pager != NULL)
+        protection &= ~vm_pager_denies(e->object->pager, page, exclusive);
+    if ((protection & VM_PROT_WRITE) == 0)
+        return protection;
     if (!exclusive)
         page_tree_lookup(pages, offset >> PAGE_SHIFT, &exclusive);
     if (!exclusive)
-        return e->protection & ~VM_PROT_WRITE;
+        return protection & ~VM_PROT_WRITE;
     page_tree_mark_writable(pages, offset >> PAGE_SHIFT);
-    return e->protection;
+    return protection;
 }
 
 // As vm_object_page, for an entry. True in *again: it has blocked and the entry may be gone.
@@ -69,7 +74,7 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
         if (kr != KERN_SUCCESS)
             return kr;
         if (!again &&
-            !page_map(page, &map->pmap, address, hardware_protection(e, offset, write)))
+            !page_map(page, &map->pmap, address, hardware_protection(e, offset, write, page)))
             return KERN_RESOURCE_SHORTAGE;
     } while (again);
     return KERN_SUCCESS;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Memory objects: finding a page (vm_object_page, the one place that decides between "present",
 // "zero-fill", "copy first" and "ask the pager and wait"), and copying (vm_object_copy).
-// Read first: object.h. Read next: page_tree.c, fault.c.
+// Read first: object.h. Read next: page_tree.c, fault.c, pager.c.
 #include "vm/object.h"
 #include <stddef.h>
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
 #include "vm/page.h"
+#include "vm/pager.h"
+#include "x86/cpu.h"
 
 struct slab_cache vm_object_cache =
     SLAB_CACHE(vm_object_cache, "memory object", sizeof(struct vm_object));
-kern_return_t (*vm_pager_request)(struct vm_object *object, vm_offset_t offset, vm_prot_t access);
 unsigned vm_object_upsets;
 unsigned vm_object_pages_copied, vm_object_pages_asked;
 
@@ -30,8 +31,7 @@ struct vm_object *vm_object_create(vm_size_t size)
     object->pager = NULL;
     object->backing = NULL;
     object->backing_offset = 0;
-    list_init(&object->pending);
-    waitq_init(&object->busy_wait);
+    list_init(&object->copy_link);
     return object;
 }
 
@@ -40,20 +40,15 @@ void vm_object_reference(struct vm_object *object)
     object->refs++;
 }
 
-static void pending_drop(struct page *page)
-{
-    list_remove(&page->link);
-    page_release(page);
-}
-
 void vm_object_deallocate(struct vm_object *object)
 {
     // A backing object may go with its last copy: a loop, so that the depth stays one.
     while (object != NULL && --object->refs == 0) {
         struct vm_object *backing = object->backing;
 
-        while (!list_empty(&object->pending))
-            pending_drop(container_of(object->pending.next, struct page, link));
+        if (object->pager != NULL && !vm_pager_let_go(object))
+            return;
+        list_remove(&object->copy_link);
         page_tree_clear(&object->pages);
         slab_free(&vm_object_cache, object);
         object = backing;
@@ -87,6 +82,7 @@ static void set_backing(struct vm_object *copy, struct vm_object *object, vm_off
     copy->backing = object->pager != NULL ? object : object->backing;
     copy->backing_offset = object->pager != NULL ? offset : object->backing_offset + offset;
     vm_object_reference(copy->backing);
+    list_insert_tail(&copy->backing->pager->copies, &copy->copy_link);
 }
 
 struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, vm_size_t size)
@@ -105,87 +101,6 @@ struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, v
     if (vm_object_may_block(object))
         set_backing(copy, object, offset);
     return copy;
-}
-
-// ---- pagers --------------------------------------------------------------------------------
-
-struct page *vm_object_pending(struct vm_object *object, vm_offset_t offset)
-{
-    list_for_each(l, &object->pending) {
-        struct page *page = container_of(l, struct page, link);
-
-        if (page->index == offset >> PAGE_SHIFT)
-            return page;
-    }
-    return NULL;
-}
-
-void vm_object_answer(struct vm_object *object, vm_offset_t offset, kern_return_t result)
-{
-    struct page *page = vm_object_pending(object, offset);
-    struct page_node *leaf = NULL;
-
-    if (page == NULL)
-        return;
-    page->busy = page->absent = false;
-    if (result == KERN_SUCCESS)
-        leaf = page_tree_own(&object->pages, page->index);
-    if (leaf != NULL) {
-        list_remove(&page->link);
-        page_tree_set(&object->pages, leaf, page->index, page);
-    } else {
-        page->error = true; // stays until somebody has been told
-    }
-    waitq_wake_all(&object->busy_wait, WAIT_AWAKENED);
-}
-
-// Puts a busy, absent page on the pending list and asks the pager for its contents.
-static kern_return_t pager_ask(struct vm_object *object, vm_offset_t offset, bool write)
-{
-    struct page *page = page_alloc();
-    kern_return_t kr;
-
-    if (page == NULL)
-        return KERN_RESOURCE_SHORTAGE;
-    vm_object_pages_asked++;
-    page->busy = page->absent = true;
-    page->index = offset >> PAGE_SHIFT;
-    list_insert_tail(&object->pending, &page->link);
-    kr = vm_pager_request(object, offset, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
-    if (kr != KERN_SUCCESS && (page = vm_object_pending(object, offset)) != NULL)
-        pending_drop(page);
-    return kr;
-}
-
-// Waits until the pager has answered about the page at `offset`, asking it first if nobody has.
-// KERN_SUCCESS: look again.
-static kern_return_t pager_wait(struct vm_object *object, vm_offset_t offset, bool write)
-{
-    struct page *page = vm_object_pending(object, offset);
-    kern_return_t kr;
-
-    if (page == NULL) {
-        if ((kr = pager_ask(object, offset, write)) != KERN_SUCCESS)
-            return kr;
-        page = vm_object_pending(object, offset);
-    }
-    if (page == NULL)
-        return KERN_SUCCESS; // answered already
-    if (page->error) {
-        pending_drop(page);
-        return KERN_MEMORY_ERROR;
-    }
-    vm_object_upsets++;
-    switch (waitq_wait(&object->busy_wait, WAIT_FOREVER, true, "page")) {
-    case WAIT_AWAKENED:
-        return KERN_SUCCESS;
-    case WAIT_INTERRUPTED:
-        return KERN_ABORTED;
-    case WAIT_TIMED_OUT:
-    case WAIT_DESTROYED:
-        return KERN_MEMORY_FAILURE;
-    }
-    return KERN_FAILURE;
 }
 
 // ---- pages ---------------------------------------------------------------------------------
@@ -212,13 +127,22 @@ static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t off
     return KERN_SUCCESS;
 }
 
+// Puts `page` in its place below `leaf`. Takes over the caller's hold.
+static void put_page(struct vm_object *object, struct page_node *leaf, vm_offset_t offset,
+                     struct page *page)
+{
+    if (object->pager != NULL)
+        vm_pager_manage(object->pager, page);
+    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, page);
+}
+
 static kern_return_t zero_fill(struct vm_object *object, vm_offset_t offset, struct page **page)
 {
     struct page_node *leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT);
 
     if (leaf == NULL || (*page = page_alloc_zeroed()) == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, *page);
+    put_page(object, leaf, offset, *page);
     return KERN_SUCCESS;
 }
 
@@ -245,28 +169,95 @@ static kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset,
     vm_object_pages_copied++;
     if (object->shared)
         page_unmap_everywhere(*page);
+    if (object->pager != NULL)
+        vm_pager_replace(object->pager, *page, own);
     page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, own);
     *page = own;
     return KERN_SUCCESS;
 }
 
-kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
-                             struct page **page)
+// Before `page` of a pager's object is written to, all copies get it that have none of their own.
+static kern_return_t hand_to_copies(struct vm_object *object, vm_offset_t offset, struct page *page)
 {
-    for (;;) {
+    list_for_each(link, &object->pager->copies) {
+        struct vm_object *copy = container_of(link, struct vm_object, copy_link);
+        uint32_t i = (offset - copy->backing_offset) >> PAGE_SHIFT;
+        struct page_node *leaf;
         bool exclusive;
-        kern_return_t kr;
+
+        if (offset - copy->backing_offset >= copy->size ||
+            page_tree_lookup(&copy->pages, i, &exclusive) != NULL)
+            continue;
+        if ((leaf = page_tree_own(&copy->pages, i)) == NULL)
+            return KERN_RESOURCE_SHORTAGE;
+        page_write_protect(page);
+        page_hold(page);
+        page_tree_set(&copy->pages, leaf, i, page);
+        preemption_point();
+    }
+    return KERN_SUCCESS;
+}
+
+// The page is not there and must come from elsewhere. KERN_SUCCESS: look again.
+static kern_return_t bring(struct vm_object *object, vm_offset_t offset, vm_prot_t access,
+                           uint64_t *deadline)
+{
+    struct page *page;
+    kern_return_t kr;
+    bool exclusive;
+
+    if (object->pager == NULL)
+        return take_from_backing(object, offset);
+    kr = vm_pager_wait(object, offset, access, deadline);
+    if (kr != PAGER_HAS_NONE)
+        return kr;
+    if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
+        return KERN_SUCCESS;
+    if (object->backing != NULL)
+        return take_from_backing(object, offset);
+    return zero_fill(object, offset, &page);
+}
+
+// vm_object_page for objects that may have to wait.
+static kern_return_t page_with_waiting(struct vm_object *object, vm_offset_t offset, bool write,
+                                       struct page **page)
+{
+    vm_prot_t access = write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ;
+    uint64_t deadline = 0;
+
+    for (;;) {
+        kern_return_t kr = KERN_SUCCESS;
+        bool exclusive;
 
         *page = page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
-        if (*page != NULL && (exclusive || !write))
+        if (*page == NULL) {
+            kr = bring(object, offset, access, &deadline);
+        } else if (object->pager != NULL && vm_pager_lock(object->pager, *page) & access) {
+            kr = vm_pager_wait(object, offset, access, &deadline);
+        } else if (!write) {
             return KERN_SUCCESS;
-        if (*page != NULL)
-            return copy_on_write(object, offset, page);
-        if (!vm_object_may_block(object))
-            return zero_fill(object, offset, page);
-        kr = object->pager != NULL ? pager_wait(object, offset, write)
-                                   : take_from_backing(object, offset);
+        } else {
+            if (object->pager != NULL)
+                kr = hand_to_copies(object, offset, *page);
+            if (kr != KERN_SUCCESS)
+                return kr;
+            page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
+            return exclusive ? KERN_SUCCESS : copy_on_write(object, offset, page);
+        }
         if (kr != KERN_SUCCESS)
             return kr;
     }
+}
+
+kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
+                             struct page **page)
+{
+    bool exclusive;
+
+    if (vm_object_may_block(object))
+        return page_with_waiting(object, offset, write, page);
+    *page = page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
+    if (*page == NULL)
+        return zero_fill(object, offset, page);
+    return exclusive || !write ? KERN_SUCCESS : copy_on_write(object, offset, page);
 }

@@ -10,9 +10,12 @@
 // that is shared, and so costs the same on the first page and on the last, in any order. When the
 // other holders are gone the page is simply writable again: nothing has to be collapsed.
 //
-// A page missing from the tree is zero, unless the object has a pager, or a `backing` object with
-// one (it was copied from it): then it is asked for, and a busy, absent page waits on `pending`
-// until the pager has answered. Pages in the tree always have their contents.
+// A page missing from the tree is zero, unless the object has a pager (pager.h), or a `backing` object
+// with one (it was copied from it): then it is asked for. Pages in the tree always have their contents.
+//
+// What a copy has not taken over is read from the original later, so nobody writes to the original
+// before its copies have: the original's pager has a list of them (pager.copies), and the first write
+// to a page hands the page to all that lack it.
 #pragma once
 
 #include <stdbool.h>
@@ -20,22 +23,21 @@
 #include <mach/kern_return.h>
 #include <mach/vm_prot.h>
 #include <mach/vm_types.h>
-#include "kern/waitq.h"
+#include "lib/list.h"
 #include "vm/page_tree.h"
 
-struct port;
 struct page;
+struct pager;
 
 struct vm_object {
     uint32_t refs;            // map entries, copies, ports
     bool shared;              // may be seen at one offset through more than one map entry
     vm_size_t size;           // bytes, page multiple
     struct page_tree pages;   // what is there
-    struct port *pager;       // send right to the memory object port; NULL: anonymous memory
+    struct pager *pager;      // its own; NULL: anonymous memory
     struct vm_object *backing; // a reference: what is missing here is found there; NULL: nowhere
     vm_offset_t backing_offset; // of our byte 0 in it
-    struct list pending;      // page.link: pages that the pager has been asked for
-    struct waitq busy_wait;   // threads that wait for one of them
+    struct list copy_link;    // with backing: on its pager.copies
 };
 
 struct vm_object *vm_object_create(vm_size_t size); // one reference; NULL when memory is short
@@ -63,14 +65,3 @@ bool vm_object_grow(struct vm_object *object, vm_size_t size);
 // The pages of [offset, offset + size) can no longer be reached through any map entry, and are
 // mapped nowhere in the object's name.
 void vm_object_forget(struct vm_object *object, vm_offset_t offset, vm_size_t size);
-
-// ---- pagers ----
-// How an object with a pager asks for a page: set by the pager protocol (to come). The answer
-// comes, before the call returns or later, through vm_object_answer.
-extern kern_return_t (*vm_pager_request)(struct vm_object *object, vm_offset_t offset,
-                                         vm_prot_t access);
-// The page that was asked for at `offset`, to be filled through page_address; NULL if none was.
-struct page *vm_object_pending(struct vm_object *object, vm_offset_t offset);
-// The pager has answered: KERN_SUCCESS: the pending page has its contents; otherwise the first
-// thread that waits for it gets KERN_MEMORY_ERROR (and the others ask again).
-void vm_object_answer(struct vm_object *object, vm_offset_t offset, kern_return_t result);

@@ -181,7 +181,8 @@ static inline struct page *take(unsigned order, unsigned keep)
         free_count -= 1u << order;
         page->holders = 1;
         page->order = (uint8_t)order;
-        page->busy = page->absent = page->error = page->dirty = false;
+        page->dirty = page->managed = page->precious = false;
+        page->lock = 0;
     }
     return page;
 }

@@ -25,14 +25,15 @@ struct page_mapping {
 struct page {
     struct page_mapping mapping; // the first place it is mapped in; pmap NULL: nowhere
     uint32_t holders;            // tree leaves (or the kernel) that hold it
-    struct list link;            // free list, or vm_object.pending
+    struct list link;            // free list
     uint8_t order;               // of the free block or kernel block that starts here
     bool free : 1;               // on a free list
-    bool busy : 1;               // its contents are on their way in: wait, then look again
-    bool absent : 1;             // busy, and the pager has not answered yet: there are no contents
-    bool error : 1;              // the pager answered with an error
     bool dirty : 1;              // modified through a mapping that is gone, or by the kernel
-    uint32_t index;              // on vm_object.pending: which page of the object it will be
+    // As the object sees it that has the pager `owner` (pager.h):
+    bool managed : 1;            // there is one, and dirty is meant for it
+    bool precious : 1;           // its pager wants it back even if it has not been modified
+    uint8_t lock : 3;            // accesses that its pager has forbidden, VM_PROT_*
+    uint32_t owner;              // the pager's number
 } __attribute__((aligned(8)));
 
 void page_init(void);            // gives all usable memory to the free lists
@@ -58,3 +59,5 @@ bool page_map(struct page *page, struct pmap *pmap, uintptr_t address, vm_prot_t
 void page_unmap(struct pmap *pmap, uintptr_t address);
 void page_unmap_everywhere(struct page *page);
 void page_write_protect(struct page *page); // in every place where it is mapped
+// Takes what the page tables know about writes to it over into page->dirty, and returns that.
+bool page_collect_modified(struct page *page);

@@ -104,3 +104,11 @@ void page_write_protect(struct page *page)
     for (struct page_mapping *m = &page->mapping; m != NULL; m = m->next)
         pmap_write_protect(m->pmap, m->address);
 }
+
+bool page_collect_modified(struct page *page)
+{
+    if (page->mapping.pmap != NULL)
+        for (struct page_mapping *m = &page->mapping; m != NULL; m = m->next)
+            page->dirty |= pmap_clear_modified(m->pmap, m->address);
+    return page->dirty;
+}

@@ -175,6 +175,37 @@ struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclu
     return page;
 }
 
+// The lowest page number from *at on that has a place below `node`, which lies there; NULL, and *at
+// behind the node, when nothing is there.
+static struct page *next_below(const struct page_node *node, uint32_t *at)
+{
+    for (;;) {
+        uint32_t slot = slot_index(node, *at);
+        uint32_t todo = node->present & bits(slot, NODE_SLOTS - 1);
+
+        if (todo == 0) {
+            *at = (*at | last_page(node->level)) + 1;
+            return NULL;
+        }
+        if (lowest(todo) != slot)
+            *at = (*at & ~last_page(node->level)) | lowest(todo) << slot_shift(node->level);
+        if (node->level == 1)
+            return node->slot[lowest(todo)].page;
+        node = node->slot[lowest(todo)].node;
+    }
+}
+
+struct page *page_tree_next(const struct page_tree *t, uint32_t *i)
+{
+    uint32_t at = *i + t->base;
+    struct page *page = NULL;
+
+    while (page == NULL && t->root != NULL && at <= last_page(t->root->level))
+        page = next_below(t->root, &at);
+    *i = at - t->base;
+    return page;
+}
+
 // Makes *at a node that has no other holder. NULL when memory is short.
 static struct page_node *node_own(struct page_node **at, uint32_t level)
 {

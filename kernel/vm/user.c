@@ -8,6 +8,8 @@
 
 #include "mach_host_server.h"
 #include "vm/entry.h"
+#include "vm/object.h"
+#include "vm/pager.h"
 
 kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map_copy_t *data,
                       mach_msg_type_number_t *data_count)
@@ -102,14 +104,25 @@ kern_return_t vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t
     }
 }
 
-// Memory objects of users come with the pager protocol; until then no port is one.
 kern_return_t vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_address_t mask,
                      boolean_t anywhere, ipc_port_t memory_object, vm_offset_t offset,
                      boolean_t copy, vm_prot_t cur_protection, vm_prot_t max_protection,
                      vm_inherit_t inheritance)
 {
-    if (map != NULL && memory_object != NULL)
-        return KERN_INVALID_OBJECT;
-    return vm_map_enter(map, address, size, mask, anywhere, NULL, offset, copy, cur_protection,
-                        max_protection, inheritance);
+    struct vm_object *object = NULL;
+    kern_return_t kr;
+
+    if (map != NULL && memory_object != NULL &&
+        (kr = vm_pager_object(memory_object, &object)) != KERN_SUCCESS)
+        return kr;
+    kr = vm_map_enter(map, address, size, mask, anywhere, object, offset, copy, cur_protection,
+                      max_protection, inheritance);
+    if (object == NULL)
+        return kr;
+    if (kr == KERN_SUCCESS && (kr = vm_pager_initialize(object->pager)) != KERN_SUCCESS)
+        vm_deallocate(map, *address, size);
+    vm_object_deallocate(object);
+    if (kr == KERN_SUCCESS)
+        port_release_send(memory_object);
+    return kr;
 }

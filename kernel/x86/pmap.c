@@ -211,6 +211,17 @@ void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
     translation_changed(pmap, address);
 }
 
+bool pmap_clear_modified(struct pmap *pmap, uintptr_t address)
+{
+    uint32_t *entry = entry_find(pmap, address);
+
+    if (!entry || !(*entry & PTE_PRESENT) || !(*entry & PTE_DIRTY))
+        return false;
+    *entry &= ~PTE_DIRTY;
+    translation_changed(pmap, address);
+    return true;
+}
+
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address)
 {
     uint32_t *entry = entry_find(pmap, address);

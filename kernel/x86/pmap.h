@@ -59,6 +59,8 @@ void pmap_write_protect(struct pmap *pmap, uintptr_t address);
 // Sets the protection, not VM_PROT_NONE, of one page that is mapped; does nothing otherwise. Never
 // raises above what the caller knows to be right.
 void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection);
+// Forgets that the page mapped there was modified, and says whether it was.
+bool pmap_clear_modified(struct pmap *pmap, uintptr_t address);
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address);
 // The first mapped page at or after `address` and below `end`; `end` if there is none. Skips absent
 // page tables in one step each.

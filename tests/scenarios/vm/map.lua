@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- vm_map of zero-filled memory: place, mask, protections, inheritance, and what is refused. Memory
--- objects of users come with the pager protocol. Contracts: mach.defs; manual: vm_map.
+-- objects are in pager_*.lua. Contracts: mach.defs; manual: vm_map.
 
 local must, ports, counts = require "must", require "ports", require "counts"
 local with_task = require "tasks".with
@@ -158,20 +158,18 @@ test("A place that is taken is KERN_NO_SPACE, one outside KERN_INVALID_ADDRESS."
     end)
 end)
 
-test("A port that is no memory object is KERN_INVALID_OBJECT, and the right stays the caller's.",
-function(t)
+test("A port of the kernel's, and a dead one, are KERN_INVALID_OBJECT.", function(t)
     with_task(function(task)
-        local port = ports.both()
-        for what, object in pairs{port = port, task = self, host = mach.mach_host_self(),
+        local dead = ports.both()
+        must(mach.mach_port_mod_refs(self, dead, mach.MACH_PORT_RIGHT_RECEIVE, -1), "mod_refs")
+        for what, object in pairs{dead = dead, task = self, host = mach.mach_host_self(),
                                   thread = mach.mach_thread_self()} do
             t.eq((map(task, {object = object})), mach.KERN_INVALID_OBJECT, what)
             t.eq((map(task, {object = object, anywhere = true, copy = true})),
                  mach.KERN_INVALID_OBJECT, what)
         end
-        local info = ports.info(port)
-        t.eq({info.srights, info.urefs}, {1, 1}, "the right")
         t.eq(virtual_pages(task), 0, "pages")
-        ports.destroy(port)
+        ports.deallocate(dead)
     end)
 end)
 

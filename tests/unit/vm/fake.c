@@ -8,9 +8,11 @@
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "ipc/port.h"
 #include "kern/waitq.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
+#include "memory_object_user.h"
 #include "vm/page.h"
 #include "x86/boot.h"
 #include "x86/cpu.h"
@@ -77,6 +79,140 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
 void waitq_wake_all(struct waitq *q, enum wait_result result)
 {
     (void)q, (void)result;
+}
+
+uint64_t clock_now(void)
+{
+    return 0;
+}
+
+// ---- ports, and messages to pagers: rights are only counted ----
+
+kern_return_t (*fake_to_pager)(const struct fake_message *m);
+unsigned fake_rights;
+static struct port control;
+
+struct port *port_copy_send(struct port *port)
+{
+    fake_rights++;
+    return port;
+}
+
+struct port *port_make_send(struct port *port)
+{
+    fake_rights++;
+    return port;
+}
+
+void port_release_send(struct port *port)
+{
+    (void)port;
+    fake_rights--;
+}
+
+void port_release_right(struct port *port, mach_msg_type_name_t type)
+{
+    (void)type;
+    port_release_send(port);
+}
+
+struct port *port_make_kernel(enum port_kind kind, void *object)
+{
+    control = (struct port){.kind = kind, .object = object};
+    fake_rights++;
+    return &control;
+}
+
+void port_destroy_kernel(struct port *port)
+{
+    port_release_send(port);
+}
+
+void port_destroy(struct port *port)
+{
+    (void)port;
+}
+
+void port_release(struct port *port)
+{
+    port_release_send(port);
+}
+
+// Takes the two rights with it if it goes.
+static kern_return_t send(struct fake_message m)
+{
+    kern_return_t kr = fake_to_pager ? fake_to_pager(&m) : KERN_SUCCESS;
+
+    if (kr == KERN_SUCCESS)
+        fake_rights -= 2;
+    return kr;
+}
+
+kern_return_t memory_object_init(ipc_port_t to, ipc_port_t c, vm_size_t page_size)
+{
+    (void)to, (void)c, (void)page_size;
+    return send((struct fake_message){.what = "init"});
+}
+
+kern_return_t memory_object_terminate(ipc_port_t to, ipc_port_t c)
+{
+    (void)to, (void)c;
+    return send((struct fake_message){.what = "terminate"});
+}
+
+kern_return_t memory_object_data_request(ipc_port_t to, ipc_port_t c, vm_offset_t offset,
+                                         vm_size_t length, vm_prot_t access)
+{
+    (void)to, (void)c;
+    return send((struct fake_message){"data_request", offset, length, access, false, false});
+}
+
+kern_return_t memory_object_data_unlock(ipc_port_t to, ipc_port_t c, vm_offset_t offset,
+                                        vm_size_t length, vm_prot_t access)
+{
+    (void)to, (void)c;
+    return send((struct fake_message){"data_unlock", offset, length, access, false, false});
+}
+
+kern_return_t memory_object_data_return(ipc_port_t to, ipc_port_t c, vm_offset_t offset,
+                                        vm_map_copy_t data, mach_msg_type_number_t size,
+                                        boolean_t dirty, boolean_t kept)
+{
+    kern_return_t kr = send((struct fake_message){"data_return", offset, size, 0, dirty, kept});
+
+    (void)to, (void)c;
+    if (kr == KERN_SUCCESS)
+        vm_map_copy_discard(data);
+    return kr;
+}
+
+kern_return_t memory_object_synchronize(ipc_port_t to, ipc_port_t c, vm_offset_t offset,
+                                        vm_size_t length, vm_sync_t flags)
+{
+    (void)to, (void)c, (void)flags;
+    return send((struct fake_message){"synchronize", offset, length, 0, false, false});
+}
+
+kern_return_t memory_object_lock_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
+                                           vm_offset_t offset, vm_size_t length)
+{
+    (void)to, (void)type, (void)c;
+    return send((struct fake_message){"lock_completed", offset, length, 0, false, false});
+}
+
+kern_return_t memory_object_supply_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
+                                             vm_offset_t offset, vm_size_t length,
+                                             kern_return_t result, vm_offset_t error_offset)
+{
+    (void)to, (void)type, (void)c, (void)result, (void)error_offset;
+    return send((struct fake_message){"supply_completed", offset, length, 0, false, false});
+}
+
+kern_return_t memory_object_change_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
+                                             memory_object_flavor_t flavor)
+{
+    (void)to, (void)type, (void)c, (void)flavor;
+    return send((struct fake_message){.what = "change_completed"});
 }
 
 // ---- memory ----
@@ -226,6 +362,16 @@ void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
 
     if (e && e->protection != VM_PROT_NONE)
         e->protection = protection;
+}
+
+bool pmap_clear_modified(struct pmap *pmap, uintptr_t address)
+{
+    struct pmap_entry *e = slot(pmap, address);
+    bool was = e && e->protection != VM_PROT_NONE && e->modified;
+
+    if (was)
+        e->modified = false;
+    return was;
 }
 
 uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end)

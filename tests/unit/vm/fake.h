@@ -27,6 +27,17 @@ extern struct vm_map *fake_current_map;
 extern struct thread fake_thread; // the current one, an ordinary program's
 extern bool fake_expect_panic; // the next panic ends the process with status 3
 
+// What the kernel sends to pagers: only this is told of it. NULL: nobody is.
+struct fake_message {
+    const char *what; // "init", "data_request", …
+    vm_offset_t offset;
+    vm_size_t size;
+    vm_prot_t access;
+    bool dirty, kept;
+};
+extern kern_return_t (*fake_to_pager)(const struct fake_message *m);
+extern unsigned fake_rights; // rights to ports, and kernel ports, that the kernel holds
+
 // One access by a user program: walks the page table, faults as the processor would, and gives
 // where the byte is. NULL when the fault was not resolved; *kr says why.
 char *fake_access(struct vm_map *map, vm_offset_t address, bool write, kern_return_t *kr);

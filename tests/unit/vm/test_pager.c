@@ -5,50 +5,60 @@
 #include <string.h>
 #include "check.h"
 #include "fake.h"
+#include "ipc/port.h"
 #include "kern/waitq.h"
+#include "mach_server.h"
 #include "tap.h"
 #include "vm/object.h"
 #include "vm/page.h"
+#include "vm/pager.h"
 
 #define PAGE 4096u
 
 static struct vm_map *map;
 static struct vm_object *object;
+static struct port port;        // the memory object
 static vm_offset_t base;
 static unsigned requests;
 static vm_offset_t asked;       // the offset of the last request
-static bool at_once;            // answer before the request returns
 static kern_return_t answer;    // what the pager says
 static kern_return_t refusal;   // what asking it gives
 static void (*meanwhile)(void); // happens while the thread waits
+static bool pending;            // the pager owes an answer
 
 static void supply(void)
 {
-    struct page *page = vm_object_pending(object, asked);
+    char data[PAGE];
+    struct vm_map_copy *copy;
 
-    CHECK(page != NULL && page->busy && page->absent);
-    if (page != NULL && answer == KERN_SUCCESS)
-        memset(page_address(page), 'A' + (int)(asked / PAGE), PAGE);
-    vm_object_answer(object, asked, answer);
+    pending = false;
+    memset(data, 'A' + (int)(asked / PAGE), PAGE);
+    if (answer != KERN_SUCCESS) {
+        CHECK_EQ(memory_object_data_error(object, asked, PAGE, answer), KERN_SUCCESS);
+        return;
+    }
+    CHECK_EQ(vm_map_copy_from_kernel(data, PAGE, &copy), KERN_SUCCESS);
+    CHECK_EQ(memory_object_data_supply(object, asked, copy, PAGE, VM_PROT_NONE, false, NULL, 0),
+             KERN_SUCCESS);
 }
 
-static kern_return_t request(struct vm_object *o, vm_offset_t offset, vm_prot_t access)
+static kern_return_t request(const struct fake_message *m)
 {
-    CHECK(o == object && (access & VM_PROT_READ));
+    if (strcmp(m->what, "data_request") != 0)
+        return KERN_SUCCESS;
+    CHECK(m->size == PAGE && (m->access & VM_PROT_READ));
     requests++;
-    asked = offset;
-    if (refusal == KERN_SUCCESS && at_once)
-        supply();
+    asked = m->offset;
+    pending = refusal == KERN_SUCCESS;
     return refusal;
 }
 
 static enum wait_result wait(struct waitq *q)
 {
-    CHECK(q == &object->busy_wait);
+    (void)q;
     if (meanwhile)
         meanwhile();
-    if (vm_object_pending(object, asked) != NULL &&
-        vm_object_pending(object, asked)->busy)
+    if (pending)
         supply();
     return WAIT_AWAKENED;
 }
@@ -70,19 +80,21 @@ static int peek(vm_offset_t address)
 static void set_up(void)
 {
     map = vm_map_create();
-    object = vm_object_create(8 * PAGE);
-    object->pager = (struct port *)&object; // any will do: request() does not look
+    port = (struct port){.kind = PORT_USER, .active = true};
+    CHECK_EQ(vm_pager_object(&port, &object), KERN_SUCCESS);
+    vm_pager_ready(object->pager);
     base = 0;
     CHECK_EQ(vm_map_enter(map, &base, 8 * PAGE, 0, true, object, 0, false, VM_PROT_DEFAULT,
                           VM_PROT_ALL, VM_INHERIT_COPY),
              KERN_SUCCESS);
+    CHECK_EQ(vm_pager_initialize(object->pager), KERN_SUCCESS);
     vm_object_deallocate(object); // the map keeps it
     requests = 0;
-    at_once = false;
+    pending = false;
     answer = refusal = KERN_SUCCESS;
     meanwhile = NULL;
     fake_wait = wait;
-    vm_pager_request = request;
+    fake_to_pager = request;
 }
 
 static struct resources at_start;
@@ -98,6 +110,7 @@ static void tear_down(const char *text)
 {
     vm_map_deallocate(map);
     check_resources(at_start);
+    CHECK_EQ(fake_rights, 0);
     tap_rule(text);
 }
 
@@ -128,13 +141,10 @@ static void test_present(void)
     CHECK_EQ(peek(base + PAGE), 'B');
     CHECK_EQ(peek(base + PAGE + 9), 'B');
     CHECK_EQ(requests, 1);
-    at_once = true;
-    CHECK_EQ(peek(base + 2 * PAGE), 'C');
-    at_once = false;
     meanwhile = copy_meanwhile;
     requests = 0;
     CHECK_EQ(peek(base + 3 * PAGE), 'D');
-    rule("a page is asked for once, whether the answer comes at once, later, or to two threads");
+    rule("a page is asked for once, also when two threads want it");
     tear_down("and all goes with the object");
 }
 
@@ -147,23 +157,26 @@ static void test_errors(void)
     CHECK_EQ(peek(base), 'A');
     CHECK_EQ(requests, 2);
     rule("an error reaches the thread as KERN_MEMORY_ERROR; the next one asks again");
-    refusal = KERN_MEMORY_FAILURE;
-    CHECK_EQ(peek(base + PAGE), -KERN_MEMORY_FAILURE);
-    CHECK(vm_object_pending(object, PAGE) == NULL);
+    refusal = KERN_RESOURCE_SHORTAGE;
+    CHECK_EQ(peek(base + PAGE), -KERN_RESOURCE_SHORTAGE);
     refusal = KERN_SUCCESS;
     fake_wait = wait_aborted;
     CHECK_EQ(peek(base + PAGE), -KERN_ABORTED);
-    CHECK(vm_object_pending(object, PAGE) != NULL);
     fake_wait = wait;
     CHECK_EQ(peek(base + PAGE), 'B');
     CHECK_EQ(requests, 4); // one page each: refused, aborted and then waited for
-    rule("a dead pager fails the fault; an aborted wait leaves the request standing");
+    rule("a request that cannot be sent fails the fault; an aborted wait leaves it standing");
     fake_wait = wait_aborted;
     CHECK_EQ(peek(base + 2 * PAGE), -KERN_ABORTED);
     tear_down("an object dies with a request still unanswered");
     set_up();
-    vm_object_answer(object, 5 * PAGE, KERN_SUCCESS); // nobody asked
-    tear_down("an answer to no question is ignored");
+    CHECK_EQ(memory_object_data_error(object, 5 * PAGE, PAGE, KERN_FAILURE), KERN_SUCCESS);
+    CHECK_EQ(peek(base + 5 * PAGE), 'F');
+    rule("an error that answers no question is ignored");
+    vm_pager_port_died(object->pager);
+    CHECK_EQ(peek(base + 5 * PAGE), 'F');
+    CHECK_EQ(peek(base), -KERN_MEMORY_FAILURE);
+    tear_down("when the pager is dead, what is there stays, and nothing comes any more");
 }
 
 static void test_changes(void)
@@ -214,10 +227,10 @@ static void test_copies(void)
     CHECK_EQ(vm_map_copyin(map, base + PAGE, PAGE, &copy), KERN_SUCCESS);
     *fake_access(map, base + PAGE, true, &kr) = '1';
     CHECK_EQ(vm_map_copyout(map, &out, copy), KERN_SUCCESS);
-    CHECK_EQ(peek(out), '1');
+    CHECK_EQ(peek(out), 'B');
     *fake_access(map, base + PAGE, true, &kr) = '2';
-    CHECK_EQ(peek(out), '1');
-    rule("a page that a copy has taken over is the copy's own");
+    CHECK_EQ(peek(out), 'B');
+    rule("a page that its original fetches and writes to is handed to the copy first");
     answer = KERN_FAILURE;
     CHECK_EQ(vm_map_copyin(map, base + 7 * PAGE, PAGE, &copy), KERN_SUCCESS);
     CHECK_EQ(vm_map_copy_overwrite(map, base, copy), KERN_MEMORY_ERROR);

@@ -35,10 +35,11 @@ $(OUT)/%: $(OUT)/$(HERE)/test_%.o $(OBJ)
 $(OUT)/%.debug: $(OUT)/$(HERE)/test_%.debug.o $(DEBUG_OBJ)
 	@$(HOST32)gcc -static -no-pie $(WRAP) -o $@ $^
 
-# The prototypes of the served functions, made by MIG.
-$(OUT)/kernel/vm/user.o $(OUT)/kernel/vm/user.debug.o $(OUT)/$(HERE)/test_calls.o \
-$(OUT)/$(HERE)/test_calls.debug.o: | build/kernel/mig/mach_server.h
-build/kernel/mig/mach_server.h:
+# The prototypes of the functions served and called, made by MIG.
+MIG_HEADERS := build/kernel/mig/mach_server.h build/kernel/mig/memory_object_user.h
+$(OBJ) $(DEBUG_OBJ) $(TESTS:%=$(OUT)/$(HERE)/test_%.o) $(TESTS:%=$(OUT)/$(HERE)/test_%.debug.o): \
+    | $(MIG_HEADERS)
+$(MIG_HEADERS):
 	@$(MAKE) -s -f Makefile $@
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -156,6 +156,24 @@ LAYOUT(static, vm_region_basic_info, UNSIGNED(protection), UNSIGNED(max_protecti
        SIGNED(behavior), UNSIGNED(user_wired_count));
 #undef S
 
+#define S memory_object_attr_info_data_t
+LAYOUT(static, memory_object_attr_info, SIGNED(copy_strategy), UNSIGNED(cluster_size),
+       BOOLEAN(may_cache_object), BOOLEAN(temporary));
+#undef S
+
+#define S memory_object_perf_info_data_t
+LAYOUT(static, memory_object_perf_info, UNSIGNED(cluster_size), BOOLEAN(may_cache));
+#undef S
+
+#define S memory_object_behave_info_data_t
+LAYOUT(static, memory_object_behave_info, SIGNED(copy_strategy), BOOLEAN(temporary),
+       BOOLEAN(invalidate), BOOLEAN(silent_overwrite), BOOLEAN(advisory_pageout));
+#undef S
+
+#define S minato_memory_object_limit_info_data_t
+LAYOUT(static, minato_memory_object_limit_info, UNSIGNED(limit));
+#undef S
+
 #define S host_basic_info_data_t
 LAYOUT(static, host_basic_info, SIGNED(max_cpus), SIGNED(avail_cpus), UNSIGNED(memory_size),
        SIGNED(cpu_type), SIGNED(cpu_subtype));
@@ -248,6 +266,12 @@ const struct flavor flavors[] = {
     {"mach_port_info_t", MACH_PORT_RECEIVE_STATUS, &layout_mach_port_status_t},
 
     {"vm_region_info_t", VM_REGION_BASIC_INFO, &layout_vm_region_basic_info},
+
+    {"memory_object_info_t", MEMORY_OBJECT_ATTRIBUTE_INFO, &layout_memory_object_attr_info},
+    {"memory_object_info_t", MEMORY_OBJECT_PERFORMANCE_INFO, &layout_memory_object_perf_info},
+    {"memory_object_info_t", MEMORY_OBJECT_BEHAVIOR_INFO, &layout_memory_object_behave_info},
+    {"memory_object_info_t", MINATO_MEMORY_OBJECT_LIMIT_INFO,
+     &layout_minato_memory_object_limit_info},
 
     {"host_info", HOST_BASIC_INFO, &layout_host_basic_info},
     {"host_info", HOST_SCHED_INFO, &layout_host_sched_info},

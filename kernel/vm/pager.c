@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// External pagers: their life, what they are asked, and pages that go back to them. Read first:
+// pager.h. Read next: pager_calls.c, for what they answer and command.
+#include "vm/pager.h"
+#include "memory_object_user.h"
+
+#include <stddef.h>
+#include "ipc/port.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "vm/copy.h"
+#include "vm/object.h"
+#include "x86/cpu.h"
+#include "x86/interrupt.h"
+
+#define LIMIT_DEFAULT MINATO_MEMORY_OBJECT_LIMIT_DEFAULT
+#define RUN_MAX 64u // pages sent in one message
+
+// Something that a pager has been asked for one page, or for a synchronize. It stays until there is
+// an answer, even when nobody waits any more: so a page is asked for once.
+struct page_request {
+    struct tree_node node;     // pager->requests
+    uint32_t index, count;     // the page; count: of a synchronize
+    bool unlock;               // it is there, but locked
+    bool done;                 // answered: the last to wait frees it
+    kern_return_t result;      // the answer
+    unsigned waiters;
+    struct waitq wait;
+};
+
+static struct slab_cache pager_cache = SLAB_CACHE(pager_cache, "pager", sizeof(struct pager));
+static struct slab_cache request_cache =
+    SLAB_CACHE(request_cache, "page request", sizeof(struct page_request));
+static struct list cached = {&cached, &cached};
+static uint32_t last_number;
+
+static struct page_request *request_of(const struct tree_node *n)
+{
+    return n == NULL ? NULL : container_of(n, struct page_request, node);
+}
+
+static bool request_less(const struct tree_node *a, const struct tree_node *b)
+{
+    return request_of(a)->index < request_of(b)->index;
+}
+
+// ---- life ----------------------------------------------------------------------------------
+
+static void pager_init(struct pager *pager, struct vm_object *object, struct port *port)
+{
+    *pager = (struct pager){
+        .object = object,
+        .number = ++last_number,
+        .port = port_copy_send(port),
+        .attributes = {.copy_strategy = MEMORY_OBJECT_COPY_DELAY, .cluster_size = PAGE_SIZE},
+        .limit = LIMIT_DEFAULT,
+    };
+    tree_init(&pager->requests, request_less, NULL);
+    waitq_init(&pager->unready);
+    list_init(&pager->copies);
+    list_init(&pager->cached);
+    object->pager = pager;
+    port->object = pager;
+}
+
+kern_return_t vm_pager_object(struct port *port, struct vm_object **object)
+{
+    struct pager *pager;
+    struct port *control;
+
+    if (!port_valid(port) || port->kind != PORT_USER || !port->active)
+        return KERN_INVALID_OBJECT;
+    if ((pager = port->object) != NULL) {
+        list_remove(&pager->cached);
+        *object = pager->object;
+        vm_object_reference(*object);
+        return KERN_SUCCESS;
+    }
+    pager = slab_alloc(&pager_cache);
+    *object = vm_object_create(0);
+    control = port_make_kernel(PORT_MEMORY_CONTROL, pager);
+    if (pager == NULL || *object == NULL || control == NULL) {
+        if (control != NULL)
+            port_destroy_kernel(control);
+        vm_object_deallocate(*object);
+        if (pager != NULL)
+            slab_free(&pager_cache, pager);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    pager_init(pager, *object, port);
+    pager->control = control;
+    return KERN_SUCCESS;
+}
+
+// The two rights that nearly every message to a pager takes, for one; and if it was not sent, back.
+static struct port *to_pager(struct pager *pager, struct port **control)
+{
+    *control = port_make_send(pager->control);
+    return port_copy_send(pager->port);
+}
+
+kern_return_t vm_pager_replied(kern_return_t kr, struct port *control)
+{
+    if (kr != KERN_SUCCESS)
+        port_release_send(control);
+    return kr;
+}
+
+static kern_return_t sent(kern_return_t kr, struct port *to, struct port *control)
+{
+    if (kr != KERN_SUCCESS)
+        port_release_send(to);
+    return vm_pager_replied(kr, control);
+}
+
+kern_return_t vm_pager_initialize(struct pager *pager)
+{
+    struct port *control, *to;
+
+    if (pager->initialized)
+        return KERN_SUCCESS;
+    to = to_pager(pager, &control);
+    if (sent(memory_object_init(to, control, PAGE_SIZE), to, control) != KERN_SUCCESS)
+        return KERN_RESOURCE_SHORTAGE;
+    pager->initialized = true;
+    return KERN_SUCCESS;
+}
+
+void vm_pager_ready(struct pager *pager)
+{
+    pager->ready = true;
+    waitq_wake_all(&pager->unready, WAIT_AWAKENED);
+}
+
+static void request_finish(struct page_request *r, kern_return_t result)
+{
+    r->done = true;
+    r->result = result;
+    if (r->waiters == 0)
+        slab_free(&request_cache, r);
+    else
+        waitq_wake_all(&r->wait, WAIT_AWAKENED);
+}
+
+// Nobody will answer any more.
+static void fail_all(struct pager *pager)
+{
+    struct page_request *sync = pager->sync;
+
+    pager->sync = NULL;
+    if (sync != NULL)
+        request_finish(sync, KERN_MEMORY_FAILURE);
+    vm_pager_answer(pager, 0, UINT32_MAX, false, KERN_MEMORY_FAILURE);
+    vm_pager_answer(pager, 0, UINT32_MAX, true, KERN_MEMORY_FAILURE);
+    waitq_wake_all(&pager->unready, WAIT_DESTROYED);
+}
+
+// From here on the control port is an ordinary one and the pager's, which may find in it what it sent
+// before it heard; it must not have waited for room there.
+void vm_pager_terminate(struct pager *pager)
+{
+    struct port *port = pager->port, *control = pager->control;
+
+    pager->port = NULL;
+    port->object = NULL;
+    control->object = NULL;
+    control->kind = PORT_USER;
+    control->qlimit = MACH_PORT_QLIMIT_MAX;
+    if (!pager->initialized || memory_object_terminate(port, control) != KERN_SUCCESS) {
+        port_release_send(port);
+        port_destroy(control);
+        port_release(control);
+    }
+    fail_all(pager);
+}
+
+void vm_pager_port_died(struct pager *pager)
+{
+    struct port *port = pager->port;
+
+    pager->port = NULL;
+    port->object = NULL;
+    port_destroy_kernel(pager->control);
+    fail_all(pager);
+    if (pager->object->refs == 0) { // it was only cached
+        vm_object_reference(pager->object);
+        vm_object_deallocate(pager->object);
+    }
+    port_release_send(port);
+}
+
+bool vm_pager_let_go(struct vm_object *object)
+{
+    struct pager *pager = object->pager;
+    bool keep = pager->port != NULL && pager->attributes.may_cache_object;
+
+    if (!keep && pager->port != NULL && !pager->attributes.temporary)
+        keep = vm_object_return(object, 0, UINT32_MAX, PAGES_DIRTY | PAGES_PRECIOUS, true) !=
+               KERN_SUCCESS;
+    list_remove(&pager->cached);
+    if (keep) {
+        list_insert_tail(&cached, &pager->cached);
+        return false;
+    }
+    if (pager->port != NULL)
+        vm_pager_terminate(pager);
+    else
+        fail_all(pager);
+    slab_free(&pager_cache, pager);
+    return true;
+}
+
+bool vm_pager_trim(void)
+{
+    struct list *first = list_pop(&cached);
+    struct pager *pager;
+
+    if (first == NULL)
+        return false;
+    pager = container_of(first, struct pager, cached);
+    pager->attributes.may_cache_object = FALSE;
+    vm_object_reference(pager->object);
+    vm_object_deallocate(pager->object);
+    return true;
+}
+
+// ---- asking and waiting --------------------------------------------------------------------
+
+// The first request for page `index` or a later one; NULL if there is none.
+static struct page_request *request_from(struct pager *pager, uint32_t index)
+{
+    const struct page_request key = {.index = index};
+    struct tree_node *n = tree_floor(&pager->requests, &key.node);
+
+    if (n == NULL)
+        return request_of(tree_first(&pager->requests));
+    return request_of(n)->index < index ? request_of(tree_next(n)) : request_of(n);
+}
+
+static struct page_request *request_find(struct pager *pager, uint32_t index)
+{
+    struct page_request *r = request_from(pager, index);
+
+    return r != NULL && r->index == index ? r : NULL;
+}
+
+static struct page_request *request_make(uint32_t index, uint32_t count, bool unlock)
+{
+    struct page_request *r = slab_alloc(&request_cache);
+
+    if (r == NULL)
+        return NULL;
+    *r = (struct page_request){.index = index, .count = count, .unlock = unlock};
+    waitq_init(&r->wait);
+    return r;
+}
+
+static bool request_add(struct pager *pager, uint32_t index, bool unlock)
+{
+    struct page_request *r = request_make(index, 1, unlock);
+
+    if (r != NULL)
+        tree_insert(&pager->requests, &r->node);
+    return r != NULL;
+}
+
+void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool unlock,
+                     kern_return_t result)
+{
+    struct page_request *r = request_from(pager, first);
+
+    while (r != NULL && r->index <= last) {
+        struct page_request *next = request_of(tree_next(&r->node));
+
+        if (r->unlock == unlock) {
+            tree_remove(&pager->requests, &r->node);
+            request_finish(r, result);
+        }
+        r = next;
+        preemption_point();
+    }
+}
+
+// Asks for a neighbour of a page that is asked for as well, if it is not there.
+static bool add_neighbour(struct pager *pager, uint32_t index)
+{
+    bool exclusive;
+
+    return page_tree_lookup(&pager->object->pages, index, &exclusive) == NULL &&
+           request_find(pager, index) == NULL && request_add(pager, index, false);
+}
+
+// Sends a data_request for the page and what is missing around it in its cluster, or a data_unlock.
+static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, bool unlock)
+{
+    uint32_t cluster = pager->attributes.cluster_size >> PAGE_SHIFT;
+    uint32_t low = index - index % cluster, first = index, end = index + 1;
+    uint32_t size = pager->object->size >> PAGE_SHIFT;
+    struct port *to, *control;
+    kern_return_t kr;
+
+    if (!request_add(pager, index, unlock))
+        return KERN_RESOURCE_SHORTAGE;
+    if (!unlock) {
+        while (first > low && add_neighbour(pager, first - 1))
+            first--;
+        while (end < low + cluster && end < size && add_neighbour(pager, end))
+            end++;
+        vm_object_pages_asked += end - first;
+    }
+    to = to_pager(pager, &control);
+    kr = (unlock ? memory_object_data_unlock : memory_object_data_request)(
+        to, control, first << PAGE_SHIFT, (end - first) << PAGE_SHIFT, access);
+    if (sent(kr, to, control) != KERN_SUCCESS) {
+        vm_pager_answer(pager, first, end - 1, unlock, KERN_RESOURCE_SHORTAGE);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    return KERN_SUCCESS;
+}
+
+static kern_return_t wait_on(struct waitq *q, uint64_t deadline)
+{
+    switch (waitq_wait(q, deadline, true, "page")) {
+    case WAIT_AWAKENED:
+        return KERN_SUCCESS;
+    case WAIT_INTERRUPTED:
+        return KERN_ABORTED;
+    case WAIT_TIMED_OUT:
+        return KERN_MEMORY_ERROR;
+    case WAIT_DESTROYED:
+        break;
+    }
+    return KERN_MEMORY_FAILURE;
+}
+
+static kern_return_t request_wait(struct page_request *r, uint64_t deadline)
+{
+    kern_return_t kr;
+
+    r->waiters++;
+    kr = wait_on(&r->wait, deadline);
+    if (kr == KERN_SUCCESS)
+        kr = r->result;
+    if (--r->waiters == 0 && r->done)
+        slab_free(&request_cache, r);
+    return kr;
+}
+
+static uint64_t deadline_of(const struct pager *pager)
+{
+    return clock_now() + pager->limit * 1000000ull;
+}
+
+kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t access,
+                            uint64_t *deadline)
+{
+    struct pager *pager = object->pager;
+    uint32_t index = offset >> PAGE_SHIFT;
+    kern_return_t kr = KERN_SUCCESS;
+    bool there;
+
+    vm_object_upsets++;
+    if (pager->port == NULL)
+        return KERN_MEMORY_FAILURE;
+    if (*deadline == 0)
+        *deadline = deadline_of(pager);
+    if (!pager->ready)
+        return wait_on(&pager->unready, *deadline);
+    if (request_find(pager, index) == NULL) {
+        page_tree_lookup(&object->pages, index, &there);
+        kr = ask(pager, index, access, page_tree_lookup(&object->pages, index, &there) != NULL);
+    }
+    return kr == KERN_SUCCESS ? request_wait(request_find(pager, index), *deadline) : kr;
+}
+
+kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_t size,
+                                   unsigned flags)
+{
+    uint64_t deadline = deadline_of(pager);
+    struct port *to, *control;
+    struct page_request *r;
+    kern_return_t kr;
+
+    while (pager->sync != NULL)
+        if ((kr = request_wait(pager->sync, deadline)) != KERN_SUCCESS)
+            return kr;
+    if (pager->port == NULL)
+        return KERN_MEMORY_FAILURE;
+    if ((r = request_make(offset >> PAGE_SHIFT, size >> PAGE_SHIFT, false)) == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    to = to_pager(pager, &control);
+    kr = sent(memory_object_synchronize(to, control, offset, size, flags), to, control);
+    if (kr != KERN_SUCCESS) {
+        slab_free(&request_cache, r);
+        return kr;
+    }
+    pager->sync = r;
+    return request_wait(r, deadline);
+}
+
+void vm_pager_synchronized(struct pager *pager, uint32_t offset, uint32_t size)
+{
+    struct page_request *r = pager->sync;
+
+    if (r == NULL || r->index << PAGE_SHIFT != offset || r->count << PAGE_SHIFT != size)
+        return;
+    pager->sync = NULL;
+    request_finish(r, KERN_SUCCESS);
+}
+
+// ---- pages ---------------------------------------------------------------------------------
+
+void vm_pager_manage(struct pager *pager, struct page *page)
+{
+    page->managed = true;
+    page->owner = pager->number;
+    page->dirty = page->precious = false;
+    page->lock = VM_PROT_NONE;
+}
+
+void vm_pager_replace(struct pager *pager, struct page *old, struct page *page)
+{
+    bool owned = vm_pager_owns(pager, old);
+
+    vm_pager_manage(pager, page);
+    page->dirty = !owned || page_collect_modified(old);
+    if (!owned)
+        return;
+    page->precious = old->precious;
+    page->lock = old->lock;
+    old->managed = false;
+}
+
+static unsigned kind_of(struct pager *pager, struct page *page)
+{
+    if (!vm_pager_owns(pager, page) || page_collect_modified(page))
+        return PAGES_DIRTY;
+    return page->precious ? PAGES_PRECIOUS : PAGES_CLEAN;
+}
+
+// Sends the pages of `part`, which is consumed, as what is at `offset`.
+static kern_return_t send_part(struct pager *pager, struct vm_object *part, uint32_t offset,
+                               bool dirty, bool kept)
+{
+    struct vm_map_copy *copy = copy_of_object(part);
+    vm_size_t size = part->size;
+    struct port *to, *control;
+    kern_return_t kr;
+
+    if (copy == NULL) {
+        vm_object_deallocate(part);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    to = to_pager(pager, &control);
+    kr = sent(memory_object_data_return(to, control, offset, copy, size, dirty, kept), to, control);
+    if (kr != KERN_SUCCESS)
+        vm_map_copy_discard(copy);
+    return kr;
+}
+
+void vm_pager_send_page(struct pager *pager, struct page *page, uint32_t offset)
+{
+    struct vm_object *part = vm_object_create(PAGE_SIZE);
+    struct page_node *leaf = part == NULL ? NULL : page_tree_own(&part->pages, 0);
+
+    if (leaf == NULL) {
+        vm_object_deallocate(part);
+        return;
+    }
+    page_hold(page);
+    page_tree_set(&part->pages, leaf, 0, page);
+    send_part(pager, part, offset, false, false);
+}
+
+// Sends `count` pages of one kind. What is kept is clean afterwards: it was frozen to be shared.
+static kern_return_t send_run(struct vm_object *object, uint32_t first, uint32_t count, bool dirty,
+                              bool kept)
+{
+    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
+    kern_return_t kr = KERN_RESOURCE_SHORTAGE;
+    bool exclusive;
+
+    if (part == NULL || !page_tree_slice(&object->pages, first, count, &part->pages))
+        vm_object_deallocate(part);
+    else
+        kr = send_part(object->pager, part, first << PAGE_SHIFT, dirty, kept);
+    for (uint32_t i = first; kr == KERN_SUCCESS && i < first + count; i++) {
+        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
+
+        if (vm_pager_owns(object->pager, page))
+            page->dirty = false;
+    }
+    return kr;
+}
+
+static kern_return_t drop_run(struct vm_object *object, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        bool exclusive;
+        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
+
+        page_unmap_everywhere(page);
+        if (vm_pager_owns(object->pager, page))
+            page->managed = false;
+    }
+    return page_tree_remove(&object->pages, first, count) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
+// How many pages from `first` on, which is there, are one after another and of that kind.
+static uint32_t run_length(struct vm_object *object, uint32_t first, uint32_t last, unsigned kind)
+{
+    uint32_t count = 1;
+
+    for (uint32_t i = first + 1; i <= last && count < RUN_MAX; i++, count++) {
+        bool exclusive;
+        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
+
+        if (page == NULL || kind_of(object->pager, page) != kind)
+            break;
+    }
+    return count;
+}
+
+kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_t last,
+                               unsigned which, bool flush)
+{
+    struct pager *pager = object->pager;
+    kern_return_t kr = KERN_SUCCESS;
+    struct page *page;
+    uint32_t count;
+
+    for (uint32_t i = first; (page = page_tree_next(&object->pages, &i)) != NULL && i <= last;
+         i += count) {
+        unsigned kind = kind_of(pager, page);
+
+        count = run_length(object, i, last, kind);
+        if ((kind & which) != 0)
+            kr = send_run(object, i, count, kind == PAGES_DIRTY, !flush);
+        if (kr == KERN_SUCCESS && flush)
+            kr = drop_run(object, i, count);
+        if (kr != KERN_SUCCESS)
+            return kr;
+        preemption_point();
+    }
+    return KERN_SUCCESS;
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a pager answers and commands: the memory_object_* calls on control ports, as the generated
+// server makes them (contracts: <mach/mach.defs>), and vm_msync. A control port that stands for
+// nothing any more never comes this far. Read first: pager.h.
+#include "mach_server.h"
+#include "memory_object_user.h"
+
+#include <mach/error.h>
+#include <stddef.h>
+#include "vm/copy.h"
+#include "vm/entry.h"
+#include "vm/object.h"
+#include "vm/pager.h"
+#include "x86/cpu.h"
+
+#define CLUSTER_MAX 0x40000u // bytes asked for at a time at most
+#define OBJECT_PAGES (VM_MAX_ADDRESS >> PAGE_SHIFT)
+
+// The pages of a range of bytes, as far as an object can have them; the last may be before the first.
+// False: `offset` is no page's.
+static bool pages_of(vm_offset_t offset, vm_size_t size, uint32_t *first, uint32_t *end)
+{
+    uint32_t count = (size >> PAGE_SHIFT) + ((size & PAGE_MASK) != 0);
+
+    *first = offset >> PAGE_SHIFT;
+    *end = *first > OBJECT_PAGES || count > OBJECT_PAGES - *first ? OBJECT_PAGES : *first + count;
+    return page_aligned(offset);
+}
+
+// ---- attributes ----------------------------------------------------------------------------
+
+// Everything that can be set, in all flavors.
+struct settings {
+    memory_object_attr_info_data_t attributes;
+    uint32_t limit;
+    bool ready;
+};
+
+static struct settings settings_of(const struct pager *pager)
+{
+    return (struct settings){pager->attributes, pager->limit, pager->ready};
+}
+
+// The words of a flavor, each a field of `s`; the number of words, 0: no such flavor.
+static unsigned flavor_fields(memory_object_flavor_t flavor, struct settings *s, int **field)
+{
+    memory_object_attr_info_data_t *a = &s->attributes;
+    int *const copy = &a->copy_strategy, *const cluster = (int *)&a->cluster_size;
+    int *const cache = &a->may_cache_object, *const temporary = &a->temporary;
+
+    switch (flavor) {
+    case MEMORY_OBJECT_PERFORMANCE_INFO:
+        field[0] = cluster;
+        field[1] = cache;
+        return MEMORY_OBJECT_PERF_INFO_COUNT;
+    case MEMORY_OBJECT_ATTRIBUTE_INFO:
+        field[0] = copy;
+        field[1] = cluster;
+        field[2] = cache;
+        field[3] = temporary;
+        return MEMORY_OBJECT_ATTR_INFO_COUNT;
+    case MEMORY_OBJECT_BEHAVIOR_INFO:
+        field[0] = copy;
+        field[1] = temporary;
+        return MEMORY_OBJECT_BEHAVE_INFO_COUNT;
+    case MINATO_MEMORY_OBJECT_LIMIT_INFO:
+        field[0] = (int *)&s->limit;
+        return MINATO_MEMORY_OBJECT_LIMIT_INFO_COUNT;
+    default:
+        return 0;
+    }
+}
+
+kern_return_t memory_object_get_attributes(memory_object_control_t object,
+                                           memory_object_flavor_t flavor,
+                                           memory_object_info_t attributes,
+                                           mach_msg_type_number_t *count)
+{
+    struct settings s = settings_of(object->pager);
+    int *field[MEMORY_OBJECT_INFO_MAX] = {NULL};
+    unsigned words = flavor_fields(flavor, &s, field);
+
+    if (words == 0 || *count < words)
+        return KERN_INVALID_ARGUMENT;
+    for (unsigned i = 0; i < words; i++)
+        attributes[i] = field[i] == NULL ? 0 : *field[i];
+    *count = words;
+    return KERN_SUCCESS;
+}
+
+static bool settings_valid(const struct pager *pager, const struct settings *s)
+{
+    const memory_object_attr_info_data_t *a = &s->attributes;
+
+    if (a->copy_strategy != MEMORY_OBJECT_COPY_NONE && a->copy_strategy != MEMORY_OBJECT_COPY_DELAY)
+        return false;
+    if (pager->ready && a->copy_strategy != pager->attributes.copy_strategy)
+        return false;
+    return a->cluster_size != 0 && page_aligned(a->cluster_size) && s->limit != 0 &&
+           s->limit <= MINATO_MEMORY_OBJECT_LIMIT_MAX;
+}
+
+kern_return_t memory_object_change_attributes(memory_object_control_t object,
+                                              memory_object_flavor_t flavor,
+                                              memory_object_info_t attributes,
+                                              mach_msg_type_number_t count, ipc_port_t reply_to,
+                                              mach_msg_type_name_t reply_to_type)
+{
+    struct pager *pager = object->pager;
+    struct settings s = settings_of(pager);
+    int *field[MEMORY_OBJECT_INFO_MAX] = {NULL};
+    unsigned words = flavor_fields(flavor, &s, field);
+    struct port *control;
+
+    if (words == 0 || count < words)
+        return KERN_INVALID_ARGUMENT;
+    for (unsigned i = 0; i < words; i++) {
+        if (field[i] != NULL)
+            *field[i] = attributes[i];
+        else if (attributes[i] != 0)
+            return KERN_INVALID_ARGUMENT; // a behaviour that there is none of
+    }
+    if (!settings_valid(pager, &s))
+        return KERN_INVALID_ARGUMENT;
+    if (s.attributes.cluster_size > CLUSTER_MAX)
+        s.attributes.cluster_size = CLUSTER_MAX;
+    pager->attributes = s.attributes;
+    pager->limit = s.limit;
+    if (flavor != MINATO_MEMORY_OBJECT_LIMIT_INFO)
+        vm_pager_ready(pager);
+    if (!port_valid(reply_to))
+        return KERN_SUCCESS;
+    control = port_make_send(pager->control);
+    return vm_pager_replied(memory_object_change_completed(reply_to, reply_to_type, control, flavor),
+                            control);
+}
+
+// ---- data ----------------------------------------------------------------------------------
+
+// The page at `at` of what a pager supplies, with a hold for the caller: the very page if it belongs
+// to no other pager's object. May block on another pager.
+static kern_return_t supplied_page(struct vm_map_copy *data, vm_offset_t at, struct page **page)
+{
+    kern_return_t kr;
+
+    if (data->offset == 0) {
+        if ((kr = copy_page(data, at, page)) != KERN_SUCCESS)
+            return kr;
+        if (*page != NULL && !(*page)->managed) {
+            page_hold(*page);
+            return KERN_SUCCESS;
+        }
+    }
+    if ((*page = page_alloc()) == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    kr = vm_map_copy_read(data, at, page_address(*page), PAGE_SIZE);
+    if (kr != KERN_SUCCESS)
+        page_release(*page);
+    return kr;
+}
+
+// Puts a page (the caller's hold is handed over) into the object and lets those go on who wait for it.
+// KERN_MEMORY_PRESENT: there is one, which stays; a precious one then goes back to the pager.
+static kern_return_t accept_page(struct vm_object *object, uint32_t i, struct page *page,
+                                 vm_prot_t lock, bool precious)
+{
+    struct pager *pager = object->pager;
+    struct page_node *leaf;
+    bool exclusive;
+
+    if (page_tree_lookup(&object->pages, i, &exclusive) != NULL) {
+        if (precious)
+            vm_pager_send_page(pager, page, i << PAGE_SHIFT);
+        page_release(page);
+        return KERN_MEMORY_PRESENT;
+    }
+    if ((leaf = page_tree_own(&object->pages, i)) == NULL) {
+        page_release(page);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    page_collect_modified(page); // by whoever made the contents
+    vm_pager_manage(pager, page);
+    page->precious = precious;
+    page->lock = lock & VM_PROT_ALL;
+    page_tree_set(&object->pages, leaf, i, page);
+    if (object->size <= i << PAGE_SHIFT)
+        object->size = (i + 1) << PAGE_SHIFT;
+    return KERN_SUCCESS;
+}
+
+kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offset_t offset,
+                                        vm_map_copy_t data, mach_msg_type_number_t size,
+                                        vm_prot_t lock_value, boolean_t precious,
+                                        ipc_port_t reply_to, mach_msg_type_name_t reply_to_type)
+{
+    struct pager *pager = object->pager;
+    kern_return_t result = KERN_SUCCESS;
+    vm_offset_t error_offset = 0;
+    struct port *control;
+    uint32_t first, end;
+
+    if (!pages_of(offset, trunc_page(size), &first, &end) || (lock_value & ~VM_PROT_ALL) != 0 ||
+        size != vm_map_copy_size(data))
+        return KERN_INVALID_ARGUMENT;
+    for (uint32_t i = first; i < end; i++) {
+        struct page *page;
+        kern_return_t kr = supplied_page(data, (i - first) << PAGE_SHIFT, &page);
+
+        if (pager->port == NULL) { // meanwhile
+            if (kr == KERN_SUCCESS)
+                page_release(page);
+            break;
+        }
+        if (kr == KERN_SUCCESS)
+            kr = accept_page(object, i, page, lock_value, precious);
+        vm_pager_answer(pager, i, i, false, kr == KERN_MEMORY_PRESENT ? KERN_SUCCESS : kr);
+        if (kr != KERN_SUCCESS && result == KERN_SUCCESS) {
+            result = kr;
+            error_offset = i << PAGE_SHIFT;
+        }
+    }
+    vm_map_copy_discard(data);
+    if (!port_valid(reply_to))
+        return KERN_SUCCESS;
+    if (pager->port == NULL) {
+        port_release_right(reply_to, reply_to_type);
+        return KERN_SUCCESS;
+    }
+    control = port_make_send(pager->control);
+    if (vm_pager_replied(memory_object_supply_completed(reply_to, reply_to_type, control, offset,
+                                                        size, result, error_offset),
+                         control) != KERN_SUCCESS)
+        port_release_right(reply_to, reply_to_type); // the data have been taken
+    return KERN_SUCCESS;
+}
+
+// The pages of a range that the pager has been asked for get this answer.
+static kern_return_t answer_range(struct vm_object *object, vm_offset_t offset, vm_size_t size,
+                                  kern_return_t answer)
+{
+    uint32_t first, end;
+
+    if (!pages_of(offset, size, &first, &end))
+        return KERN_INVALID_ARGUMENT;
+    if (first < end)
+        vm_pager_answer(object->pager, first, end - 1, false, answer);
+    return KERN_SUCCESS;
+}
+
+kern_return_t memory_object_data_unavailable(memory_object_control_t object, vm_offset_t offset,
+                                             vm_size_t size)
+{
+    return answer_range(object, offset, size, PAGER_HAS_NONE);
+}
+
+// Codes of the kernel's own, and MIG's, would be mistaken for something else.
+kern_return_t memory_object_data_error(memory_object_control_t object, vm_offset_t offset,
+                                       vm_size_t size, kern_return_t reason)
+{
+    if (reason < 0 || err_get_system(reason) == err_kern)
+        reason = KERN_MEMORY_ERROR;
+    return answer_range(object, offset, size, reason);
+}
+
+// ---- commands ------------------------------------------------------------------------------
+
+static void lock_pages(struct vm_object *object, uint32_t first, uint32_t end, vm_prot_t lock)
+{
+    struct page *page;
+
+    for (uint32_t i = first; (page = page_tree_next(&object->pages, &i)) != NULL && i < end; i++) {
+        if (!vm_pager_owns(object->pager, page))
+            continue;
+        page->lock = lock & VM_PROT_ALL;
+        if ((lock & VM_PROT_READ) != 0)
+            page_unmap_everywhere(page);
+        else if ((lock & VM_PROT_WRITE) != 0)
+            page_write_protect(page);
+        preemption_point();
+    }
+}
+
+kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offset_t offset,
+                                         vm_size_t size, memory_object_return_t should_return,
+                                         boolean_t should_flush, vm_prot_t lock_value,
+                                         ipc_port_t reply_to, mach_msg_type_name_t reply_to_type)
+{
+    static const unsigned kinds[] = {
+        [MEMORY_OBJECT_RETURN_NONE] = 0,
+        [MEMORY_OBJECT_RETURN_DIRTY] = PAGES_DIRTY,
+        [MEMORY_OBJECT_RETURN_ALL] = PAGES_DIRTY | PAGES_PRECIOUS,
+        [MEMORY_OBJECT_RETURN_ANYTHING] = PAGES_DIRTY | PAGES_PRECIOUS | PAGES_CLEAN,
+    };
+    struct pager *pager = object->pager;
+    kern_return_t kr = KERN_SUCCESS;
+    struct port *control;
+    uint32_t first, end;
+
+    if (!pages_of(offset, size, &first, &end) || should_return < MEMORY_OBJECT_RETURN_NONE ||
+        should_return > MEMORY_OBJECT_RETURN_ANYTHING ||
+        (lock_value != VM_PROT_NO_CHANGE && (lock_value & ~VM_PROT_ALL) != 0))
+        return KERN_INVALID_ARGUMENT;
+    if (first < end) {
+        kr = vm_object_return(object, first, end - 1, kinds[should_return], should_flush);
+        if (kr == KERN_SUCCESS && lock_value != VM_PROT_NO_CHANGE)
+            lock_pages(object, first, end, lock_value);
+        vm_pager_answer(pager, first, end - 1, true, KERN_SUCCESS); // those look again
+    }
+    if (kr != KERN_SUCCESS || !port_valid(reply_to))
+        return kr;
+    control = port_make_send(pager->control);
+    return vm_pager_replied(
+        memory_object_lock_completed(reply_to, reply_to_type, control, offset, size), control);
+}
+
+kern_return_t memory_object_synchronize_completed(memory_object_control_t object, vm_offset_t offset,
+                                                  vm_size_t length)
+{
+    vm_pager_synchronized(object->pager, offset, length);
+    return KERN_SUCCESS;
+}
+
+kern_return_t memory_object_destroy(memory_object_control_t object, kern_return_t reason)
+{
+    (void)reason; // the manual: ignored
+    vm_pager_terminate(object->pager);
+    return KERN_SUCCESS;
+}
+
+// ---- vm_msync ------------------------------------------------------------------------------
+
+static kern_return_t sync_object(struct vm_object *object, vm_offset_t offset, vm_size_t size,
+                                 vm_sync_t flags)
+{
+    bool write = (flags & (VM_SYNC_SYNCHRONOUS | VM_SYNC_ASYNCHRONOUS)) != 0;
+    unsigned which = write ? PAGES_DIRTY | PAGES_PRECIOUS : PAGES_PRECIOUS;
+    bool kill = (flags & VM_SYNC_KILLPAGES) != 0;
+    kern_return_t kr;
+
+    if (object->pager->port == NULL)
+        return KERN_MEMORY_FAILURE;
+    if (!object->pager->ready)
+        return KERN_SUCCESS;
+    kr = vm_object_return(object, offset >> PAGE_SHIFT, (offset + size - 1) >> PAGE_SHIFT,
+                          kill ? 0 : which, kill || (flags & VM_SYNC_INVALIDATE) != 0);
+    if (kr != KERN_SUCCESS || kill)
+        return kr;
+    return vm_pager_synchronize(object->pager, offset, size, flags);
+}
+
+kern_return_t vm_msync(vm_map_t map, vm_address_t address, vm_size_t size, vm_sync_t flags)
+{
+    vm_sync_t both = VM_SYNC_SYNCHRONOUS | VM_SYNC_ASYNCHRONOUS;
+    bool discards = (flags & VM_SYNC_KILLPAGES) != 0 ||
+                    ((flags & VM_SYNC_INVALIDATE) != 0 && (flags & both) == 0);
+    vm_offset_t start, end, stop;
+    kern_return_t kr;
+
+    if (map == NULL || !map->alive || (flags & both) == both || (flags & ~VM_SYNC_VALID) != 0)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_of_pages(address, size, &start, &end))
+        return KERN_INVALID_ADDRESS;
+    kr = map_check(map, start, end, VM_PROT_NONE, discards ? VM_PROT_WRITE : VM_PROT_NONE);
+    for (; kr == KERN_SUCCESS && start < end; start = stop) {
+        struct vm_map_entry *e = entry_find(map, start);
+        struct vm_object *object = e == NULL ? NULL : e->object;
+
+        if (e == NULL)
+            return KERN_INVALID_ADDRESS; // gone, while this thread waited
+        stop = e->end < end ? e->end : end;
+        if (object == NULL || object->pager == NULL)
+            continue;
+        vm_object_reference(object);
+        kr = sync_object(object, e->offset + (start - e->start), stop - start, flags);
+        vm_object_deallocate(object);
+    }
+    return kr;
+}
