@@ -2,8 +2,8 @@
 // The machine half of a thread: its kernel stack, and where a switch to it goes on.
 //
 // A kernel stack is 8 KiB. At its top lies a pointer to its machine_thread, below it the user
-// registers (frame.h); at its low end a magic word, looked at with every interrupt and when the
-// stack is freed. Read next: switch.asm, thread_state.c.
+// registers (frame.h); at its low end the user's FPU registers (fpu.c) and above those a magic word,
+// looked at with every interrupt and when the stack is freed. Read next: switch.asm, thread_state.c.
 #include "x86/context.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
@@ -17,6 +17,12 @@
 extern void thread_first_entry(void); // switch.asm
 extern void trap_finished(void);      // entry.asm
 
+// Where a stack ends that grows down from its top.
+static uint32_t *stack_magic(const struct machine_thread *m)
+{
+    return (uint32_t *)((struct i386_float_state *)m->stack + 1);
+}
+
 // What context_switch pops.
 struct switch_frame {
     uint32_t edi, esi, ebx, ebp, eip;
@@ -29,7 +35,7 @@ kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *
     if (!stack)
         return KERN_RESOURCE_SHORTAGE;
     m->stack = stack;
-    *(uint32_t *)stack = STACK_MAGIC;
+    *stack_magic(m) = STACK_MAGIC;
     m->kernel_top = (uintptr_t)stack + STACK_SIZE - 8;
     *(struct machine_thread **)m->kernel_top = m;
 
@@ -56,13 +62,12 @@ void machine_thread_destroy(struct machine_thread *m)
     kassert(!machine_is_current(m));
     machine_stack_check(m);
     fpu_forget(m);
-    kfree(m->fpu);
     slab_page_free(m->stack, KERNEL_STACK_ORDER);
 }
 
 void machine_stack_check(const struct machine_thread *m)
 {
-    if (*(const uint32_t *)m->stack != STACK_MAGIC)
+    if (*stack_magic(m) != STACK_MAGIC)
         panic("kernel stack %p has run over (recursion, or a large array on the stack?)", m->stack);
 }
 

@@ -9,7 +9,6 @@
 #include <mach/thread_status.h>
 
 struct trap_frame; // the user registers, at the top of the kernel stack (x86/frame.h)
-struct fpu_state;
 
 struct machine_thread {
     struct trap_frame *frame; // user registers as last saved; always valid
@@ -17,8 +16,8 @@ struct machine_thread {
     uintptr_t kernel_top;     // the kernel stack on entry from user mode: just above *frame
     uint16_t fs, gs;          // the user's selectors, while it does not run
     uint32_t flags;           // MACHINE_*: what a switch from or to it must also do
-    void *stack;              // base of the kernel stack, with a magic word at its low end
-    struct fpu_state *fpu;    // made at first use; NULL before
+    void *stack;              // base of the kernel stack: FPU registers, a magic word, room
+    bool fpu_used;            // there are FPU registers
     uint64_t tls[3];          // descriptors of GDT entries 6..8
     uint32_t debug[8];        // DR0..DR7 as the user set them
 };
@@ -34,7 +33,7 @@ struct machine_thread {
 // clean: zero, user segments, interrupts on) or never.
 // Errors: KERN_RESOURCE_SHORTAGE.
 kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *), void *argument);
-// Frees stack and FPU state; the thread must not be running.
+// Frees the stack; the thread must not be running.
 void machine_thread_destroy(struct machine_thread *m);
 
 // Leaves `from` and goes on in `to`: stack, TLS, FPU ownership, kernel entry stack. Returns when
@@ -53,7 +52,7 @@ uintptr_t machine_thread_user_pc(const struct machine_thread *m);
 
 // Flavors of <mach/thread_status.h>. *count is in natural_t units: in, room; out, filled. Set
 // checks everything before it changes anything (segments, flags, MXCSR): no state can give a thread
-// kernel rights. Errors: KERN_INVALID_ARGUMENT (flavor, count, value), KERN_RESOURCE_SHORTAGE.
+// kernel rights. Errors: KERN_INVALID_ARGUMENT (flavor, count, value).
 // Whether a thread may read and set the flavor for itself: it is kept apart from the trap frame.
 bool machine_thread_state_own(thread_state_flavor_t flavor);
 // Whether it is a flavor that can be set.

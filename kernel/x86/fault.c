@@ -34,7 +34,6 @@ static const struct {
     [VECTOR_OVERFLOW] = {EXC_ARITHMETIC, EXC_I386_INTO},
     [5] = {EXC_SOFTWARE, EXC_I386_BOUND},
     [6] = {EXC_BAD_INSTRUCTION, EXC_I386_INVOP},
-    [VECTOR_NO_FPU] = {EXC_ARITHMETIC, EXC_I386_NOEXT},
     [9] = {EXC_ARITHMETIC, EXC_I386_EXTOVR},
     [10] = {EXC_BAD_INSTRUCTION, EXC_I386_INVTSSFLT},
     [11] = {EXC_BAD_INSTRUCTION, EXC_I386_SEGNPFLT},
@@ -188,9 +187,8 @@ static void user_exception(struct trap_frame *frame)
     case VECTOR_NMI:
         panic_frame(frame, "non-maskable interrupt");
     case VECTOR_NO_FPU:
-        if (fpu_use(machine_current()))
-            return;
-        break;
+        fpu_use(machine_current());
+        return;
     case VECTOR_PROTECTION:
         if (frame->error == 0 && io_ports_load())
             return;

@@ -1,33 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // FPU and SSE registers, switched when they are used rather than with every switch.
 //
+// A thread's are kept at the low end of its kernel stack, once it has used any.
+//
 // The processor's registers belong to `owner`, which has MACHINE_FPU set. While another thread
 // runs, CR0.TS is set; its first FPU instruction raises #NM, and fpu_use puts the owner's registers
 // away and loads its own. The kernel itself has no use for them.
-#include "lib/slab.h"
 #include "x86/io.h"
 #include "x86/machine.h"
 
-#define FXSAVE_ALIGN 16
 #define MXCSR_MASK_DEFAULT 0xFFBFu // where the processor leaves its mask zero
-
-// An fxsave image somewhere in here, at the first address that is a multiple of 16.
-struct fpu_state {
-    uint8_t space[sizeof(struct i386_float_state) + FXSAVE_ALIGN - 8]; // kmalloc: multiples of 8
-};
 
 static struct machine_thread *owner;
 // What a thread finds at its first FPU instruction: all registers zero, exceptions masked.
-static struct i386_float_state clean = {
+static struct i386_float_state clean __attribute__((aligned(16))) = {
     .fcw = 0x37F,
     .mxcsr = 0x1F80,
     .mxcsr_mask = MXCSR_MASK_DEFAULT,
 };
-
-static struct i386_float_state *image(struct fpu_state *fpu)
-{
-    return (struct i386_float_state *)(((uintptr_t)fpu + FXSAVE_ALIGN - 1) & -FXSAVE_ALIGN);
-}
 
 static inline void ts_clear(void)
 {
@@ -53,7 +43,7 @@ static inline void fx_restore(const struct i386_float_state *state)
 // Asks the processor which bits of MXCSR it has.
 void fpu_init(void)
 {
-    static struct i386_float_state now __attribute__((aligned(FXSAVE_ALIGN)));
+    static struct i386_float_state now __attribute__((aligned(16)));
 
     ts_clear();
     fx_save(&now);
@@ -62,35 +52,19 @@ void fpu_init(void)
     ts_set();
 }
 
-// The thread's place for its registers, clean when it is new; NULL when memory is short.
-static struct i386_float_state *fpu_image(struct machine_thread *m)
+void fpu_use(struct machine_thread *m)
 {
-    if (!m->fpu) {
-        m->fpu = kmalloc(sizeof *m->fpu);
-        if (!m->fpu)
-            return NULL;
-        *image(m->fpu) = clean;
-    }
-    return image(m->fpu);
-}
-
-bool fpu_use(struct machine_thread *m)
-{
-    struct i386_float_state *mine = fpu_image(m);
-
-    if (!mine)
-        return false;
     ts_clear();
     if (owner == m)
-        return true;
+        return;
     if (owner) {
-        fx_save(image(owner->fpu));
+        fx_save(owner->stack);
         owner->flags &= ~MACHINE_FPU;
     }
-    fx_restore(mine);
+    fx_restore(m->fpu_used ? m->stack : &clean);
     owner = m;
     m->flags |= MACHINE_FPU;
-    return true;
+    m->fpu_used = true;
 }
 
 void fpu_forget(struct machine_thread *m)
@@ -110,27 +84,25 @@ static void fpu_flush(struct machine_thread *m)
     if (owner != m)
         return;
     ts_clear();
-    fx_save(image(m->fpu));
+    fx_save(m->stack);
     write_cr0(cr0);
 }
 
 void fpu_get(struct machine_thread *m, struct i386_float_state *state)
 {
     fpu_flush(m);
-    *state = m->fpu ? *image(m->fpu) : clean;
+    *state = m->fpu_used ? *(struct i386_float_state *)m->stack : clean;
     state->mxcsr_mask = clean.mxcsr_mask;
 }
 
 kern_return_t fpu_set(struct machine_thread *m, const struct i386_float_state *state)
 {
+    struct i386_float_state *mine = m->stack;
+
     if (state->mxcsr & ~clean.mxcsr_mask)
         return KERN_INVALID_ARGUMENT;
-
-    struct i386_float_state *mine = fpu_image(m);
-
-    if (!mine)
-        return KERN_RESOURCE_SHORTAGE;
     fpu_forget(m);
+    m->fpu_used = true;
     *mine = *state;
     mine->mxcsr_mask = clean.mxcsr_mask;
     return KERN_SUCCESS;

@@ -47,7 +47,7 @@ static inline uint16_t read_gs(void)
 
 // fpu.c
 void fpu_init(void);
-bool fpu_use(struct machine_thread *m); // the current thread meets CR0.TS; false: no memory
+void fpu_use(struct machine_thread *m); // the current thread meets CR0.TS
 void fpu_forget(struct machine_thread *m); // its registers are no longer wanted
 void fpu_get(struct machine_thread *m, struct i386_float_state *state);
 kern_return_t fpu_set(struct machine_thread *m, const struct i386_float_state *state);
