@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Types of device_io.defs: how user-mode drivers get interrupts. The device master port gives
+ * Types of device_io.defs: how user-mode drivers get at devices. The device master port gives
  * power over the ranges of I/O ports and the interrupts it was made for; bootstrap splits it so
  * that each driver gets just its own (device_io_subset). Ours; no Mach had this form of it.
  */
@@ -14,6 +14,8 @@
 
 #define DEVICE_IO_PORT_COUNT 0x10000u /* I/O ports are 0 … 0xffff */
 #define DEVICE_IO_IRQ_COUNT 16u       /* interrupt lines are 0 … 15 */
+#define DEVICE_RANGES_MAX 8           /* ranges of I/O ports and of memory that a device port has */
+#define DEVICE_DMA_MAX 0x400000u      /* bytes that device_dma_allocate gives at once */
 
 /*
  * What the kernel sends to the port given to device_interrupt_attach.  The line stays masked from

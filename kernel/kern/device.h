@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Device ports: the power to use some I/O ports and to take some interrupt lines. The device master
-// port has it over all; device_io_subset makes ports with less.
+// Device ports: the power to use some I/O ports, to map some memory of devices and to take some
+// interrupt lines. The device master port has it over all; others have parts of that.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <mach/device_io.h>
 
 struct port;
+
+// Of I/O ports, or of pages of physical memory.
+struct device_range {
+    bool memory;
+    uint32_t first, count;
+};
 
 struct device {
     uint32_t refs;
     struct port *port;          // a reference; NULL when nobody has a send right any more
-    uint32_t first, count;      // I/O ports
+    unsigned count;
+    struct device_range ranges[DEVICE_RANGES_MAX];
     uint32_t irq_mask;          // bit n: interrupt line n
 };
 

@@ -93,8 +93,8 @@ bool entry_copy(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
 }
 
 // Fills the copy with what [start, end) shows.
-static bool copy_range(struct vm_map *map, vm_offset_t start, vm_offset_t end,
-                       struct vm_map_copy *copy)
+static kern_return_t copy_range(struct vm_map *map, vm_offset_t start, vm_offset_t end,
+                                struct vm_map_copy *copy)
 {
     struct vm_map_entry *e = entry_find(map, start);
 
@@ -103,15 +103,15 @@ static bool copy_range(struct vm_map *map, vm_offset_t start, vm_offset_t end,
         struct vm_object *object;
 
         if (!entry_copy(e, start, stop, &object))
-            return false;
+            return e->object->device ? KERN_PROTECTION_FAILURE : KERN_RESOURCE_SHORTAGE;
         if (!copy_append(copy, object, stop - start)) {
             vm_object_deallocate(object);
-            return false;
+            return KERN_RESOURCE_SHORTAGE;
         }
         start = stop;
         e = entry_next(e);
     }
-    return true;
+    return KERN_SUCCESS;
 }
 
 // The segment with byte *at of the copy; *at becomes the offset in it. Copies are read from front to
@@ -190,7 +190,9 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
         return kr;
     if ((copy = copy_create(size, address - start)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    kr = copy_range(map, start, end, copy) ? clear_edges(copy) : KERN_RESOURCE_SHORTAGE;
+    kr = copy_range(map, start, end, copy);
+    if (kr == KERN_SUCCESS)
+        kr = clear_edges(copy);
     if (kr != KERN_SUCCESS) {
         vm_map_copy_discard(copy);
         return kr;

@@ -31,17 +31,13 @@ static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset,
     return protection;
 }
 
-// As vm_object_page, for an entry. True in *again: it has blocked and the entry may be gone.
-static kern_return_t entry_page(struct vm_map *map, struct vm_map_entry *e, vm_offset_t offset,
-                                bool write, struct page **page, bool *again)
+// As vm_object_page, when it may block. True in *again: it has, and the entry may be gone.
+static kern_return_t wait_page(struct vm_map *map, struct vm_object *object, vm_offset_t offset,
+                               bool write, struct page **page, bool *again)
 {
-    struct vm_object *object = e->object;
     uint32_t version = map->version;
     kern_return_t kr;
 
-    *again = false;
-    if (!vm_object_may_block(object))
-        return vm_object_page(object, offset, write, page);
     map->refs++;
     vm_object_reference(object);
     kr = vm_object_page(object, offset, write, page);
@@ -49,6 +45,14 @@ static kern_return_t entry_page(struct vm_map *map, struct vm_map_entry *e, vm_o
     vm_object_deallocate(object);
     vm_map_deallocate(map);
     return kr;
+}
+
+static kern_return_t map_device(struct vm_map *map, struct vm_map_entry *e, vm_offset_t address)
+{
+    uintptr_t physical = e->object->physical + e->offset + (address - e->start);
+
+    return pmap_enter(&map->pmap, address, physical, e->protection) ? KERN_SUCCESS
+                                                                    : KERN_RESOURCE_SHORTAGE;
 }
 
 kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protection)
@@ -70,7 +74,13 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
         if (!entry_materialize(e))
             return KERN_RESOURCE_SHORTAGE;
         offset = e->offset + (address - e->start);
-        kr = entry_page(map, e, offset, write, &page, &again);
+        again = false;
+        if (!vm_object_may_block(e->object))
+            kr = vm_object_page(e->object, offset, write, &page);
+        else if (e->object->device)
+            return map_device(map, e, address);
+        else
+            kr = wait_page(map, e->object, offset, write, &page, &again);
         if (kr != KERN_SUCCESS)
             return kr;
         if (!again &&

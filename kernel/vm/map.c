@@ -423,12 +423,13 @@ kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t 
 // ---- fork and remap -------------------------------------------------------------------------
 
 // An entry for the range at `at`, in no map yet, that shows what [start, end) of `e` does: the same
-// memory if `share`, otherwise a copy. NULL when memory is short.
+// memory if `share`, or if it is a device's, otherwise a copy. NULL when memory is short.
 static struct vm_map_entry *entry_like(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
                                        vm_offset_t at, bool share)
 {
     struct vm_map_entry *new;
 
+    share = share || (e->object != NULL && e->object->device);
     if ((share && !entry_materialize(e)) ||
         (new = entry_create(e, at, at + (end - start))) == NULL)
         return NULL;

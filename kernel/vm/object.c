@@ -32,7 +32,28 @@ struct vm_object *vm_object_create(vm_size_t size)
     object->backing = NULL;
     object->backing_offset = 0;
     list_init(&object->copy_link);
+    object->device = false;
     return object;
+}
+
+struct vm_object *vm_object_device(uintptr_t physical, vm_size_t size, bool owned)
+{
+    struct vm_object *object = vm_object_create(size);
+
+    if (object == NULL)
+        return NULL;
+    object->device = true;
+    object->owned = owned;
+    object->physical = physical;
+    object->backing = object;
+    return object;
+}
+
+static void device_free(struct vm_object *object)
+{
+    object->backing = NULL;
+    if (object->owned)
+        kfree(phys_to_virt(object->physical));
 }
 
 void vm_object_reference(struct vm_object *object)
@@ -44,11 +65,14 @@ void vm_object_deallocate(struct vm_object *object)
 {
     // A backing object may go with its last copy: a loop, so that the depth stays one.
     while (object != NULL && --object->refs == 0) {
-        struct vm_object *backing = object->backing;
+        struct vm_object *backing;
 
         if (object->pager != NULL && !vm_pager_let_go(object))
             return;
         list_remove(&object->copy_link);
+        if (object->device)
+            device_free(object);
+        backing = object->backing;
         page_tree_clear(&object->pages);
         slab_free(&vm_object_cache, object);
         object = backing;
@@ -87,7 +111,7 @@ static void set_backing(struct vm_object *copy, struct vm_object *object, vm_off
 
 struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, vm_size_t size)
 {
-    struct vm_object *copy = vm_object_create(size);
+    struct vm_object *copy = object->device ? NULL : vm_object_create(size);
 
     if (copy == NULL)
         return NULL;
@@ -206,6 +230,8 @@ static kern_return_t bring(struct vm_object *object, vm_offset_t offset, vm_prot
     kern_return_t kr;
     bool exclusive;
 
+    if (object->device)
+        return KERN_PROTECTION_FAILURE;
     if (object->pager == NULL)
         return take_from_backing(object, offset);
     kr = vm_pager_wait(object, offset, access, deadline);

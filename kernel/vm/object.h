@@ -16,6 +16,10 @@
 // What a copy has not taken over is read from the original later, so nobody writes to the original
 // before its copies have: the original's pager has a list of them (pager.copies), and the first write
 // to a page hands the page to all that lack it.
+//
+// The memory of a device is contiguous and always there, but no page describes it: faults map it by
+// its physical address, and it cannot be copied. Such an object is its own `backing`, without a
+// reference: so nobody takes it for zeros, and the paths of ordinary memory need not know of it.
 #pragma once
 
 #include <stdbool.h>
@@ -38,9 +42,14 @@ struct vm_object {
     struct vm_object *backing; // a reference: what is missing here is found there; NULL: nowhere
     vm_offset_t backing_offset; // of our byte 0 in it
     struct list copy_link;    // with backing: on its pager.copies
+    bool device;              // see above
+    bool owned;               // … and the memory at `physical` is kmalloc's, and goes with the object
+    uintptr_t physical;       // … where byte 0 lies
 };
 
 struct vm_object *vm_object_create(vm_size_t size); // one reference; NULL when memory is short
+// Device memory; `owned`: whole pages of kmalloc's.
+struct vm_object *vm_object_device(uintptr_t physical, vm_size_t size, bool owned);
 void vm_object_reference(struct vm_object *object);
 void vm_object_deallocate(struct vm_object *object); // may be NULL
 // A new object whose bytes 0..size are those of [offset, offset + size) now. Both sides write to

@@ -86,6 +86,8 @@ void page_unmap(struct pmap *pmap, uintptr_t address)
 
     if (old.protection == VM_PROT_NONE || (page = page_at(old.physical)) == NULL)
         return;
+    if (page->mapping.pmap == NULL) // a device's memory
+        return;
     if (old.modified)
         page->dirty = true;
     mapping_remove(page, pmap, address);

@@ -15,8 +15,6 @@
 #include "x86/pmap.h"
 #include "x86/upcall.h"
 
-#define LOW_MEMORY_END 0x100000u
-
 // ---- what a Multiboot 1 loader leaves in memory (specification 0.6.96, section 3.3) ---------
 
 #define MULTIBOOT_MEMORY 0x01u  // flags: these fields are valid

@@ -13,6 +13,8 @@ struct boot_info {
 
 extern struct boot_info boot_info;
 
+#define LOW_MEMORY_END 0x100000u // below: the firmware's and old devices' memory, never used
+
 // ---- physical memory (x86/memory.c) ----
 // [start, end) is usable as far as it is whole pages, or no page that it touches is.
 void boot_memory_add(uintptr_t start, uintptr_t end, bool usable);

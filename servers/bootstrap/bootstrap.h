@@ -61,8 +61,8 @@ extern struct service name_service, console_service;
 
 enum rights { // what a program gets from bootstrap_ports
     RIGHTS_NONE,
-    RIGHTS_CONSOLE, // the first serial line
-    RIGHTS_JOB,     // the privileged host port, and a device to learn with: the battery clock
+    RIGHTS_CONSOLE, // serial line, keyboard, display
+    RIGHTS_JOB,     // the privileged host port, and devices to learn with: the battery clock, …
 };
 
 struct program {

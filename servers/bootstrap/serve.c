@@ -17,21 +17,57 @@ static void drop(mach_port_t right)
         mach_port_deallocate(mach_task_self(), right);
 }
 
-// A part of the device master port, made when it is first asked for.
-struct part {
-    natural_t first, count, irq; // I/O ports and interrupt line
-    mach_port_t device;
+// Part of the power of the device master port.
+struct power {
+    natural_t first, count, irq_mask; // I/O ports and interrupt lines
+    vm_offset_t physical;             // or memory
+    vm_size_t size;
 };
-static struct part serial_line = {0x3f8, 8, 4, MACH_PORT_NULL};
-static struct part battery_clock = {0x70, 2, 8, MACH_PORT_NULL};
 
-static mach_port_t device_of(struct part *part)
+// The first serial line; the keyboard; the display's cursor, and its memory while it shows text.
+static const struct power console_powers[] = {
+    {.first = 0x3f8, .count = 8, .irq_mask = 1 << 4},
+    {.first = 0x60, .count = 1, .irq_mask = 1 << 1},
+    {.first = 0x64, .count = 1},
+    {.first = 0x3d4, .count = 2},
+    {.physical = 0xb8000, .size = 0x8000},
+};
+// The battery clock; the firmware's memory, where it keeps its tables about the machine.
+static const struct power job_powers[] = {
+    {.first = 0x70, .count = 2, .irq_mask = 1 << 8},
+    {.physical = 0xe0000, .size = 0x20000},
+};
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static kern_return_t device_part(const struct power *power, mach_port_t *part)
 {
-    if (part->device == MACH_PORT_NULL &&
-        device_io_subset(device_master, part->first, part->count, 1u << part->irq,
-                         &part->device) != KERN_SUCCESS)
-        part->device = MACH_PORT_NULL;
-    return part->device;
+    if (power->size != 0)
+        return device_memory_subset(device_master, power->physical, power->size, part);
+    return device_io_subset(device_master, power->first, power->count, power->irq_mask, part);
+}
+
+// A device port with these powers, made when it is first asked for and kept in *device; null if there is
+// no memory for it.
+static mach_port_t device_with(const struct power *powers, unsigned count, mach_port_t *device)
+{
+    mach_port_t part, both, made = MACH_PORT_NULL;
+
+    for (unsigned i = 0; i < count && *device == MACH_PORT_NULL; i++) {
+        if (device_part(&powers[i], &part) != KERN_SUCCESS)
+            part = MACH_PORT_NULL;
+        if (i == 0) {
+            made = part;
+            continue;
+        }
+        if (device_join(made, part, &both) != KERN_SUCCESS)
+            both = MACH_PORT_NULL;
+        drop(made);
+        drop(part);
+        made = both;
+    }
+    if (*device == MACH_PORT_NULL)
+        *device = made;
+    return *device;
 }
 
 // ---- bootstrap.defs ---------------------------------------------------------------------------
@@ -39,6 +75,7 @@ static mach_port_t device_of(struct part *part)
 kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_t *device,
                                  mach_port_t *wired, mach_port_t *paged, mach_port_t *security)
 {
+    static mach_port_t console_device, job_device;
     const struct program *program = program_of_port(port);
 
     *host = *device = *wired = *paged = *security = MACH_PORT_NULL;
@@ -46,11 +83,11 @@ kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_
     case RIGHTS_NONE:
         return BOOTSTRAP_NOT_PRIVILEGED;
     case RIGHTS_CONSOLE:
-        *device = device_of(&serial_line);
+        *device = device_with(console_powers, COUNT(console_powers), &console_device);
         break;
     case RIGHTS_JOB:
         *host = priv_host;
-        *device = device_of(&battery_clock);
+        *device = device_with(job_powers, COUNT(job_powers), &job_device);
         break;
     }
     return KERN_SUCCESS;

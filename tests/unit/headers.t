@@ -118,7 +118,8 @@ my %ids = (
         host_get_exception_ports => 4206, host_swap_exception_ports => 4207],
     device_io => [2950, device_io_subset => 2950, device_io_port_grant => 2951,
         device_interrupt_attach => 2952, device_interrupt_ack => 2953,
-        device_interrupt_detach => 2954],
+        device_interrupt_detach => 2954, device_memory_subset => 2955, device_join => 2956,
+        device_memory_map => 2957, device_dma_allocate => 2958],
 );
 
 for my $name (sort keys %ids) {

@@ -296,6 +296,10 @@ local CALLS = {
     -- device_io.defs
     device_io_subset = call("device", "number number number", DEVICE),
     device_io_port_grant = call("device", "port number number", DEVICE),
+    device_memory_subset = call("device", "number number", DEVICE),
+    device_join = call("device", "port", {K.KERN_NO_SPACE}),
+    device_memory_map = call("device", "port number number address bool", all(DEVICE, MEMORY)),
+    device_dma_allocate = call("device", "port size", all(DEVICE, MEMORY)),
     device_interrupt_attach = call("device", "number port disposition",
                                    all(DEVICE, POLY, K.KERN_INVALID_CAPABILITY,
                                        K.KERN_ALREADY_WAITING)),

@@ -177,6 +177,12 @@ function(t)
              mach.KERN_INVALID_ARGUMENT, "attach " .. what)
         t.eq(mach.device_interrupt_ack(name, 4), mach.KERN_INVALID_ARGUMENT, "ack " .. what)
         t.eq(mach.device_interrupt_detach(name, 4), mach.KERN_INVALID_ARGUMENT, "detach " .. what)
+        t.eq((mach.device_memory_subset(name, 0xb8000, 4096)), mach.KERN_INVALID_ARGUMENT,
+             "memory " .. what)
+        t.eq((mach.device_memory_map(name, self, 0xb8000, 4096, 0, true)),
+             mach.KERN_INVALID_ARGUMENT, "map " .. what)
+        t.eq((mach.device_dma_allocate(name, self, 4096)), mach.KERN_INVALID_ARGUMENT, "dma " .. what)
+        t.eq((mach.device_join(name, name)), mach.KERN_INVALID_ARGUMENT, "join " .. what)
     end
     t.eq(ports.send_rights(port), 1, "rights to the port")
     deallocate(priv)
