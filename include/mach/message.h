@@ -250,7 +250,7 @@ typedef integer_t mach_msg_options_t;
 #define MACH_RCV_TRAILER_NULL 0
 #define MACH_RCV_TRAILER_SEQNO 1
 #define MACH_RCV_TRAILER_SENDER 2
-#define MACH_RCV_TRAILER_TYPE(x) (((x) & 0xf) << 28)
+#define MACH_RCV_TRAILER_TYPE(x) ((mach_msg_option_t)(((x) & 0xfu) << 28))
 #define MACH_RCV_TRAILER_ELEMENTS(x) (((x) & 0xf) << 24)
 #define MACH_RCV_TRAILER_MASK ((mach_msg_option_t)0xff000000)
 #define GET_RCV_ELEMENTS(options) (((unsigned)(options) >> 24) & 0xf)

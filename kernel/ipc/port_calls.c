@@ -385,9 +385,11 @@ kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_t name,
     struct entry *entry;
     kern_return_t kr;
 
+    if (!task->active)
+        return KERN_INVALID_TASK;
     if (id != MACH_NOTIFY_PORT_DESTROYED && id != MACH_NOTIFY_DEAD_NAME &&
         id != MACH_NOTIFY_NO_SENDERS)
-        return task->active ? KERN_INVALID_VALUE : KERN_INVALID_TASK;
+        return KERN_INVALID_VALUE;
     if (notify == PORT_DEAD)
         return KERN_INVALID_CAPABILITY;
     if (id == MACH_NOTIFY_DEAD_NAME)

@@ -19,6 +19,11 @@ void tap_fail(const char *file, int line, const char *format, ...)
     va_end(args);
 }
 
+unsigned tap_failures(void)
+{
+    return failures;
+}
+
 void tap_rule(const char *rule)
 {
     printf("%sok %u - %s\n", failures ? "not " : "", ++rules, rule);

@@ -8,6 +8,7 @@
 // A failed check of the rule under way: says where and what, and the rule fails.
 __attribute__((format(printf, 3, 4))) void tap_fail(const char *file, int line, const char *format,
                                                     ...);
+unsigned tap_failures(void); // of the rule under way, so far
 // Ends a rule: prints its line.
 void tap_rule(const char *rule);
 // Prints the plan; the program's exit status.
