@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Clocks: identifiers, time values, attributes. host_get_clock_service() gives the port of a
- * clock; clock_get_time, clock_get_attributes are in clock.defs, clock_sleep is a trap
+ * clock; clock_get_time, clock_alarm and so on are in clock.defs, clock_sleep is a trap
  * (mach_traps.h). Source: OSF mach/clock_types.h; names SYSTEM_CLOCK, CALENDAR_CLOCK,
  * mach_timespec_t: macOS.
  */
@@ -46,6 +46,8 @@ typedef struct tvalspec mach_timespec_t;
 #define TIME_ABSOLUTE 0x0 /* a time of that clock; in the past: at once */
 #define TIME_RELATIVE 0x1 /* from now */
 
+#define ALARM_TYPE_MASK 0xff /* of an alarm_type_t; the other bits are the caller's */
+#define ALRMTYPE(t) ((t) & ALARM_TYPE_MASK)
 #define BAD_ALRMTYPE(t) (((t) & ~TIME_RELATIVE) != 0)
 #define BAD_TVALSPEC(t) ((t)->tv_nsec < 0 || (t)->tv_nsec >= NSEC_PER_SEC)
 #define BAD_MACH_TIMESPEC(t) BAD_TVALSPEC(t)

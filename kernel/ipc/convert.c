@@ -135,7 +135,14 @@ exceptions_t convert_port_to_host_exceptions(ipc_port_t port)
 
 clock_serv_t convert_port_to_clock(ipc_port_t port)
 {
-    return port_object(port, PORT_CLOCK);
+    clock_serv_t clock = port_object(port, PORT_CLOCK);
+
+    return clock ? clock : convert_port_to_clock_ctrl(port);
+}
+
+clock_ctrl_t convert_port_to_clock_ctrl(ipc_port_t port)
+{
+    return port_object(port, PORT_CLOCK_CTRL);
 }
 
 device_master_t convert_port_to_device(ipc_port_t port)
@@ -190,6 +197,11 @@ ipc_port_t convert_lock_set_to_port(lock_set_t set)
 ipc_port_t convert_clock_to_port(clock_serv_t clock)
 {
     return port_make_send(clock->port);
+}
+
+ipc_port_t convert_clock_ctrl_to_port(clock_ctrl_t clock)
+{
+    return port_make_send(clock->control);
 }
 
 ipc_port_t convert_device_to_port(device_master_t device)

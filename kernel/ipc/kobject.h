@@ -29,6 +29,7 @@ typedef struct host *host_priv_t;
 typedef struct semaphore *semaphore_t;
 typedef struct lock_set *lock_set_t;
 typedef struct clock *clock_serv_t;
+typedef struct clock *clock_ctrl_t;
 typedef struct device *device_master_t;
 typedef struct vm_object *memory_object_control_t;
 typedef struct exception_actions **exceptions_t; // where a thread, a task, the host keeps them
@@ -42,7 +43,8 @@ host_priv_t convert_port_to_host_priv(ipc_port_t port);
 host_t convert_port_to_bootstrap(ipc_port_t port);
 semaphore_t convert_port_to_semaphore(ipc_port_t port);
 lock_set_t convert_port_to_lock_set(ipc_port_t port);
-clock_serv_t convert_port_to_clock(ipc_port_t port);
+clock_serv_t convert_port_to_clock(ipc_port_t port);    // the control port will do as well
+clock_ctrl_t convert_port_to_clock_ctrl(ipc_port_t port);
 device_master_t convert_port_to_device(ipc_port_t port);
 memory_object_control_t convert_port_to_memory_control(ipc_port_t port);
 exceptions_t convert_port_to_thread_exceptions(ipc_port_t port); // borrowed: such calls do not block
@@ -54,6 +56,7 @@ ipc_port_t convert_thread_to_port(thread_t thread);
 ipc_port_t convert_semaphore_to_port(semaphore_t semaphore);
 ipc_port_t convert_lock_set_to_port(lock_set_t set);
 ipc_port_t convert_clock_to_port(clock_serv_t clock);
+ipc_port_t convert_clock_ctrl_to_port(clock_ctrl_t clock);
 ipc_port_t convert_device_to_port(device_master_t device);
 
 void space_deallocate(ipc_space_t space); // NULL is fine

@@ -6,6 +6,7 @@
 #include "ipc/mqueue.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
+#include "kern/clock.h"
 #include "kern/device.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
@@ -63,6 +64,10 @@ static void fire_dead_name_requests(struct port *port)
     while ((link = list_pop(&port->dead_name_requests)) != NULL) {
         struct dead_name_request *request = container_of(link, struct dead_name_request, link);
 
+        if (!request->space) {
+            clock_alarm_cancel(request);
+            continue;
+        }
         // The name still holds the request: right_port_died takes it out and counts the user
         // reference that goes with the notification.
         right_port_died(request->space, request->name);

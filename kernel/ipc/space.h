@@ -22,7 +22,7 @@ struct port_set;
 // A request to be told when a port dies, registered for a name.
 struct dead_name_request {
     struct list link;      // port->dead_name_requests
-    struct space *space;   // where the name is; no reference: cancelled with the name
+    struct space *space;   // where the name is; no reference: cancelled with the name. NULL: of an alarm
     mach_port_name_t name;
     struct port *notify;   // send-once right
 };

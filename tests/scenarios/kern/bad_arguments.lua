@@ -287,6 +287,10 @@ local CALLS = {
     host_get_clock_service = call("host", "int"),
     clock_get_time = call("clock", ""),
     clock_get_attributes = call("clock", "flavor", {K.KERN_INVALID_VALUE, K.KERN_FAILURE}),
+    host_get_clock_control = call("host", "int", {K.KERN_INVALID_HOST}),
+    clock_set_time = call("clock", "time"), -- the right to read it only
+    clock_set_attributes = call("clock", "flavor words", {K.KERN_INVALID_VALUE}),
+    clock_alarm = call("clock", "int time port", {K.KERN_INVALID_CAPABILITY}),
     -- minato.defs
     minato_task_counts = call("task", ""),
     minato_host_counts = call("host", ""),
@@ -351,6 +355,7 @@ end
 -- The disposition of a right that leaves a trace with us even if the call is refused, since it is
 -- moved to it or made for it: nil if it carries none.
 local function carried(entry, arguments)
+    if entry == CALLS.clock_alarm then return mach.MACH_MSG_TYPE_MAKE_SEND_ONCE end
     for i, kind in ipairs(entry.kinds) do
         local value = arguments[i + 1]
         if kind == "disposition" and value >= 16 and value <= 21 and value ~= 19 then

@@ -150,14 +150,25 @@ test("A bad type or nanoseconds outside a second are KERN_INVALID_VALUE.", funct
     end
 end)
 
-test("A port that is no clock is KERN_INVALID_ARGUMENT; the calendar cannot wake: KERN_FAILURE.",
-function(t)
+test("A port that is no clock is KERN_INVALID_ARGUMENT.", function(t)
     for what, name in pairs{task = self, thread = mach.mach_thread_self(), host = host,
                             nothing = 0x7777700, dead = 0xffffffff} do
         t.eq((mach.clock_sleep(name, RELATIVE, time_of(1))), mach.KERN_INVALID_ARGUMENT, what)
     end
+end)
+
+test("The calendar wakes sleepers too, at its own time.", function(t)
     with_clock(mach.BATTERY_CLOCK, function(calendar)
-        t.eq((mach.clock_sleep(calendar, RELATIVE, time_of(1))), mach.KERN_FAILURE, "calendar")
+        for _, ms in ipairs{5, 300} do
+            local before = ms_of(get_time(calendar))
+            local kr, wake = mach.clock_sleep(calendar, RELATIVE, time_of(ms))
+            local took = ms_of(wake) - before
+            t.ok(kr == 0 and took >= ms and took < ms + 2, ("%d ms took %.3f"):format(ms, took))
+            kr, wake = mach.clock_sleep(calendar, ABSOLUTE, time_of(before + 3 * ms))
+            took = ms_of(wake) - before
+            t.ok(kr == 0 and took > 3 * ms - 0.01 and took < 3 * ms + 2, ("until %.3f"):format(took))
+        end
+        t.eq((mach.clock_sleep(calendar, ABSOLUTE, time_of(1000))), 0, "a time long past")
     end)
 end)
 
@@ -249,6 +260,8 @@ test("clock_get_attributes gives one word: the resolution in nanoseconds.", func
     with_clock(mach.BATTERY_CLOCK, function(clock)
         local kr, value = mach.clock_get_attributes(clock, mach.CLOCK_GET_TIME_RES)
         t.eq({kr, value}, {0, {1000000000}}, "the calendar counts seconds")
+        kr, value = mach.clock_get_attributes(clock, mach.CLOCK_ALARM_CURRES)
+        t.ok(kr == 0 and value[1] > 0 and value[1] <= 10000000, "but wakes more finely")
     end)
 end)
 
