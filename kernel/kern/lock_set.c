@@ -82,7 +82,7 @@ static kern_return_t acquired(const struct lock *lock)
 // A set that dies takes away what its waiters have been given but not yet seen.
 static kern_return_t wait(struct lock *lock, struct waitq *q)
 {
-    kern_return_t kr = synchronizer_wait(q, WAIT_FOREVER, "lock");
+    kern_return_t kr = (kern_return_t)waitq_wait(q, WAIT_FOREVER, true, "lock");
 
     return lock->set->base.alive || kr == KERN_ABORTED ? kr : KERN_LOCK_SET_DESTROYED;
 }

@@ -23,7 +23,8 @@ static kern_return_t take(struct semaphore *semaphore, uint64_t deadline)
         semaphore->count--;
         return KERN_SUCCESS;
     }
-    return synchronizer_wait(&semaphore->waiters, deadline, "semaphore");
+    // It may go away meanwhile: nothing of it is looked at afterwards.
+    return (kern_return_t)waitq_wait(&semaphore->waiters, deadline, true, "semaphore");
 }
 
 // False: that is no time.

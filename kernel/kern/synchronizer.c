@@ -112,8 +112,6 @@ void synchronizer_kill(struct synchronizer *s)
     synchronizer_dereference(s);
 }
 
-// ---- waiting ----
-
 void synchronizer_queue(const struct synchronizer *s, struct waitq *q)
 {
     if (s->policy == SYNC_POLICY_FIXED_PRIORITY)
@@ -121,10 +119,3 @@ void synchronizer_queue(const struct synchronizer *s, struct waitq *q)
     else
         waitq_init_fifo(q);
 }
-
-const kern_return_t synchronizer_results[] = {
-    [WAIT_AWAKENED] = KERN_SUCCESS,
-    [WAIT_TIMED_OUT] = KERN_OPERATION_TIMED_OUT,
-    [WAIT_INTERRUPTED] = KERN_ABORTED,
-    [WAIT_DESTROYED] = KERN_TERMINATED,
-};

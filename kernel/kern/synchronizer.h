@@ -52,12 +52,3 @@ static inline struct thread *synchronizer_next(const struct synchronizer *s, str
 {
     return s->policy == SYNC_POLICY_RANDOM ? synchronizer_draw(q) : waitq_first(q);
 }
-// What a wait comes to: KERN_SUCCESS, KERN_OPERATION_TIMED_OUT, KERN_ABORTED, KERN_TERMINATED. The
-// object may go away meanwhile, unless the caller has a reference.
-static inline kern_return_t synchronizer_wait(struct waitq *q, uint64_t deadline,
-                                              const char *reason)
-{
-    extern const kern_return_t synchronizer_results[];
-
-    return synchronizer_results[waitq_wait(q, deadline, true, reason)];
-}

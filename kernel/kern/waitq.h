@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <mach/kern_return.h>
 #include "lib/list.h"
 
 struct thread;
@@ -18,11 +19,12 @@ struct waitq {
     bool fifo;           // by arrival alone
 };
 
+// Each is also what most calls answer that had to wait.
 enum wait_result {
-    WAIT_AWAKENED,    // served
-    WAIT_TIMED_OUT,   // the deadline passed first
-    WAIT_INTERRUPTED, // thread_abort, or the thread is being terminated
-    WAIT_DESTROYED,   // what it waited for is gone
+    WAIT_AWAKENED = KERN_SUCCESS,              // served
+    WAIT_TIMED_OUT = KERN_OPERATION_TIMED_OUT, // the deadline passed first
+    WAIT_INTERRUPTED = KERN_ABORTED,           // thread_abort, or the thread is being terminated
+    WAIT_DESTROYED = KERN_TERMINATED,          // what it waited for is gone
 };
 
 #define WAIT_FOREVER UINT64_MAX
