@@ -92,35 +92,12 @@ kern_return_t vm_pager_object(struct port *port, struct vm_object **object)
     return KERN_SUCCESS;
 }
 
-// The two rights that nearly every message to a pager takes, for one; and if it was not sent, back.
-static struct port *to_pager(struct pager *pager, struct port **control)
-{
-    *control = port_make_send(pager->control);
-    return port_copy_send(pager->port);
-}
-
-kern_return_t vm_pager_replied(kern_return_t kr, struct port *control)
-{
-    if (kr != KERN_SUCCESS)
-        port_release_send(control);
-    return kr;
-}
-
-static kern_return_t sent(kern_return_t kr, struct port *to, struct port *control)
-{
-    if (kr != KERN_SUCCESS)
-        port_release_send(to);
-    return vm_pager_replied(kr, control);
-}
+// The two rights that nearly every message to a pager takes: it, and its control port.
+#define TO_PAGER(pager) port_copy_send((pager)->port), port_make_send((pager)->control)
 
 kern_return_t vm_pager_initialize(struct pager *pager)
 {
-    struct port *control, *to;
-
-    if (pager->initialized)
-        return KERN_SUCCESS;
-    to = to_pager(pager, &control);
-    if (sent(memory_object_init(to, control, PAGE_SIZE), to, control) != KERN_SUCCESS)
+    if (!pager->initialized && memory_object_init(TO_PAGER(pager), PAGE_SIZE) != KERN_SUCCESS)
         return KERN_RESOURCE_SHORTAGE;
     pager->initialized = true;
     return KERN_SUCCESS;
@@ -166,7 +143,9 @@ void vm_pager_terminate(struct pager *pager)
     control->object = NULL;
     control->kind = PORT_USER;
     control->qlimit = MACH_PORT_QLIMIT_MAX;
-    if (!pager->initialized || memory_object_terminate(port, control) != KERN_SUCCESS) {
+    if (pager->initialized) {
+        memory_object_terminate(port, control);
+    } else {
         port_release_send(port);
         port_destroy(control);
         port_release(control);
@@ -296,7 +275,6 @@ static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, 
     uint32_t cluster = pager->attributes.cluster_size >> PAGE_SHIFT;
     uint32_t low = index - index % cluster, first = index, end = index + 1;
     uint32_t size = pager->object->size >> PAGE_SHIFT;
-    struct port *to, *control;
     kern_return_t kr;
 
     if (!request_add(pager, index, unlock))
@@ -308,29 +286,20 @@ static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, 
             end++;
         vm_object_pages_asked += end - first;
     }
-    to = to_pager(pager, &control);
     kr = (unlock ? memory_object_data_unlock : memory_object_data_request)(
-        to, control, first << PAGE_SHIFT, (end - first) << PAGE_SHIFT, access);
-    if (sent(kr, to, control) != KERN_SUCCESS) {
-        vm_pager_answer(pager, first, end - 1, unlock, KERN_RESOURCE_SHORTAGE);
-        return KERN_RESOURCE_SHORTAGE;
-    }
-    return KERN_SUCCESS;
+        TO_PAGER(pager), first << PAGE_SHIFT, (end - first) << PAGE_SHIFT, access);
+    if (kr != KERN_SUCCESS)
+        vm_pager_answer(pager, first, end - 1, unlock, kr);
+    return kr;
 }
 
 static kern_return_t wait_on(struct waitq *q, uint64_t deadline)
 {
-    switch (waitq_wait(q, deadline, true, "page")) {
-    case WAIT_AWAKENED:
-        return KERN_SUCCESS;
-    case WAIT_INTERRUPTED:
-        return KERN_ABORTED;
-    case WAIT_TIMED_OUT:
+    enum wait_result result = waitq_wait(q, deadline, true, "page");
+
+    if (result == WAIT_TIMED_OUT)
         return KERN_MEMORY_ERROR;
-    case WAIT_DESTROYED:
-        break;
-    }
-    return KERN_MEMORY_FAILURE;
+    return result == WAIT_DESTROYED ? KERN_MEMORY_FAILURE : (kern_return_t)result;
 }
 
 static kern_return_t request_wait(struct page_request *r, uint64_t deadline)
@@ -366,10 +335,8 @@ kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t
         *deadline = deadline_of(pager);
     if (!pager->ready)
         return wait_on(&pager->unready, *deadline);
-    if (request_find(pager, index) == NULL) {
-        page_tree_lookup(&object->pages, index, &there);
+    if (request_find(pager, index) == NULL)
         kr = ask(pager, index, access, page_tree_lookup(&object->pages, index, &there) != NULL);
-    }
     return kr == KERN_SUCCESS ? request_wait(request_find(pager, index), *deadline) : kr;
 }
 
@@ -377,7 +344,6 @@ kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_
                                    unsigned flags)
 {
     uint64_t deadline = deadline_of(pager);
-    struct port *to, *control;
     struct page_request *r;
     kern_return_t kr;
 
@@ -388,8 +354,7 @@ kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_
         return KERN_MEMORY_FAILURE;
     if ((r = request_make(offset >> PAGE_SHIFT, size >> PAGE_SHIFT, false)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    to = to_pager(pager, &control);
-    kr = sent(memory_object_synchronize(to, control, offset, size, flags), to, control);
+    kr = memory_object_synchronize(TO_PAGER(pager), offset, size, flags);
     if (kr != KERN_SUCCESS) {
         slab_free(&request_cache, r);
         return kr;
@@ -444,18 +409,12 @@ static kern_return_t send_part(struct pager *pager, struct vm_object *part, uint
 {
     struct vm_map_copy *copy = copy_of_object(part);
     vm_size_t size = part->size;
-    struct port *to, *control;
-    kern_return_t kr;
 
     if (copy == NULL) {
         vm_object_deallocate(part);
         return KERN_RESOURCE_SHORTAGE;
     }
-    to = to_pager(pager, &control);
-    kr = sent(memory_object_data_return(to, control, offset, copy, size, dirty, kept), to, control);
-    if (kr != KERN_SUCCESS)
-        vm_map_copy_discard(copy);
-    return kr;
+    return memory_object_data_return(TO_PAGER(pager), offset, copy, size, dirty, kept);
 }
 
 void vm_pager_send_page(struct pager *pager, struct page *page, uint32_t offset)

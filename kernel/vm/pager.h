@@ -101,8 +101,6 @@ void vm_pager_synchronized(struct pager *pager, uint32_t offset, uint32_t size);
 void vm_pager_send_page(struct pager *pager, struct page *page, uint32_t offset);
 // It has said how it wants to be treated: who waits for that may go on.
 void vm_pager_ready(struct pager *pager);
-// What came of sending it a message with a right to its control port: that goes if it failed.
-kern_return_t vm_pager_replied(kern_return_t kr, struct port *control);
 // Ends the pager's part: terminate is sent, waiting threads get KERN_MEMORY_FAILURE.
 void vm_pager_terminate(struct pager *pager);
 // The object that shows what the memory object `port` stands for, with a reference; made if need be.

@@ -110,7 +110,6 @@ kern_return_t memory_object_change_attributes(memory_object_control_t object,
     struct settings s = settings_of(pager);
     int *field[MEMORY_OBJECT_INFO_MAX] = {NULL};
     unsigned words = flavor_fields(flavor, &s, field);
-    struct port *control;
 
     if (words == 0 || count < words)
         return KERN_INVALID_ARGUMENT;
@@ -128,11 +127,9 @@ kern_return_t memory_object_change_attributes(memory_object_control_t object,
     pager->limit = s.limit;
     if (flavor != MINATO_MEMORY_OBJECT_LIMIT_INFO)
         vm_pager_ready(pager);
-    if (!port_valid(reply_to))
-        return KERN_SUCCESS;
-    control = port_make_send(pager->control);
-    return vm_pager_replied(memory_object_change_completed(reply_to, reply_to_type, control, flavor),
-                            control);
+    if (port_valid(reply_to))
+        memory_object_change_completed(reply_to, reply_to_type, port_make_send(pager->control), flavor);
+    return KERN_SUCCESS;
 }
 
 // ---- data ----------------------------------------------------------------------------------
@@ -196,7 +193,6 @@ kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offse
     struct pager *pager = object->pager;
     kern_return_t result = KERN_SUCCESS;
     vm_offset_t error_offset = 0;
-    struct port *control;
     uint32_t first, end;
 
     if (!pages_of(offset, trunc_page(size), &first, &end) || (lock_value & ~VM_PROT_ALL) != 0 ||
@@ -220,17 +216,11 @@ kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offse
         }
     }
     vm_map_copy_discard(data);
-    if (!port_valid(reply_to))
-        return KERN_SUCCESS;
-    if (pager->port == NULL) {
+    if (pager->port == NULL)
         port_release_right(reply_to, reply_to_type);
-        return KERN_SUCCESS;
-    }
-    control = port_make_send(pager->control);
-    if (vm_pager_replied(memory_object_supply_completed(reply_to, reply_to_type, control, offset,
-                                                        size, result, error_offset),
-                         control) != KERN_SUCCESS)
-        port_release_right(reply_to, reply_to_type); // the data have been taken
+    else if (port_valid(reply_to))
+        memory_object_supply_completed(reply_to, reply_to_type, port_make_send(pager->control), offset,
+                                       size, result, error_offset);
     return KERN_SUCCESS;
 }
 
@@ -293,7 +283,6 @@ kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offs
     };
     struct pager *pager = object->pager;
     kern_return_t kr = KERN_SUCCESS;
-    struct port *control;
     uint32_t first, end;
 
     if (!pages_of(offset, size, &first, &end) || should_return < MEMORY_OBJECT_RETURN_NONE ||
@@ -306,11 +295,10 @@ kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offs
             lock_pages(object, first, end, lock_value);
         vm_pager_answer(pager, first, end - 1, true, KERN_SUCCESS); // those look again
     }
-    if (kr != KERN_SUCCESS || !port_valid(reply_to))
-        return kr;
-    control = port_make_send(pager->control);
-    return vm_pager_replied(
-        memory_object_lock_completed(reply_to, reply_to_type, control, offset, size), control);
+    if (kr == KERN_SUCCESS && port_valid(reply_to))
+        memory_object_lock_completed(reply_to, reply_to_type, port_make_send(pager->control), offset,
+                                     size);
+    return kr;
 }
 
 kern_return_t memory_object_synchronize_completed(memory_object_control_t object, vm_offset_t offset,
@@ -320,9 +308,9 @@ kern_return_t memory_object_synchronize_completed(memory_object_control_t object
     return KERN_SUCCESS;
 }
 
+// The manual: `reason` is ignored.
 kern_return_t memory_object_destroy(memory_object_control_t object, kern_return_t reason)
 {
-    (void)reason; // the manual: ignored
     vm_pager_terminate(object->pager);
     return KERN_SUCCESS;
 }

@@ -138,14 +138,11 @@ void port_release(struct port *port)
     port_release_send(port);
 }
 
-// Takes the two rights with it if it goes.
+// Takes the two rights with it, whether it goes or not.
 static kern_return_t send(struct fake_message m)
 {
-    kern_return_t kr = fake_to_pager ? fake_to_pager(&m) : KERN_SUCCESS;
-
-    if (kr == KERN_SUCCESS)
-        fake_rights -= 2;
-    return kr;
+    fake_rights -= 2;
+    return fake_to_pager ? fake_to_pager(&m) : KERN_SUCCESS;
 }
 
 kern_return_t memory_object_init(ipc_port_t to, ipc_port_t c, vm_size_t page_size)
@@ -181,8 +178,7 @@ kern_return_t memory_object_data_return(ipc_port_t to, ipc_port_t c, vm_offset_t
     kern_return_t kr = send((struct fake_message){"data_return", offset, size, 0, dirty, kept});
 
     (void)to, (void)c;
-    if (kr == KERN_SUCCESS)
-        vm_map_copy_discard(data);
+    vm_map_copy_discard(data);
     return kr;
 }
 

@@ -12,7 +12,7 @@ KERNEL := $(addprefix kernel/,lib/tree.c lib/slab.c x86/memory.c) $(sort $(wildc
 HELP   := $(HERE)/fake.c $(HERE)/check.c $(HERE)/tap.c
 TESTS  := $(patsubst $(HERE)/test_%.c,%,$(wildcard $(HERE)/test_*.c))
 
-FLAGS  := -std=gnu11 -march=i686 -O2 -g -fno-strict-aliasing -fno-pie -fno-builtin-printf -Wall -Wextra -DKERNEL=1 -fno-builtin-vprintf \
+FLAGS  := -std=gnu11 -march=i686 -O2 -g -fno-strict-aliasing -fno-pie -fno-builtin-printf -Wall -Wextra -Wno-unused-parameter -DKERNEL=1 -fno-builtin-vprintf \
           -Iinclude -Ikernel -Ibuild/kernel/mig -I$(HERE) -MMD -MP
 DEBUG  := -DDEBUG=1 -fsanitize=undefined -fsanitize-undefined-trap-on-error
 # Allocations go through fake.c, which can make the n-th one fail.
