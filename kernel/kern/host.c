@@ -24,8 +24,6 @@
 
 struct host the_host;
 
-const char minato_version[] = "Minato 0.1, a Mach-style microkernel for i686";
-
 void host_init(void)
 {
     the_host.port = port_make_at_boot(PORT_HOST, &the_host);
@@ -123,7 +121,7 @@ kern_return_t host_info(host_t host, host_flavor_t which, host_info_t info,
 
 kern_return_t host_kernel_version(host_t host, kernel_version_t version)
 {
-    strlcpy(version, minato_version, sizeof(kernel_version_t));
+    strlcpy(version, "Minato 0.1, a Mach-style microkernel for i686", sizeof(kernel_version_t));
     return KERN_SUCCESS;
 }
 

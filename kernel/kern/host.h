@@ -17,4 +17,3 @@ struct host {
 extern struct host the_host; // the object of all three
 
 void host_init(void);
-extern const char minato_version[]; // one line, for the banner and host_kernel_version

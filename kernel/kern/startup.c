@@ -9,11 +9,9 @@
 #include "kern/device.h"
 #include "kern/host.h"
 #include "kern/sched.h"
-#include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
-#include "lib/printf.h"
 #include "lib/string.h"
 #include "vm/map.h"
 #include "vm/page.h"
@@ -29,7 +27,6 @@ static void init_all(void)
     page_init();
     sched_init();
     thread_init();
-    synchronizer_init();
     host_init();
     clock_init();
     device_init();
@@ -77,12 +74,9 @@ static struct thread *make_first_task(void)
 void kernel_main(void)
 {
     struct thread *first;
-    char quiet[2];
 
     init_all();
     first = make_first_task();
-    if (!boot_option("minato.quiet", quiet, sizeof(quiet))) // the console is a script's alone
-        printf("%s: %u MiB of memory\n", minato_version, pages_total() / (1024 * 1024 / PAGE_SIZE));
     sched_unready(first);
     thread_deallocate(first); // its own reference keeps it
     sched_start(first);

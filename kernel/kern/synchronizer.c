@@ -11,18 +11,19 @@
 #include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
-#include "x86/boot.h"
 
 unsigned semaphore_count;
 struct synchronizer dead_synchronizer = {.refs = 1};
 
-static uint32_t random_state;
-
 // ---- the weak order ----
+
+#define SEED_FACTOR 2654435761u
+
+static uint32_t random_state = SEED_FACTOR; // the seed 1
 
 void synchronizer_seed(uint32_t seed)
 {
-    random_state = seed * 2654435761u;
+    random_state = seed * SEED_FACTOR;
     if (random_state == 0) // where a xorshift generator would stay
         random_state = 0x9e3779b9u;
 }
@@ -34,20 +35,6 @@ struct thread *synchronizer_draw(struct waitq *q)
     random_state ^= random_state >> 17;
     random_state ^= random_state << 5;
     return waitq_nth(q, (uint32_t)((uint64_t)random_state * waitq_count(q) >> 32));
-}
-
-void synchronizer_init(void)
-{
-    char text[16];
-    uint32_t seed = 0;
-
-    if (!boot_option("minato.seed", text, sizeof(text))) {
-        synchronizer_seed(1);
-        return;
-    }
-    for (const char *c = text; *c >= '0' && *c <= '9'; c++)
-        seed = seed * 10 + (uint32_t)(*c - '0');
-    synchronizer_seed(seed);
 }
 
 // ---- life ----

@@ -28,7 +28,6 @@ extern unsigned semaphore_count; // alive, in the whole system
 // looks at more of it than this. Never freed.
 extern struct synchronizer dead_synchronizer;
 
-void synchronizer_init(void); // the seed, from the command line
 // Seeds the order in which those of SYNC_POLICY_RANDOM serve their waiters.
 void synchronizer_seed(uint32_t seed);
 

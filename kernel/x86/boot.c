@@ -152,26 +152,3 @@ __attribute__((noreturn)) void boot_main(uint32_t physical)
     clock_start();
     kernel_main();
 }
-
-bool boot_option(const char *key, char *value, unsigned size)
-{
-    size_t length = strlen(key);
-    const char *word = boot_info.command_line;
-
-    while (*word) {
-        const char *end = word;
-
-        while (*end && *end != ' ')
-            end++;
-        if ((size_t)(end - word) >= length && memcmp(word, key, length) == 0
-            && (word[length] == '=' || word + length == end)) {
-            const char *text = word[length] == '=' ? word + length + 1 : end;
-            unsigned room = (unsigned)(end - text) + 1;
-
-            strlcpy(value, text, room < size ? room : size);
-            return true;
-        }
-        word = *end ? end + 1 : end;
-    }
-    return false;
-}

@@ -22,10 +22,6 @@ void boot_memory_add(uintptr_t start, uintptr_t end, bool usable);
 // pages, below DIRECT_MAP_MAX, without the kernel, the boot data and the module. False: none.
 bool boot_memory_next(uintptr_t *start, uintptr_t *end);
 
-// The value of `key` on the command line ("minato.seed=7": key "minato.seed"), copied to `value`.
-// False when it is not there.
-bool boot_option(const char *key, char *value, unsigned size);
-
 // Exit statuses of the kernel's own; 0 … 125 are for whoever ends a batch run.
 #define MACHINE_STATUS_REFUSED 126 // a processor or loader that will not do (boot/check.asm)
 #define MACHINE_STATUS_PANIC 127

@@ -30,6 +30,8 @@ struct options {
     size_t size;       // of all of them
     char run[32];      // minato.run=, "lua" unless told
     uint64_t limit;    // minato.timeout=, in nanoseconds since boot; 0: none
+    unsigned seed;     // minato.seed=, 1 unless told
+    bool quiet;        // minato.quiet=
 };
 extern struct options options;
 

@@ -11,7 +11,9 @@
 
 #include <mach/bootstrap.h>
 #include <mach/bootstrap_server.h>
+#include <mach/host_info.h>
 #include <mach/host_reboot.h>
+#include <mach/minato.h>
 #include <servers/netname_defs.h>
 #include <servers/program_server.h>
 #include <stdio.h>
@@ -315,6 +317,21 @@ static void start_server(struct program *program)
         give_up(program->path, wrong);
 }
 
+// The first words on the console, while no server has it.
+static void announce(void)
+{
+    struct host_basic_info info;
+    mach_msg_type_number_t count = HOST_BASIC_INFO_COUNT;
+    kernel_version_t version;
+    char text[sizeof(version) + 32];
+
+    must(host_kernel_version(priv_host, version), "the kernel's version");
+    must(host_info(priv_host, HOST_BASIC_INFO, (host_info_t)&info, &count), "the machine's memory");
+    snprintf(text, sizeof(text), "%s: %u MiB of memory\n", version,
+             (unsigned)info.memory_size / (1024 * 1024));
+    serial_say(text);
+}
+
 int main(void)
 {
     mach_msg_type_number_t size;
@@ -325,6 +342,9 @@ int main(void)
     must(bootstrap_arguments(bootstrap_port, mach_task_self(), &words, &size),
          "the boot command line");
     wrong_options = options_parse((const char *)words, size);
+    must(minato_host_set_seed(priv_host, options.seed), "the seed");
+    if (!options.quiet) // the console is a script's alone
+        announce();
     calendar_set();
     fw_cfg_open();
     start_server(&name_server);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The boot command line: words, of which those that begin with "minato." concern us. The kernel reads
-// minato.seed itself and leaves complaining to us; programs get all of these as their environment.
+// none of them; programs get all of these as their environment.
 #include "bootstrap.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #define NS 1000000000u
 #define TIMEOUT_MAX 1000000u // seconds
 
-struct options options = {.run = "lua"};
+struct options options = {.run = "lua", .seed = 1};
 
 // Seconds with an optional fraction ("10", "0.5") in nanoseconds; 0 if it is no such number.
 static uint64_t parse_seconds(const char *text)
@@ -38,12 +38,12 @@ static const char *value_of(const char *word, const char *key)
     return strncmp(word, key, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;
 }
 
-static int is_seed(const char *text)
+static bool parse_seed(const char *text, unsigned *seed)
 {
     char *end;
 
     errno = 0;
-    strtoul(text, &end, 10);
+    *seed = strtoul(text, &end, 10);
     return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
 }
 
@@ -63,7 +63,10 @@ static const char *parse_word(const char *word)
                      "minato.timeout=%.60s: that must be a number of seconds above 0", value);
             return wrong;
         }
-    } else if ((value = value_of(word, "minato.seed")) != NULL && !is_seed(value)) {
+    } else if (value_of(word, "minato.quiet") != NULL) {
+        options.quiet = true;
+    } else if ((value = value_of(word, "minato.seed")) != NULL &&
+               !parse_seed(value, &options.seed)) {
         snprintf(wrong, sizeof(wrong),
                  "minato.seed=%.60s: that must be a whole number from 0 to 4294967295", value);
         return wrong;

@@ -271,12 +271,6 @@ void task_deallocate(struct task *task)
         task->refs--;
 }
 
-bool boot_option(const char *key, char *value, unsigned size)
-{
-    (void)key, (void)value, (void)size;
-    return false;
-}
-
 void panic(const char *format, ...)
 {
     va_list args;
@@ -312,7 +306,6 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     sched_init();
     thread_init();
-    synchronizer_init();
     sim_task = (struct task){.refs = 1, .alive = true, .number = 1, .map = &map};
     list_init(&sim_task.threads);
     list_init(&sim_task.synchronizers);
