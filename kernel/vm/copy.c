@@ -193,6 +193,8 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
     kr = copy_range(map, start, end, copy);
     if (kr == KERN_SUCCESS)
         kr = clear_edges(copy);
+    for (struct copy_segment *s = &copy->first; kr == KERN_SUCCESS && s != NULL; s = s->next)
+        kr = vm_object_settle(s->object);
     if (kr != KERN_SUCCESS) {
         vm_map_copy_discard(copy);
         return kr;

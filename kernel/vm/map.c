@@ -108,7 +108,7 @@ static kern_return_t object_to_enter(struct vm_object **object, vm_offset_t *off
 {
     struct vm_object *o = *object;
 
-    if (size > VM_MAX_ADDRESS - *offset)
+    if (*offset > VM_MAX_ADDRESS || size > VM_MAX_ADDRESS - *offset)
         return KERN_INVALID_ARGUMENT;
     if (*offset + size > o->size) {
         if (o->pager == NULL && !vm_object_grow(o, *offset + size - o->size))
@@ -144,6 +144,29 @@ static kern_return_t enter_object(struct vm_map *map, const struct vm_map_entry 
     return KERN_SUCCESS;
 }
 
+// Completes the copies in [start, end) whose pagers want that (vm_object_settle). After an error the
+// range goes again.
+static kern_return_t settle(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+{
+    kern_return_t kr = KERN_SUCCESS;
+    struct vm_map_entry *e;
+
+    for (vm_offset_t at = start; kr == KERN_SUCCESS && (e = entry_from(map, at)) != NULL &&
+                                 e->start < end;) {
+        struct vm_object *object = e->object;
+
+        at = e->end;
+        if (object == NULL)
+            continue;
+        vm_object_reference(object);
+        kr = vm_object_settle(object);
+        vm_object_deallocate(object);
+    }
+    if (kr != KERN_SUCCESS)
+        vm_deallocate(map, start, end - start);
+    return kr;
+}
+
 kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t size,
                            vm_offset_t mask, bool anywhere, struct vm_object *object,
                            vm_offset_t offset, bool copy, vm_prot_t protection,
@@ -168,6 +191,8 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
         return kr;
     like.end = like.start + size;
     kr = object == NULL ? enter_fresh(map, &like) : enter_object(map, &like, copy);
+    if (kr == KERN_SUCCESS && copy)
+        kr = settle(map, like.start, like.end);
     if (kr == KERN_SUCCESS)
         *address = like.start;
     return kr;
@@ -467,6 +492,7 @@ struct vm_map *vm_map_fork(struct vm_map *parent)
                 return NULL;
             }
             entry_insert(child, new);
+            vm_object_settle(new->object); // what cannot be had now, the child will ask for
         }
         if (++done % FORK_STRIDE == 0)
             preemption_point();
@@ -513,5 +539,5 @@ kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size,
         entry_insert(map, new);
     }
     *address = to;
-    return KERN_SUCCESS;
+    return copy ? settle(map, to, to + (end - start)) : KERN_SUCCESS;
 }

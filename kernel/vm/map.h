@@ -86,8 +86,8 @@ kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size
                              vm_inherit_t inheritance);
 kern_return_t vm_behavior_set(struct vm_map *map, vm_offset_t address, vm_size_t size,
                               vm_behavior_t behavior);
-// Maps what `source` has at `from` into `map` as well. Called with both maps referenced; does not
-// block.
+// Maps what `source` has at `from` into `map` as well. Called with both maps referenced. Blocks only
+// for a copy whose pager wants it complete (MEMORY_OBJECT_COPY_NONE); then also KERN_MEMORY_ERROR, …
 kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size, vm_offset_t mask,
                        boolean_t anywhere, struct vm_map *source, vm_offset_t from, boolean_t copy,
                        vm_prot_t *protection, vm_prot_t *max_protection, vm_inherit_t inheritance);

@@ -124,6 +124,10 @@ struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, v
     }
     if (vm_object_may_block(object))
         set_backing(copy, object, offset);
+    if (object->pager != NULL && !vm_pager_hide_locked(object->pager, copy)) {
+        vm_object_deallocate(copy);
+        return NULL;
+    }
     return copy;
 }
 
@@ -209,6 +213,7 @@ static kern_return_t hand_to_copies(struct vm_object *object, vm_offset_t offset
         struct page_node *leaf;
         bool exclusive;
 
+        preemption_point();
         if (offset - copy->backing_offset >= copy->size ||
             page_tree_lookup(&copy->pages, i, &exclusive) != NULL)
             continue;
@@ -217,7 +222,6 @@ static kern_return_t hand_to_copies(struct vm_object *object, vm_offset_t offset
         page_write_protect(page);
         page_hold(page);
         page_tree_set(&copy->pages, leaf, i, page);
-        preemption_point();
     }
     return KERN_SUCCESS;
 }
@@ -273,6 +277,28 @@ static kern_return_t page_with_waiting(struct vm_object *object, vm_offset_t off
         if (kr != KERN_SUCCESS)
             return kr;
     }
+}
+
+kern_return_t vm_object_settle(struct vm_object *copy)
+{
+    struct vm_object *backing = copy == NULL ? NULL : copy->backing;
+
+    if (backing == NULL || backing->pager->attributes.copy_strategy != MEMORY_OBJECT_COPY_NONE)
+        return KERN_SUCCESS;
+    for (vm_offset_t offset = 0; offset < copy->size; offset += PAGE_SIZE) {
+        struct page *page;
+        kern_return_t kr = vm_object_page(copy, offset, false, &page);
+
+        if (kr != KERN_SUCCESS)
+            return kr;
+        preemption_point();
+    }
+    if (copy->backing != NULL) { // nobody else has done it
+        list_remove(&copy->copy_link);
+        copy->backing = NULL;
+        vm_object_deallocate(backing);
+    }
+    return KERN_SUCCESS;
 }
 
 kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,

@@ -55,6 +55,10 @@ void vm_object_deallocate(struct vm_object *object); // may be NULL
 // A new object whose bytes 0..size are those of [offset, offset + size) now. Both sides write to
 // copies from here on. NULL when memory is short.
 struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, vm_size_t size);
+// If the pager that the copy depends on wants copies made at once (MEMORY_OBJECT_COPY_NONE), brings all
+// that is missing. NULL is fine. May block: the caller holds a reference. Errors as vm_fault: some is
+// still to be asked for.
+kern_return_t vm_object_settle(struct vm_object *copy);
 // The page at `offset`, present and (for `write`) held by nobody else: zero-filled, copied or asked
 // for from the pager as needed. Blocks only if vm_object_may_block; the caller holds a reference
 // then. On KERN_SUCCESS the page is valid until the caller next blocks. Errors as vm_fault.

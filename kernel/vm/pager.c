@@ -396,6 +396,32 @@ void vm_pager_replace(struct pager *pager, struct page *old, struct page *page)
     old->managed = false;
 }
 
+void vm_pager_set_lock(struct pager *pager, struct page *page, vm_prot_t lock)
+{
+    page->lock = lock & VM_PROT_ALL;
+    if ((lock & VM_PROT_READ) != 0) {
+        pager->hides = true;
+        page_unmap_everywhere(page);
+    } else if ((lock & VM_PROT_WRITE) != 0) {
+        page_write_protect(page);
+    }
+}
+
+bool vm_pager_hide_locked(struct pager *pager, struct vm_object *copy)
+{
+    struct page *page;
+
+    if (!pager->hides)
+        return true;
+    for (uint32_t i = 0; (page = page_tree_next(&copy->pages, &i)) != NULL; i++) {
+        if ((vm_pager_lock(pager, page) & VM_PROT_READ) != 0 &&
+            !page_tree_remove(&copy->pages, i, 1))
+            return false;
+        preemption_point();
+    }
+    return true;
+}
+
 static unsigned kind_of(struct pager *pager, struct page *page)
 {
     if (!vm_pager_owns(pager, page) || page_collect_modified(page))

@@ -36,6 +36,7 @@ struct pager {
     struct port *port;        // the memory object: a send right; NULL: dead, terminated, destroyed
     struct port *control;     // kernel port; good while `port` is
     bool initialized;         // memory_object_init has been sent
+    bool hides;               // it has forbidden that some page is read
     bool ready;               // it has said how it wants to be treated:
     memory_object_attr_info_data_t attributes;
     uint32_t limit;           // ms until a thread that waits gets KERN_MEMORY_ERROR
@@ -60,6 +61,8 @@ bool vm_pager_let_go(struct vm_object *object);
 void vm_pager_manage(struct pager *pager, struct page *page);
 // `page` takes the place of `old`.
 void vm_pager_replace(struct pager *pager, struct page *old, struct page *page);
+// Takes out of a new copy of a pager's object what must not be read. False when memory is short.
+bool vm_pager_hide_locked(struct pager *pager, struct vm_object *copy);
 static inline bool vm_pager_owns(const struct pager *pager, const struct page *page)
 {
     return page->managed && page->owner == pager->number;
@@ -90,6 +93,8 @@ kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_
 bool vm_pager_trim(void);
 
 // ---- for vm/pager_calls.c ----
+// Forbids those accesses to a page of the object, and allows all others.
+void vm_pager_set_lock(struct pager *pager, struct page *page, vm_prot_t lock);
 // The pager has answered for the pages first … last: `unlock`: data_unlock, else data_request.
 void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool unlock,
                      kern_return_t result);

@@ -178,7 +178,7 @@ static kern_return_t accept_page(struct vm_object *object, uint32_t i, struct pa
     page_collect_modified(page); // by whoever made the contents
     vm_pager_manage(pager, page);
     page->precious = precious;
-    page->lock = lock & VM_PROT_ALL;
+    vm_pager_set_lock(pager, page, lock);
     page_tree_set(&object->pages, leaf, i, page);
     if (object->size <= i << PAGE_SHIFT)
         object->size = (i + 1) << PAGE_SHIFT;
@@ -259,13 +259,8 @@ static void lock_pages(struct vm_object *object, uint32_t first, uint32_t end, v
     struct page *page;
 
     for (uint32_t i = first; (page = page_tree_next(&object->pages, &i)) != NULL && i < end; i++) {
-        if (!vm_pager_owns(object->pager, page))
-            continue;
-        page->lock = lock & VM_PROT_ALL;
-        if ((lock & VM_PROT_READ) != 0)
-            page_unmap_everywhere(page);
-        else if ((lock & VM_PROT_WRITE) != 0)
-            page_write_protect(page);
+        if (vm_pager_owns(object->pager, page))
+            vm_pager_set_lock(object->pager, page, lock);
         preemption_point();
     }
 }

@@ -26,6 +26,11 @@ local messages = {
 -- A memory object that nothing has been said about; `port` is its name, with both rights.
 function pager.new() return setmetatable({port = ports.both(), controls = {}}, Pager) end
 
+-- The same in another thread of this task, which goes on with the object.
+function pager.attach(port, control)
+    return setmetatable({port = port, control = control, controls = {[control] = true}}, Pager)
+end
+
 -- Takes a message apart. The control port's name has one reference however many messages bring it.
 function Pager:decode(m)
     local names = messages[m.id]
@@ -104,6 +109,18 @@ function Pager:supply(offset, data, a)
     a = a or {}
     return mach.memory_object_data_supply(self.control, offset, data, a.lock or 0, a.precious or false,
                                           a.reply or 0)
+end
+
+-- Supplies memory as it lies, which `give` gives away. mach.send would put the descriptors the other
+-- way round.
+function Pager:supply_memory(offset, address, size, give)
+    local bits = mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND, 0) | mach.MACH_MSGH_BITS_COMPLEX
+    local message = string.pack("<I4I4I4I4I4i4 I4 I4I4BBBB I4I4I2BB I8 I4I4I4I4",
+        bits, 76, self.control, 0, 0, 2093, 2,
+        address, size, give and 1 or 0, mach.MACH_MSG_VIRTUAL_COPY, 0, mach.MACH_MSG_OOL_DESCRIPTOR,
+        0, 0, 0, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_PORT_DESCRIPTOR,
+        0, offset, size, 0, 0)
+    return (mach.mach_msg(message, mach.MACH_SEND_MSG, #message, 0, 0, 0, 0))
 end
 
 function Pager:lock(offset, size, a)
