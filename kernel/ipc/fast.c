@@ -15,37 +15,22 @@
 #include "ipc/kobject.h"
 #include "ipc/mqueue.h"
 #include "ipc/space.h"
-#include "kern/sched.h"
+#include "kern/hand_over.h"
 #include "kern/task.h"
 #include "lib/string.h"
 #include "vm/map.h"
 #include "x86/usercopy.h"
 
 #define FAST_MAX 16384u // bytes: copied twice with interrupts off
+#define HEADER sizeof(mach_msg_header_t)
 
-static union {
-    mach_msg_header_t header;
-    uint8_t bytes[FAST_MAX + MAX_TRAILER_SIZE];
-} buffer;
+// Called twice, which is no reason to make calls of them.
+#define FORCE_INLINE inline __attribute__((always_inline))
 
-static inline bool arguments_fast(const struct message_arguments *a)
-{
-    return (a->option & ~MACH_RCV_TRAILER_ELEMENTS(0x3)) == (MACH_SEND_MSG | MACH_RCV_MSG) &&
-           GET_RCV_ELEMENTS(a->option) <= MACH_RCV_TRAILER_SENDER && a->send_size % 4 == 0 &&
-           a->send_size - sizeof buffer.header <= FAST_MAX - sizeof buffer.header;
-}
+static uint8_t body[FAST_MAX - HEADER]; // of the message on its way
 
-// Whether a message goes to the port of `entry` as simply as can be: a send right to a live port, copied
-// or made, or a send-once right that nobody watches (nobody waits on a dead port).
-static inline bool dest_fast(const struct entry *entry, mach_msg_type_name_t type)
-{
-    if (type == MACH_MSG_TYPE_COPY_SEND)
-        return (entry->type & MACH_PORT_TYPE_SEND) && entry->port->active;
-    if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE)
-        return entry->type == MACH_PORT_TYPE_SEND_ONCE && !entry->request;
-    return type == MACH_MSG_TYPE_MAKE_SEND && (entry->type & MACH_PORT_TYPE_RECEIVE) &&
-           !entry->port->no_senders;
-}
+// Of the options of a receive: what takes more than writing the message and the least trailer.
+#define RECEIVE_SPECIAL (MACH_RCV_NOTIFY | MACH_RCV_TRAILER_MASK)
 
 static inline bool nothing_to_receive(const struct port *port)
 {
@@ -63,95 +48,98 @@ static inline struct waitq *place_to_wait(struct entry *entry)
                ? &entry->set->receivers : NULL;
 }
 
+static inline bool has_room(const struct message_arguments *receive, mach_msg_size_t size)
+{
+    if (!(receive->option & RECEIVE_SPECIAL))
+        return size + MACH_MSG_TRAILER_MINIMUM_SIZE <= receive->rcv_size;
+    return !(receive->option & MACH_RCV_NOTIFY) &&
+           size + REQUESTED_TRAILER_SIZE(receive->option) <= receive->rcv_size;
+}
+
 // The thread that waits for just this message and is the one to run next; NULL when there is none.
 static inline struct thread *find_receiver(const struct port *port, mach_msg_size_t size)
 {
     const struct waitq *q = port->set ? &port->set->receivers : &port->receivers;
     struct thread *receiver = waitq_first(q);
 
-    if (!receiver || size > receiver->ipc.room || (receiver->ipc.option & MACH_RCV_NOTIFY) ||
+    if (!receiver || !has_room(receiver->ipc.receive, size) ||
         receiver->priority > sched_best_ready())
         return NULL;
     return receiver;
 }
 
-// Makes the header what the receiver is to see and shows it the message. False: that cannot be done
-// without a page fault; the address space is as before.
-static inline bool show(const struct thread *receiver, const struct port *port, mach_msg_size_t size,
-                        mach_port_name_t reply, mach_msg_bits_t bits)
-{
-    const struct thread *sender = current_thread();
-    mach_msg_max_trailer_t *trailer = (void *)(buffer.bytes + size);
+// ---- showing the receiver its message ------------------------------------------------------
 
-    buffer.header.msgh_bits = bits;
-    buffer.header.msgh_size = size;
-    buffer.header.msgh_remote_port = reply;
-    buffer.header.msgh_local_port = port->receiver_name;
-    buffer.header.msgh_reserved = 0;
-    trailer->msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0;
-    trailer->msgh_trailer_size = receiver->ipc.trailer_size;
-    trailer->msgh_seqno = port->seqno;
-    trailer->msgh_sender.val[0] = sender->task->number;
-    trailer->msgh_sender.val[1] = 0;
-    pmap_activate(&receiver->task->map->pmap);
-    if (copy_to_user_resident(receiver->ipc.address, &buffer, size + receiver->ipc.trailer_size))
-        return true;
-    pmap_activate(&sender->task->map->pmap);
+// More than the least trailer: what was asked for of the longest.
+static __attribute__((noinline)) bool show_trailer(uintptr_t to, mach_msg_option_t option,
+                                                   const struct port *port)
+{
+    const mach_msg_max_trailer_t trailer = {
+        .msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0,
+        .msgh_trailer_size = REQUESTED_TRAILER_SIZE(option),
+        .msgh_seqno = port->seqno,
+        .msgh_sender = {{current_thread()->task->number, 0}},
+    };
+
+    return copy_to_user_resident(to, &trailer, trailer.msgh_trailer_size);
+}
+
+// Writes a message where its receiver, whose address space this is, wants it. False: that cannot be done
+// without a page fault.
+static FORCE_INLINE bool write_message(const struct message_arguments *receive, const struct port *port,
+                                 mach_msg_size_t size, mach_msg_bits_t bits, mach_port_name_t reply,
+                                 mach_msg_id_t id)
+{
+    uintptr_t to = receive->msg, end = to + size;
+
+    if (to > VM_MAX_ADDRESS - MAX_TRAILER_SIZE - size)
+        return false;
+    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_bits), bits, failed);
+    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_size), size, failed);
+    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_remote_port), reply, failed);
+    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_local_port), port->receiver_name, failed);
+    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_reserved), 0, failed);
+    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_id), id, failed);
+    if (size > HEADER && !user_words_copy((void *)(to + HEADER), body, (size - HEADER) / 4))
+        return false;
+    if (receive->option & RECEIVE_SPECIAL)
+        return show_trailer(end, receive->option, port);
+    USER_WORD_WRITE(end, offsetof(mach_msg_trailer_t, msgh_trailer_type), MACH_MSG_TRAILER_FORMAT_0,
+                    failed);
+    USER_WORD_WRITE(end, offsetof(mach_msg_trailer_t, msgh_trailer_size),
+                    MACH_MSG_TRAILER_MINIMUM_SIZE, failed);
+    return true;
+failed:
     return false;
 }
 
-// The right that the message was sent by is used up.
-static inline void use_dest(struct entry *entry, struct port *port, mach_msg_type_name_t type)
+// The whole message. The address space is the receiver's afterwards, unless it failed.
+static FORCE_INLINE bool show(const struct message_arguments *a, const struct thread *receiver,
+                        const struct port *port, mach_msg_bits_t bits, mach_port_name_t reply,
+                        mach_msg_id_t id)
 {
-    if (type == MACH_MSG_TYPE_MOVE_SEND_ONCE) {
-        space_give_back(current_space(), entry);
-        port->sorights--;
-        port->refs--; // not the last: the receive right has one
-    } else if (type == MACH_MSG_TYPE_MAKE_SEND) {
-        port->mscount++;
-    }
+    mach_msg_size_t size = a->send_size;
+
+    if (size > HEADER && !user_words_copy(body, (void *)(a->msg + HEADER), (size - HEADER) / 4))
+        return false;
+    pmap_activate(&receiver->task->map->pmap);
+    if (write_message(receiver->ipc.receive, port, size, bits, reply, id))
+        return true;
+    pmap_activate(&current_thread()->task->map->pmap);
+    return false;
 }
 
-// A send-once right under a name that has been shown already.
-static inline void give_reply(struct space *space, struct entry *entry, struct port *reply)
+// `receiver` has the message now. Waits on `q` for the answer.
+static FORCE_INLINE mach_msg_return_t hand_over(const struct message_arguments *a, struct port *port,
+                                          struct thread *receiver, struct waitq *q)
 {
-    space_take_ready(space, entry);
-    entry->port = reply;
-    entry->type = MACH_PORT_TYPE_SEND_ONCE;
-    entry->urefs = 1;
-    reply->refs++;
-    reply->sorights++;
-}
+    struct thread *self = current_thread();
 
-// To a thread that waits. `reply` NULL: there is no reply right. The sender will wait on `q`.
-static inline bool call_thread(const struct message_arguments *a, struct entry *dest,
-                               struct port *reply, struct waitq *q, mach_msg_return_t *mr)
-{
-    struct port *port = dest->port;
-    mach_msg_type_name_t type = MACH_MSGH_BITS_REMOTE(buffer.header.msgh_bits);
-    mach_msg_bits_t bits = type == MACH_MSG_TYPE_MOVE_SEND_ONCE
-                               ? MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE)
-                               : MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND);
-    struct thread *receiver = find_receiver(port, a->send_size);
-    struct entry *named = NULL;
-
-    if (!receiver || (reply && !space_name_ready(port->receiver)))
-        return false;
-    if (reply) {
-        named = space_ready_entry(port->receiver);
-        bits |= MACH_MSG_TYPE_PORT_SEND_ONCE;
-    }
-    if (!show(receiver, port, a->send_size, named ? named->name : MACH_PORT_NULL, bits))
-        return false;
-    current_thread()->task->events.messages_sent++;
-    receiver->task->events.messages_received++;
     port->seqno++;
-    if (reply)
-        give_reply(port->receiver, named, reply);
-    use_dest(dest, port, type); // second: in the same space, it gives a slot back in front of `named`
-    mqueue_expect(a);
-    *mr = mach_msg_received(sched_hand_over(q, "receive", receiver), a);
-    return true;
+    self->task->events.messages_sent++;
+    receiver->task->events.messages_received++;
+    self->ipc.receive = a;
+    return mach_msg_received(sched_hand_over(q, receiver), a);
 }
 
 // ---- calls to the kernel -------------------------------------------------------------------
@@ -189,7 +177,10 @@ static bool call_kernel(const struct message_arguments *a, struct port *dest, st
 
     if (!request)
         return false;
-    memcpy(&request->header, &buffer, a->send_size);
+    if (!copy_from_user_resident(&request->header, a->msg, a->send_size)) {
+        kmsg_free(request);
+        return false;
+    }
     request->header.msgh_size = a->send_size;
     request->header.msgh_bits =
         MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND, MACH_MSG_TYPE_PORT_SEND_ONCE);
@@ -215,45 +206,115 @@ static bool call_kernel(const struct message_arguments *a, struct port *dest, st
     return true;
 }
 
-// ---- the trap ------------------------------------------------------------------------------
+// ---- requests and replies ------------------------------------------------------------------
 
-// Does a send-and-receive if it can be done fast; *mr is the call's result then. False: nothing has
-// happened. Does not return at all when the reply comes the fast way, too.
+// Each does its call if it can be done fast; *mr is the result then. False: nothing has happened. Neither
+// returns at all when the next message comes the fast way, too.
+
+// Sent by a copied right to a port, with a send-once right made from the port on which the answer is
+// awaited.
+static inline bool request(const struct message_arguments *a, const struct user_header *h,
+                           mach_msg_return_t *mr)
+{
+    const struct space *space = current_thread()->task->space;
+    struct entry *dest = space_table_entry(space, h->remote);
+    struct entry *source = space_table_entry(space, h->local), *named;
+    struct port *port, *reply;
+    struct thread *receiver;
+
+    if (!dest || !(dest->type & MACH_PORT_TYPE_SEND) || !dest->port->active || !source ||
+        !(source->type & MACH_PORT_TYPE_RECEIVE) || h->local != a->rcv_name ||
+        !nothing_to_receive(source->port))
+        return false;
+    port = dest->port;
+    reply = source->port;
+    if (port->kind != PORT_USER)
+        return call_kernel(a, port, reply, mr);
+    receiver = find_receiver(port, a->send_size);
+    if (!receiver || !(named = space_ready_entry(port->receiver)) ||
+        !show(a, receiver, port,
+              MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, MACH_MSG_TYPE_PORT_SEND), named->name,
+              h->id))
+        return false;
+    space_take_ready(port->receiver, named);
+    named->port = reply;
+    named->type = MACH_PORT_TYPE_SEND_ONCE;
+    named->urefs = 1;
+    reply->refs++;
+    reply->sorights++;
+    *mr = hand_over(a, port, receiver, &reply->receivers);
+    return true;
+}
+
+// Sent without a reply right: by a copied right, or by a send-once right that nobody watches, which is used
+// up. (Nobody waits on a dead port.)
+static FORCE_INLINE bool reply(const struct message_arguments *a, const struct user_header *h,
+                               mach_msg_type_name_t type, mach_msg_return_t *mr)
+{
+    bool once = type == MACH_MSG_TYPE_MOVE_SEND_ONCE;
+    struct space *space = current_thread()->task->space;
+    struct entry *dest = space_table_entry(space, h->remote);
+    struct waitq *q = place_to_wait(space_table_entry(space, a->rcv_name));
+    struct thread *receiver;
+    struct port *port;
+
+    if (!dest || h->local != MACH_PORT_NULL || !q ||
+        (once ? dest->type != MACH_PORT_TYPE_SEND_ONCE || dest->request
+              : !(dest->type & MACH_PORT_TYPE_SEND)))
+        return false;
+    port = dest->port;
+    receiver = find_receiver(port, a->send_size);
+    if (!receiver || !show(a, receiver, port,
+                           MACH_MSGH_BITS(0, once ? MACH_MSG_TYPE_PORT_SEND_ONCE
+                                                  : MACH_MSG_TYPE_PORT_SEND),
+                           MACH_PORT_NULL, h->id))
+        return false;
+    if (once) {
+        space_give_back(space, dest);
+        port->sorights--;
+        port->refs--; // not the last: the receive right has one
+    }
+    *mr = hand_over(a, port, receiver, q);
+    return true;
+}
+
 static inline bool send_and_receive(const struct message_arguments *a, mach_msg_return_t *mr)
 {
-    const mach_msg_header_t *header = &buffer.header;
-    const struct space *space = current_thread()->task->space;
-    struct entry *dest, *source, *reply = NULL;
-    struct waitq *q;
+    struct user_header h;
 
-    if (!arguments_fast(a) || this_cpu()->ast ||
-        !copy_from_user_resident(&buffer, a->msg, a->send_size) ||
-        !(dest = space_table_entry(space, header->msgh_remote_port)))
+    if (this_cpu()->ast || a->send_size % 4 != 0 || a->send_size - HEADER > sizeof body ||
+        a->msg > VM_MAX_ADDRESS - a->send_size)
         return false;
-    if (header->msgh_local_port != MACH_PORT_NULL) {
-        reply = space_table_entry(space, header->msgh_local_port);
-        if (!reply || !(reply->type & MACH_PORT_TYPE_RECEIVE) ||
-            header->msgh_bits >> 8 != MACH_MSG_TYPE_MAKE_SEND_ONCE)
-            return false;
-    } else if (header->msgh_bits >> 8 != 0) {
+    h = user_header_read(a->msg);
+    switch (h.bits) {
+    case MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE):
+        return request(a, &h, mr);
+    case MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0):
+        return reply(a, &h, MACH_MSG_TYPE_MOVE_SEND_ONCE, mr);
+    case MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0):
+        return reply(a, &h, MACH_MSG_TYPE_COPY_SEND, mr);
+    default:
         return false;
     }
-    if (!dest_fast(dest, MACH_MSGH_BITS_REMOTE(header->msgh_bits)))
-        return false;
-    source = reply && reply->name == a->rcv_name ? reply : space_table_entry(space, a->rcv_name);
-    q = place_to_wait(source);
-    if (!q)
-        return false;
-    if (dest->port->kind != PORT_USER)
-        return reply && source == reply && call_kernel(a, dest->port, reply->port, mr);
-    return call_thread(a, dest, reply ? reply->port : NULL, q, mr);
+}
+
+// ---- the trap ------------------------------------------------------------------------------
+
+// Whether the options are those of an RPC: both halves, and no more than a longer trailer.
+static inline bool options_fast(mach_msg_option_t option)
+{
+    return option == (MACH_SEND_MSG | MACH_RCV_MSG) ||
+           ((option & ~MACH_RCV_TRAILER_ELEMENTS(0x3)) == (MACH_SEND_MSG | MACH_RCV_MSG) &&
+            GET_RCV_ELEMENTS(option) <= MACH_RCV_TRAILER_SENDER);
 }
 
 TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments a)
 {
     mach_msg_return_t mr;
 
+    if (options_fast(a.option) && send_and_receive(&a, &mr))
+        return mr;
     if (!(a.option & (MACH_SEND_MSG | MACH_RCV_MSG)))
         return MACH_MSG_SUCCESS;
-    return send_and_receive(&a, &mr) ? mr : mach_msg_general(&a);
+    return mach_msg_general(&a);
 }

@@ -63,9 +63,9 @@ static bool link_receive_rights(struct kmsg *kmsg, struct port *dest)
 
 // ---- towards the receiver ----
 
-static bool fits(const struct kmsg *kmsg, const struct thread_ipc *ipc)
+static bool fits(const struct kmsg *kmsg, const struct message_arguments *receive)
 {
-    return kmsg->header.msgh_size <= ipc->room;
+    return kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(receive->option) <= receive->rcv_size;
 }
 
 // Hands the message to the first thread on `receivers` that can take it. One that asked for
@@ -77,7 +77,7 @@ static bool hand_over(struct kmsg *kmsg, struct port *port, struct waitq *receiv
     while ((thread = waitq_first(receivers)) != NULL) {
         struct thread_ipc *ipc = &thread->ipc;
 
-        if (!fits(kmsg, ipc) && (ipc->option & MACH_RCV_LARGE)) {
+        if (!fits(kmsg, ipc->receive) && (ipc->receive->option & MACH_RCV_LARGE)) {
             ipc->result = MACH_RCV_TOO_LARGE;
             ipc->large_size = kmsg->header.msgh_size;
             waitq_wake_thread(thread, WAIT_DESTROYED);
@@ -248,7 +248,7 @@ mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg)
     case WAIT_AWAKENED:
         *kmsg = ipc->kmsg;
         ipc->kmsg = NULL;
-        return *kmsg && !fits(*kmsg, ipc) ? MACH_RCV_TOO_LARGE : MACH_MSG_SUCCESS;
+        return *kmsg && !fits(*kmsg, ipc->receive) ? MACH_RCV_TOO_LARGE : MACH_MSG_SUCCESS;
     case WAIT_TIMED_OUT:
         return MACH_RCV_TIMED_OUT;
     case WAIT_INTERRUPTED:
@@ -260,14 +260,14 @@ mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg)
 }
 
 // A message is there: takes it, unless it is too large and is to stay.
-static mach_msg_return_t take_message(struct port *port, struct thread_ipc *ipc,
+static mach_msg_return_t take_message(struct port *port, const struct message_arguments *a,
                                       struct kmsg **kmsg)
 {
     struct kmsg *first = container_of(port->messages.next, struct kmsg, link);
-    bool fit = fits(first, ipc);
+    bool fit = fits(first, a);
 
-    if (!fit && (ipc->option & MACH_RCV_LARGE)) {
-        ipc->large_size = first->header.msgh_size;
+    if (!fit && (a->option & MACH_RCV_LARGE)) {
+        current_thread()->ipc.large_size = first->header.msgh_size;
         return MACH_RCV_TOO_LARGE;
     }
     *kmsg = dequeue(port);
@@ -277,15 +277,15 @@ static mach_msg_return_t take_message(struct port *port, struct thread_ipc *ipc,
 mach_msg_return_t mqueue_receive(struct receive_source *source, const struct message_arguments *a,
                                  struct kmsg **kmsg)
 {
-    struct thread_ipc *ipc = mqueue_expect(a);
     bool timed = a->option & MACH_RCV_TIMEOUT;
     struct port *port = ready_port(source);
 
     *kmsg = NULL;
     if (port)
-        return take_message(port, ipc, kmsg);
+        return take_message(port, a, kmsg);
     if (timed && a->timeout == 0)
         return MACH_RCV_TIMED_OUT;
+    current_thread()->ipc.receive = a;
     return mqueue_outcome(waitq_wait(mqueue_receivers(source), deadline_of(timed, a->timeout), true,
                                      "receive"),
                           kmsg);

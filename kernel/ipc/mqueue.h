@@ -37,21 +37,9 @@ mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
 mach_msg_return_t mqueue_receive(struct receive_source *source, const struct message_arguments *a,
                                  struct kmsg **kmsg);
 
-// The parts of a receive that waits, for the fast path: what the current thread has room for; where it
-// waits; and what its wait came to: *kmsg and the code are those of mqueue_receive. A message that comes
-// the fast way ends the wait without a return: nothing may be held across it.
-static inline struct thread_ipc *mqueue_expect(const struct message_arguments *a)
-{
-    struct thread_ipc *ipc = &current_thread()->ipc;
-    mach_msg_size_t trailer = REQUESTED_TRAILER_SIZE(a->option);
-
-    ipc->kmsg = NULL;
-    ipc->address = a->msg;
-    ipc->option = a->option;
-    ipc->trailer_size = trailer;
-    ipc->room = a->rcv_size > trailer ? a->rcv_size - trailer : 0;
-    return ipc;
-}
+// The parts of a receive that waits, for the fast path: where it waits, and what its wait came to: *kmsg
+// and the code are those of mqueue_receive. A message that comes the fast way ends the wait without a
+// return: nothing may be held across it.
 static inline struct waitq *mqueue_receivers(const struct receive_source *source)
 {
     return source->port ? &source->port->receivers : &source->set->receivers;

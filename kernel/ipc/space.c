@@ -126,8 +126,8 @@ static bool grow_table(struct space *space)
         if (first + i == 0)
             continue;
         chunk[i].name = (first + i) << 8 | 1;
-        chunk[i].next = space->free_head;
-        space->free_head = first + i;
+        chunk[i].next_free = space->free;
+        space->free = &chunk[i];
     }
     return true;
 }
@@ -152,9 +152,9 @@ kern_return_t space_allocate(struct space *space, struct entry **out)
     if (!space->active)
         return KERN_INVALID_TASK;
     for (;;) {
-        if (space->free_head == 0 && !grow_table(space))
+        if (!space->free && !grow_table(space))
             return KERN_RESOURCE_SHORTAGE;
-        entry = space_ready_entry(space);
+        entry = space->free;
         space_take_ready(space, entry);
         if ((entry->name | 0xff) < space->chosen_low || skip_chosen(space, entry))
             break;
@@ -313,5 +313,5 @@ void space_shutdown(struct space *space)
     space->chunks = NULL;
     space->buckets = NULL;
     space->chunk_count = space->directory_size = space->bucket_count = space->hashed = 0;
-    space->free_head = 0;
+    space->free = NULL;
 }

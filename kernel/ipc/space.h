@@ -37,7 +37,7 @@ struct entry {
     uint16_t promised;                 // of them: promised to the message being taken in (copyin.c)
     bool receive_promised;             // the receive right is promised likewise
     mach_port_name_t name;             // its name now; of a free slot: the one it will have next
-    uint32_t next;                     // free slot: index of the next free one
+    struct entry *next_free;           // free slot
     struct entry *hash_next;           // send rights: next in the bucket
     struct dead_name_request *request; // NULL: none
 };
@@ -47,7 +47,7 @@ struct space {
     bool active;
     struct entry **chunks;      // directory of ENTRIES_PER_CHUNK entries each
     unsigned chunk_count, directory_size;
-    uint32_t free_head;         // first free index; 0: none
+    struct entry *free;         // the slot that is used next; NULL: all are in use
     unsigned name_count;        // names in use
     struct tree chosen;         // struct chosen_entry
     mach_port_name_t chosen_low; // no chosen name is lower
@@ -74,11 +74,14 @@ static inline struct entry *space_slot(const struct space *space, uint32_t index
 // The slot of the table with that name, in use (type is not 0) or not; NULL if there is none.
 static inline struct entry *space_table_entry(const struct space *space, mach_port_name_t name)
 {
+    uint32_t chunk = (name >> 8) / ENTRIES_PER_CHUNK;
     struct entry *entry;
 
-    if ((name >> 8) / ENTRIES_PER_CHUNK >= space->chunk_count)
+    if (chunk >= space->chunk_count)
         return NULL;
-    entry = space_slot(space, name >> 8);
+    // The same as space_slot of the index, by a shift less.
+    entry = (struct entry *)((char *)space->chunks[chunk] +
+                             ((name >> 3) & (ENTRIES_PER_CHUNK - 1) * sizeof(struct entry)));
     return entry->name == name ? entry : NULL;
 }
 struct entry *space_lookup_slow(struct space *space, mach_port_name_t name);
@@ -92,34 +95,29 @@ static inline struct entry *space_lookup(struct space *space, mach_port_name_t n
         return entry;
     return space_lookup_slow(space, name);
 }
-// Whether the next space_allocate will find a name at once: a slot is free, and no chosen name can be
-// in its way.
-static inline bool space_name_ready(const struct space *space)
-{
-    return space->free_head != 0 && (space->free_head << 8 | 0xff) < space->chosen_low;
-}
-// The entry that has that name; it is as space_allocate leaves one once it is taken.
+// The entry that the next space_allocate gives, when that is sure: a slot is free, and no chosen name can
+// be in its way. Else NULL.
 static inline struct entry *space_ready_entry(const struct space *space)
 {
-    return space_slot(space, space->free_head);
+    struct entry *entry = space->free;
+
+    return entry && (entry->name | 0xff) < space->chosen_low ? entry : NULL;
 }
 static inline void space_take_ready(struct space *space, const struct entry *entry)
 {
-    space->free_head = entry->next;
+    space->free = entry->next_free;
     space->name_count++;
 }
 // Gives back a name that the kernel chose, with no request and on no hash; the rest is cleared. The slot
 // goes on to its next generation, 1 … 255.
 static inline void space_give_back(struct space *space, struct entry *entry)
 {
-    uint32_t index = entry->name >> 8;
-
     entry->port = NULL;
     entry->type = 0;
     entry->urefs = 0;
     entry->name = (entry->name & 0xff) == 0xff ? entry->name - 0xfe : entry->name + 1;
-    entry->next = space->free_head;
-    space->free_head = index;
+    entry->next_free = space->free;
+    space->free = entry;
     space->name_count--;
 }
 // A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE.

@@ -7,6 +7,7 @@
 // USAGE_MS worth of it and SINK_LEVELS below its base. Read next: thread.c, docs/scheduling.md.
 #include "kern/sched.h"
 #include <mach/policy.h>
+#include "kern/hand_over.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
@@ -76,56 +77,45 @@ uint64_t sched_cycles_to_ns(uint64_t cycles)
 
 // ---- usage and priority ----
 
-// Lets the usage fall to what is left of it at `now`.
-static __attribute__((noinline)) void decay(struct thread *thread, uint64_t now)
+// Lets the usage fall to what is left of it at `now`, and adds the `spent` cycles since it last did. Of
+// a long time it is assumed that they were spent evenly: no more of them counts than its last USAGE_MS.
+static __attribute__((noinline)) void decay(struct thread *thread, uint64_t spent, uint64_t now)
 {
     uint64_t steps = (now - thread->decay_due) / rate.decay_cycles + 1;
     unsigned rest;
 
     thread->decay_due += steps * rate.decay_cycles;
-    if (thread->usage > rate.usage_cycles)
-        thread->usage = rate.usage_cycles;
-    if (steps >= 31 * DECAY_STEPS_PER_HALF) {
+    if (steps >= 31 * DECAY_STEPS_PER_HALF)
         thread->usage = 0;
-        return;
-    }
-    thread->usage >>= (unsigned)steps / DECAY_STEPS_PER_HALF;
+    else
+        thread->usage >>= (unsigned)steps / DECAY_STEPS_PER_HALF;
     for (rest = (unsigned)steps % DECAY_STEPS_PER_HALF; rest > 0; rest--)
         thread->usage -= thread->usage >> 4;
-}
-
-static inline void decay_if_due(struct thread *thread, uint64_t now)
-{
-    if (now >= thread->decay_due)
-        decay(thread, now);
-}
-
-// The rest of `book` for a stretch in which the usage decayed. Of a long one only the last part counts,
-// which alone would bring the usage to where it settles.
-static __attribute__((noinline)) uint32_t book_and_decay(struct thread *thread, uint64_t spent,
-                                                         uint64_t now)
-{
-    decay(thread, now);
+    if (steps > USAGE_MS / DECAY_MS)
+        spent = spent * (USAGE_MS / DECAY_MS) / steps;
     if (spent > rate.usage_cycles)
         spent = rate.usage_cycles;
     thread->usage += (uint32_t)spent;
     if (thread->usage > rate.usage_cycles)
         thread->usage = rate.usage_cycles;
-    return (uint32_t)spent;
 }
 
-// Books the cycles since the thread was last looked at, and returns them. This is on the path of every
-// switch: nearly always the stretch is shorter than the time to the next decay.
-static inline uint32_t book(struct thread *thread, uint64_t now)
+// Brings the usage up to date. Whoever hands over the processor (hand_over.h) leaves that for later.
+static inline void count_usage(struct thread *thread, uint64_t now)
 {
-    uint64_t spent = now - thread->cycles_stamp;
+    uint64_t cycles = thread->cycles + (thread == current_thread() ? now : 0);
+    uint64_t spent = cycles - thread->usage_mark;
 
-    thread->cycles += spent;
-    thread->cycles_stamp = now;
+    thread->usage_mark = cycles;
     if (now >= thread->decay_due)
-        return book_and_decay(thread, spent, now);
-    thread->usage += (uint32_t)spent;
-    return (uint32_t)spent;
+        decay(thread, spent, now);
+    else
+        thread->usage += (uint32_t)spent;
+}
+
+void sched_count_usage(struct thread *thread)
+{
+    count_usage(thread, cpu_cycles());
 }
 
 static inline int current_priority(const struct thread *thread)
@@ -142,19 +132,14 @@ static inline int current_priority(const struct thread *thread)
 
 uint64_t sched_thread_cycles(const struct thread *thread)
 {
-    if (thread == current_thread())
-        return thread->cycles + (cpu_cycles() - thread->cycles_stamp);
-    return thread->cycles;
+    return thread->cycles + (thread == current_thread() ? cpu_cycles() : 0);
 }
 
 unsigned sched_thread_share(struct thread *thread)
 {
-    uint64_t now = cpu_cycles();
     uint32_t usage;
 
-    if (thread == current_thread())
-        thread->turn += book(thread, now);
-    decay_if_due(thread, now);
+    sched_count_usage(thread);
     usage = thread->usage < rate.usage_cycles ? thread->usage : rate.usage_cycles;
     return (unsigned)((uint64_t)usage * 1000 / rate.usage_cycles);
 }
@@ -227,7 +212,7 @@ void sched_ready(struct thread *thread)
 {
     struct processor *p = this_processor();
 
-    decay_if_due(thread, cpu_cycles());
+    sched_count_usage(thread);
     thread->priority = current_priority(thread);
     enqueue_tail(p, thread);
     if (thread->priority < current_thread()->priority)
@@ -276,15 +261,10 @@ static inline void switch_task(const struct thread *self, const struct thread *n
 }
 
 // From `self`, whose state says why, to `next`, which is on no queue.
-static inline void switch_to(struct processor *p, struct thread *self, struct thread *next)
+static inline void switch_to(struct processor *p, struct thread *self, struct thread *next,
+                             uint64_t now)
 {
-    struct cpu *cpu = this_cpu();
-    uint64_t now = self->cycles_stamp; // booked by the caller
-
-    next->cycles_stamp = now;
-    next->state = THREAD_RUNNING;
-    cpu->current = next;
-    cpu->ast = next->ast;
+    sched_change_current(self, next, now);
     switch_task(self, next);
     if (self->state == THREAD_DEAD)
         p->dead = self;
@@ -302,77 +282,71 @@ void sched_switched(void)
     thread_deallocate(dead);
 }
 
+// A turn begins, or what is left of the one that `thread` had to interrupt.
+static inline void start_turn(struct processor *p, struct thread *thread, uint64_t now)
+{
+    p->turn_start = (uint32_t)now - thread->turn;
+    thread->turn = 0;
+}
+
 // Who hands over the processor hands over the rest of its turn as well; otherwise two that pass it to
 // and fro would never come to the end of one.
 void sched_switch(struct thread *next)
 {
     struct processor *p = this_processor();
     struct thread *self = current_thread();
-    uint32_t turn = self->turn + book(self, cpu_cycles());
+    uint64_t now = cpu_cycles();
 
-    self->turn = 0;
-    if (next)
-        next->turn = turn;
+    count_usage(self, now);
     if (self->state == THREAD_READY) {
         self->priority = current_priority(self);
         enqueue_tail(p, self);
         quantum_watch(p);
     }
-    if (!next)
+    if (next) {
+        next->turn = 0;
+    } else {
         next = pick(p);
+        start_turn(p, next, now);
+    }
     if (next != self) {
-        switch_to(p, self, next);
+        switch_to(p, self, next, now);
         return;
     }
     self->state = THREAD_RUNNING;
     this_cpu()->ast &= ~AST_RESCHEDULE;
 }
 
-// Both ends of a message at once: no run queue is touched.
-enum wait_result sched_hand_over(struct waitq *q, const char *reason, struct thread *next)
-{
-    struct thread *self = current_thread();
-
-    waitq_unwait(next, WAIT_AWAKENED);
-    waitq_insert(q, self);
-    self->wait_interruptible = true;
-    self->wait_reason = reason;
-    self->state = THREAD_WAITING;
-    machine_thread_finish_trap(&next->machine);
-    next->turn = self->turn + book(self, cpu_cycles());
-    self->turn = 0;
-    switch_to(this_processor(), self, next);
-    return self->wait_result;
-}
-
 // ---- preemption ----
 
-static bool turn_is_over(const struct thread *thread)
+static bool turn_is_over(const struct thread *thread, uint32_t used)
 {
-    return thread->policy != POLICY_FIFO &&
-           thread->turn / rate.cycles_per_ms >= thread->quantum_ms;
+    return thread->policy != POLICY_FIFO && used / rate.cycles_per_ms >= thread->quantum_ms;
 }
 
 void sched_preempt(void)
 {
     struct processor *p = this_processor();
-    struct thread *self = current_thread();
+    struct thread *self = current_thread(), *next;
+    uint64_t now = cpu_cycles();
+    uint32_t used = (uint32_t)now - p->turn_start;
+    bool over = turn_is_over(self, used);
     int best = sched_best_ready();
-    bool over;
 
     this_cpu()->ast &= ~AST_RESCHEDULE;
-    self->turn += book(self, cpu_cycles());
-    over = turn_is_over(self);
+    count_usage(self, now);
     self->priority = current_priority(self);
     if (best > self->priority || (best == self->priority && !over))
         return;
     if (over) {
-        self->turn = 0;
         enqueue_tail(p, self);
     } else {
+        self->turn = used;
         enqueue_head(p, self);
     }
-    switch_to(p, self, pick(p));
+    next = pick(p);
+    start_turn(p, next, now);
+    switch_to(p, self, next, now);
 }
 
 // Gives ready timeshare threads the priority that their usage has decayed to. Walks from the most
@@ -384,7 +358,7 @@ static void age_ready(struct processor *p, uint64_t now)
         {
             struct thread *thread = container_of(link, struct thread, run_link);
 
-            decay_if_due(thread, now);
+            count_usage(thread, now);
             if (current_priority(thread) != level) {
                 dequeue(p, thread);
                 thread->priority = current_priority(thread);
@@ -400,11 +374,12 @@ static void quantum_tick(struct timer *timer)
     struct processor *p = container_of(timer, struct processor, quantum_timer);
     struct thread *self = current_thread();
     uint64_t now = cpu_cycles();
+    uint32_t used = (uint32_t)now - p->turn_start;
     uint32_t left = QUANTUM_MS;
     int best;
 
     rate_update();
-    self->turn += book(self, now);
+    count_usage(self, now);
     if (self != p->idle)
         self->priority = current_priority(self);
     if (++p->ticks % AGING_TICKS == 0)
@@ -412,10 +387,10 @@ static void quantum_tick(struct timer *timer)
     best = sched_best_ready();
     if (best == PRIORITY_LEVELS)
         return; // nobody waits: sched_ready arms the timer again
-    if (best < self->priority || (best == self->priority && turn_is_over(self)))
+    if (best < self->priority || (best == self->priority && turn_is_over(self, used)))
         this_cpu()->ast |= AST_RESCHEDULE;
-    else if (self->turn / rate.cycles_per_ms < self->quantum_ms)
-        left = self->quantum_ms - self->turn / rate.cycles_per_ms;
+    else if (used / rate.cycles_per_ms < self->quantum_ms)
+        left = self->quantum_ms - used / rate.cycles_per_ms;
     if (left > QUANTUM_MS)
         left = QUANTUM_MS;
     timer_arm(timer, clock_now() + left * (uint64_t)NS_PER_MS);
@@ -437,18 +412,14 @@ void sched_init(void)
     boot_thread.state = THREAD_RUNNING;
     boot_thread.priority = 0;
     boot_thread.policy = POLICY_FIFO;
-    boot_thread.cycles_stamp = boot_thread.decay_due = rate.start_cycles;
+    boot_thread.cycles = -rate.start_cycles;
+    boot_thread.decay_due = rate.start_cycles;
     this_cpu()->current = &boot_thread;
 }
 
 void sched_start(struct thread *first)
 {
-    struct cpu *cpu = this_cpu();
-
-    first->state = THREAD_RUNNING;
-    first->cycles_stamp = cpu_cycles();
-    cpu->current = first;
-    cpu->ast = first->ast;
+    sched_change_current(&boot_thread, first, cpu_cycles());
     switch_task(&boot_thread, first);
     context_start(&first->machine);
 }

@@ -32,6 +32,7 @@ struct processor {
     int best;                              // the first of them; PRIORITY_LEVELS: none
     struct thread *idle;
     struct thread *dead;        // switched away from for ever; reaped by the next thread
+    uint32_t turn_start;        // of whoever runs: cpu_cycles(), as far as it goes
     struct timer quantum_timer; // armed while somebody is ready
     unsigned ticks;             // times it has gone off; every AGING_TICKS the ready threads age
 };
@@ -47,10 +48,6 @@ void sched_ready(struct thread *thread);
 // the best that is ready. The caller has set its own state: READY (and is put on its queue's tail),
 // WAITING or DEAD. Returns when it runs again.
 void sched_switch(struct thread *next);
-// Waits on `q` for good and gives the processor straight to `next`, which waits in a trap that is over
-// now, successfully, and is at least as urgent as any that is ready. The current thread has no AST
-// pending.
-enum wait_result sched_hand_over(struct waitq *q, const char *reason, struct thread *next);
 // The first thing a new thread calls: the other end of the switch that started it.
 void sched_switched(void);
 // Takes a READY thread off its queue.
@@ -83,5 +80,7 @@ static inline time_value_t time_of_cycles(uint64_t cycles)
 
     return value;
 }
+// Brings thread->usage up to date.
+void sched_count_usage(struct thread *thread);
 // The share of the processor that a thread used lately, in thousandths.
 unsigned sched_thread_share(struct thread *thread);

@@ -61,7 +61,7 @@ static struct thread *thread_alloc(void (*start)(void *))
     waitq_init(&thread->stop_waiters);
     timer_init(&thread->wait_timer, wait_expired);
     timer_init(&thread->depress_timer, depression_expired);
-    thread->cycles_stamp = thread->decay_due = cpu_cycles();
+    thread->stopped_at = thread->decay_due = cpu_cycles();
     return thread;
 }
 

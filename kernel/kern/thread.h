@@ -27,6 +27,7 @@ struct task;
 struct port;
 struct kmsg;
 struct exception_actions;
+struct message_arguments;
 
 enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
 
@@ -34,10 +35,7 @@ enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING
 struct thread_ipc {
     struct kmsg *kmsg;          // the message handed over, with WAIT_AWAKENED
     mach_msg_return_t result;   // why there is none, with WAIT_DESTROYED
-    uintptr_t address;          // of the receive buffer
-    mach_msg_size_t room;       // in it, for header and body
-    mach_msg_size_t trailer_size; // that follows them
-    mach_msg_option_t option;   // of the receive (MACH_RCV_LARGE, MACH_RCV_NOTIFY)
+    const struct message_arguments *receive; // what it asked for; good while it waits
     mach_msg_size_t large_size; // with MACH_RCV_TOO_LARGE and MACH_RCV_LARGE: the size it needs
 };
 
@@ -62,14 +60,16 @@ struct thread {
     bool depressed;         // thread_switch(DEPRESS) or swtch_pri, until depress_timer
     struct timer depress_timer;
     uint32_t quantum_ms;    // length of a turn (not FIFO)
-    uint32_t turn;          // cycles used of this turn
+    uint32_t turn;          // cycles used of a turn that it had to interrupt; 0 while it runs
     uint32_t usage;         // cycles used lately; decays
+    uint64_t usage_mark;    // until which of its `cycles` they are counted
     uint64_t decay_due;     // when usage decays next, in cycles
     struct list run_link;   // run queue
     uint32_t ast;           // AST_THREAD, or 0: becomes cpu->ast when it runs
-    uint64_t cycles;        // processor time, in cpu_cycles() units
+    uint64_t cycles;        // processor time, in cpu_cycles() units; while it runs: less what that
+                            // clock showed when it began, so that adding what it shows is all
     uint64_t system_cycles; // of these, in kernel calls and faults (thread_system_begin)
-    uint64_t cycles_stamp;  // until when `cycles` is booked; not running: since when
+    uint64_t stopped_at;    // when it last ran
 
     // waiting (kern/waitq.c)
     struct waitq *waitq;            // NULL while waiting: only for the deadline
@@ -109,8 +109,8 @@ static inline void waitq_insert(struct waitq *q, struct thread *thread)
     list_insert_before(after->next, &thread->wait_link);
     thread->waitq = q;
 }
-// What waking a thread is, but for making it ready.
-static inline void waitq_unwait(struct thread *thread, enum wait_result result)
+// Ends a wait: the thread is on no queue now and has no deadline.
+static inline void waitq_leave(struct thread *thread)
 {
     debug_assert(thread->state == THREAD_WAITING);
     if (thread->waitq) {
@@ -119,7 +119,6 @@ static inline void waitq_unwait(struct thread *thread, enum wait_result result)
     }
     if (tree_contains(&thread->wait_timer.node))
         timer_cancel(&thread->wait_timer);
-    thread->wait_result = result;
 }
 
 extern unsigned thread_count; // user threads alive, in the whole system
@@ -152,11 +151,11 @@ static inline uint64_t thread_system_begin(void)
 {
     struct thread *self = current_thread();
 
-    return self->cycles + (cpu_cycles() - self->cycles_stamp);
+    return self->cycles + cpu_cycles();
 }
 static inline void thread_system_end(uint64_t begin)
 {
     struct thread *self = current_thread();
 
-    self->system_cycles += self->cycles + (cpu_cycles() - self->cycles_stamp) - begin;
+    self->system_cycles += self->cycles + cpu_cycles() - begin;
 }

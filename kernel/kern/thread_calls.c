@@ -140,7 +140,7 @@ static int sleep_seconds(const struct thread *thread)
 {
     if (thread->state != THREAD_WAITING)
         return 0;
-    return (int)(sched_cycles_to_ns(cpu_cycles() - thread->cycles_stamp) / 1000000000u);
+    return (int)(sched_cycles_to_ns(cpu_cycles() - thread->stopped_at) / 1000000000u);
 }
 
 static void basic_info(struct thread *thread, thread_info_t words)

@@ -39,7 +39,8 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
 
 void waitq_wake_thread(struct thread *thread, enum wait_result result)
 {
-    waitq_unwait(thread, result);
+    waitq_leave(thread);
+    thread->wait_result = result;
     sched_ready(thread);
 }
 

@@ -15,7 +15,6 @@
 #define STACK_MAGIC 0x57ACC0DEu
 
 extern void thread_first_entry(void); // switch.asm
-extern void trap_finished(void);      // entry.asm
 
 // Where a stack ends that grows down from its top.
 static uint32_t *stack_magic(const struct machine_thread *m)
@@ -69,14 +68,6 @@ void machine_stack_check(const struct machine_thread *m)
 {
     if (*stack_magic(m) != STACK_MAGIC)
         panic("kernel stack %p has run over (recursion, or a large array on the stack?)", m->stack);
-}
-
-void machine_thread_finish_trap(struct machine_thread *m)
-{
-    struct switch_frame *last = (struct switch_frame *)m->frame - 1;
-
-    last->eip = (uintptr_t)trap_finished;
-    m->kernel_sp = (uintptr_t)last;
 }
 
 void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp)

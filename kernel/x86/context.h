@@ -23,6 +23,7 @@ struct machine_thread {
 };
 
 #define MACHINE_TLS 1u   // has TLS descriptors
+#define MACHINE_TLS_MORE 8u // … besides the first
 #define MACHINE_DEBUG 2u // has breakpoints enabled in DR7
 #define MACHINE_FPU 4u   // its FPU/SSE registers are in the processor
 
@@ -39,12 +40,12 @@ void machine_thread_destroy(struct machine_thread *m);
 // Leaves `from` and goes on in `to`: stack, TLS, FPU ownership, kernel entry stack. Returns when
 // somebody switches back to `from`. The address space is not touched (pmap_activate).
 void context_switch(struct machine_thread *from, struct machine_thread *to);
+// The same for a thread that waits in a trap: that is over now. It forgets what it was doing in the
+// kernel and returns 0 to user mode.
+void context_finish_trap(struct machine_thread *from, struct machine_thread *to);
 // Starts the first thread of a processor.
 __attribute__((noreturn)) void context_start(struct machine_thread *to);
 
-// The trap in which the thread waits is over: when it runs next, it forgets what it was doing in the
-// kernel and returns 0 to user mode.
-void machine_thread_finish_trap(struct machine_thread *m);
 
 // Where the thread goes on in user mode; other registers stay.
 void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp);

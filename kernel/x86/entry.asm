@@ -108,7 +108,7 @@ trap_return:
         sti                             ; takes effect after the next instruction
         sysexit
 
-; Where a thread goes on whose trap has been finished for it, with success (machine_thread_finish_trap).
+; Where a thread goes on whose trap has been finished for it, with success (context_finish_trap).
 ; esp = its frame; the C functions that would have given these registers back are forgotten.
 trap_finished:
         mov     ebx, [esp + FRAME_EBX]
@@ -116,7 +116,13 @@ trap_finished:
         mov     edi, [esp + FRAME_EDI]
         mov     ebp, [esp + FRAME_EBP]
         xor     eax, eax
-        jmp     trap_return
+        mov     edx, [cpus + CPU_AST]
+        or      edx, [esp + FRAME_HOW]
+        jnz     trap_return
+        mov     edx, [esp + FRAME_EIP]
+        mov     ecx, [esp + FRAME_ESP]
+        sti
+        sysexit
 
 copy_0: test    eax, eax
         jz      trap_unknown

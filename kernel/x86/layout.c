@@ -40,6 +40,7 @@ void layout(void)
     PLACE(FRAME_EFLAGS, trap_frame, eflags);
     PLACE(FRAME_ESP, trap_frame, esp);
     NUMBER(FRAME_SIZE, sizeof(struct trap_frame));
+    PLACE(MACHINE_FRAME, machine_thread, frame);
     PLACE(MACHINE_SP, machine_thread, kernel_sp);
     PLACE(MACHINE_TOP, machine_thread, kernel_top);
     PLACE(MACHINE_SEGMENTS, machine_thread, fs);

@@ -37,12 +37,13 @@ static bool tls_valid(const struct i386_descriptor *d)
 
 kern_return_t tls_set(struct machine_thread *m, const struct i386_tls_state *state)
 {
-    bool any = false;
+    uint32_t any = 0;
 
     for (unsigned i = 0; i < TLS_ENTRIES; i++) {
         if (!tls_valid(&state->desc[i]))
             return KERN_INVALID_ARGUMENT;
-        any = any || state->desc[i].high_word;
+        if (state->desc[i].high_word)
+            any |= i == 0 ? MACHINE_TLS : MACHINE_TLS | MACHINE_TLS_MORE;
     }
     for (unsigned i = 0; i < TLS_ENTRIES; i++) {
         uint32_t high = state->desc[i].high_word;
@@ -51,7 +52,7 @@ kern_return_t tls_set(struct machine_thread *m, const struct i386_tls_state *sta
         high |= high ? DESCRIPTOR_ACCESSED : 0;
         m->tls[i] = (uint64_t)high << 32 | state->desc[i].low_word;
     }
-    m->flags = any ? m->flags | MACHINE_TLS : m->flags & ~MACHINE_TLS;
+    m->flags = (m->flags & ~(MACHINE_TLS | MACHINE_TLS_MORE)) | any;
     if (machine_is_current(m)) {
         uint16_t fs = read_fs(), gs = read_gs();
 

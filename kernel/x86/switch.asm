@@ -9,17 +9,16 @@
 
 bits 32
 
-extern cpu_entry, gdt, debug_load, return_to_user
-global context_switch, context_start, thread_first_entry
+extern cpu_entry, gdt, debug_load, return_to_user, trap_finished
+global context_switch, context_finish_trap, context_start, thread_first_entry
 global load_fs, load_gs, descriptors_load, cpu_idle, preemption_point
 
 section .text
 
-; void context_switch(struct machine_thread *from, struct machine_thread *to)
-; Saved on the stack that is left:  edi esi ebx ebp return-address.
+; Leaves the thread eax for edx. Saved on the stack that is left: edi esi ebx ebp return-address.
 ; fs and gs are the user's and not saved on entry, so they are saved here; when they differ, or one
-; of the two uses TLS, debug registers or the FPU, there is more to do.
-context_switch:
+; of the two uses TLS, debug registers or the FPU, there is more to do. Changes ebx, ecx, esp.
+%macro leave_thread 0
         push    ebp
         push    ebx
         push    esi
@@ -27,26 +26,47 @@ context_switch:
         mov     [eax + MACHINE_SP], esp
         mov     [eax + MACHINE_SEGMENTS], fs
         mov     [eax + MACHINE_SEGMENTS + 2], gs
-        mov     esp, [edx + MACHINE_SP]
         mov     ecx, [edx + MACHINE_TOP]
         mov     [cpu_entry + ENTRY_ESP0], ecx
+        mov     esp, [edx + MACHINE_SP]
         mov     ebx, [eax + MACHINE_FLAGS]
         or      ebx, [edx + MACHINE_FLAGS]
         mov     ecx, [eax + MACHINE_SEGMENTS]
         xor     ecx, [edx + MACHINE_SEGMENTS]
         or      ecx, ebx
-        jnz     .more
-.done:  pop     edi
+        jz      %%done
+        call    registers_switch
+%%done:
+%endmacro
+
+; void context_switch(struct machine_thread *from, struct machine_thread *to)
+context_switch:
+        leave_thread
+context_arrive:
+        pop     edi
         pop     esi
         pop     ebx
         pop     ebp
         ret
-.more:  test    bl, MACHINE_TLS
+
+; void context_finish_trap(struct machine_thread *from, struct machine_thread *to)
+; What `to` was doing in the kernel is forgotten, with the stack below its frame.
+context_finish_trap:
+        mov     ecx, [edx + MACHINE_FRAME]
+        mov     [edx + MACHINE_SP], ecx
+        leave_thread
+        jmp     trap_finished
+
+; The registers besides the general ones that differ between eax and edx. ebx = flags of both.
+registers_switch:
+        test    bl, MACHINE_TLS
         jz      .segments
-        lea     esi, [edx + MACHINE_TLS_DESCRIPTORS]
-        mov     edi, gdt + 8 * GDT_TLS
-        mov     ecx, 2 * TLS_ENTRIES
-        rep movsd
+        mov     ecx, [edx + MACHINE_TLS_DESCRIPTORS]
+        mov     [gdt + 8 * GDT_TLS], ecx
+        mov     ecx, [edx + MACHINE_TLS_DESCRIPTORS + 4]
+        mov     [gdt + 8 * GDT_TLS + 4], ecx
+        test    bl, MACHINE_TLS_MORE
+        jnz     .more_tls
 .segments:                              ; a selector that cannot be loaded becomes the null selector
         mov     ecx, [edx + MACHINE_SEGMENTS]
 .fs:    mov     fs, ecx
@@ -54,21 +74,30 @@ context_switch:
         shr     ecx, 16
 .gs:    mov     gs, ecx
 .gs_loaded:
+        test    bl, MACHINE_DEBUG
+        jz      .debug_done
+        push    edx
+        mov     eax, edx
+        call    debug_load
+        pop     edx
+.debug_done:
         test    bl, MACHINE_FPU
-        jz      .debug
+        jz      .done
         test    byte [edx + MACHINE_FLAGS], MACHINE_FPU
         jnz     .fpu_mine
         mov     ecx, cr0                ; its first FPU instruction is to be noticed (fpu.c)
         or      ecx, CR0_TS
         mov     cr0, ecx
-        jmp     .debug
+.done:  ret
 .fpu_mine:
         clts
-.debug: test    bl, MACHINE_DEBUG
-        jz      .done
-        mov     eax, edx
-        call    debug_load
-        jmp     .done
+        ret
+.more_tls:
+        lea     esi, [edx + MACHINE_TLS_DESCRIPTORS + 8]
+        mov     edi, gdt + 8 * GDT_TLS + 8
+        mov     ecx, 2 * (TLS_ENTRIES - 1)
+        rep movsd
+        jmp     .segments
 .bad_fs:
         xor     esi, esi
         mov     fs, esi
@@ -86,7 +115,7 @@ context_start:
         mov     esp, [edx + MACHINE_SP]
         mov     ecx, [edx + MACHINE_TOP]
         mov     [cpu_entry + ENTRY_ESP0], ecx
-        jmp     context_switch.done
+        jmp     context_arrive
 
 ; Where a new thread's first switch returns to: ebx = function, esi = its argument.
 thread_first_entry:

@@ -110,6 +110,12 @@ void context_switch(struct machine_thread *from, struct machine_thread *to)
     swapcontext(&coroutine(from)->context, &coroutine(to)->context);
 }
 
+// Here a wait that is over returns like any other.
+void context_finish_trap(struct machine_thread *from, struct machine_thread *to)
+{
+    context_switch(from, to);
+}
+
 void context_start(struct machine_thread *to)
 {
     setcontext(&coroutine(to)->context);
@@ -207,12 +213,6 @@ void pmap_load(struct pmap *pmap)
 void exception_actions_release(struct exception_actions **actions)
 {
     (void)actions;
-}
-
-// Here a wait that is over returns like any other.
-void machine_thread_finish_trap(struct machine_thread *m)
-{
-    (void)m;
 }
 
 void *slab_alloc(struct slab_cache *cache)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The scheduler on a clock of its own: who runs when, and how much of the processor each one gets.
 #include "sim.h"
+#include "kern/hand_over.h"
 
 static uint64_t worked[8]; // ns of user mode of each worker
 static bool stop;
@@ -182,7 +183,7 @@ static void passer(long i)
     while (!stop) {
         spend(MS / 10);
         worked[i] += MS / 10;
-        sched_hand_over(&exchange[i], "test", pair[1 - i]);
+        sched_hand_over(&exchange[i], pair[1 - i]);
         boundary();
     }
     waitq_wake_all(&exchange[1 - i], WAIT_AWAKENED);

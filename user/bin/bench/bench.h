@@ -18,8 +18,14 @@ static inline uint64_t cycles(void)
     return (uint64_t)high << 32 | low;
 }
 
-// Ends the benchmark with a sentence when a call that must succeed did not.
-void must(kern_return_t kr, const char *call);
+// Ends the benchmark with a sentence: the call failed.
+__attribute__((noreturn, cold)) void failed(kern_return_t kr, const char *call);
+// For a call that must succeed.
+static inline void must(kern_return_t kr, const char *call)
+{
+    if (kr != KERN_SUCCESS)
+        failed(kr, call);
+}
 
 // Collects samples of one name.
 struct samples {
