@@ -25,6 +25,20 @@ typedef struct tvalspec {
 } tvalspec_t;
 typedef struct tvalspec mach_timespec_t;
 
+/* What clock_map_time() lets programs read, at the beginning of the object. */
+typedef struct mapped_tvalspec {
+    tvalspec_t mtv_time;
+#define mtv_sec mtv_time.tv_sec
+#define mtv_nsec mtv_time.tv_nsec
+    unsigned int mtv_csec; /* equal to mtv_sec, but while the kernel sets the time */
+} mapped_tvalspec_t;
+/* Reads a time *ts at `mts`, which points to volatile, that the kernel has not set in between. */
+#define MTS_TO_TS(mts, ts)                                                                         \
+    do {                                                                                           \
+        (ts)->tv_sec = (mts)->mtv_sec;                                                             \
+        (ts)->tv_nsec = (mts)->mtv_nsec;                                                           \
+    } while ((ts)->tv_sec != (mts)->mtv_csec)
+
 #define REALTIME_CLOCK 0 /* since boot; never set back */
 #define BATTERY_CLOCK 1  /* calendar: seconds since 1970-01-01 UTC */
 #define HIGHRES_CLOCK 2  /* OSF's optional third clock: KERN_INVALID_ARGUMENT here */

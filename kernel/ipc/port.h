@@ -36,6 +36,7 @@ enum port_kind {
     PORT_DEVICE,
     PORT_BOOTSTRAP,
     PORT_MEMORY_CONTROL,
+    PORT_MEMORY_OBJECT, // of the kernel's own, for vm_map; `object` is a struct vm_object
     PORT_KIND_COUNT,
 };
 

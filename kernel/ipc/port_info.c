@@ -105,6 +105,7 @@ static const uint8_t object_of_kind[PORT_KIND_COUNT] = {
     [PORT_BOOTSTRAP] = MINATO_OBJECT_BOOTSTRAP, [PORT_LOCK_SET] = MINATO_OBJECT_LOCK_SET,
     [PORT_MEMORY_CONTROL] = MINATO_OBJECT_MEMORY_CONTROL,
     [PORT_CLOCK_CTRL] = MINATO_OBJECT_CLOCK_CTRL,
+    [PORT_MEMORY_OBJECT] = MINATO_OBJECT_MEMORY_OBJECT,
 };
 
 static void describe_port(const struct port *port, minato_port_info_t *info)

@@ -13,16 +13,71 @@
 #include "ipc/space.h"
 #include "kern/waitq.h"
 #include "lib/assert.h"
+#include "vm/object.h"
 #include "x86/interrupt.h"
+#include "x86/pmap.h"
 #include "x86/usercopy.h"
 
 #define CLOCK_COUNT 2u
 #define RESOLUTION_MAX (10u * NSEC_PER_MSEC) // the coarsest for sleeps and alarms
+#define MAP_RESOLUTION NSEC_PER_MSEC // of mapped time
 #define ALARMS_MAX 1024u // for one reply port
 
 static struct clock clocks[CLOCK_COUNT];
 static struct clock *const realtime_clock = &clocks[REALTIME_CLOCK];
 static struct clock *const calendar_clock = &clocks[BATTERY_CLOCK];
+
+static tvalspec_t clock_time(const struct clock *clock)
+{
+    uint64_t ns = clock_now() + clock->offset;
+    tvalspec_t value = {
+        .tv_sec = (unsigned)(ns / NSEC_PER_SEC),
+        .tv_nsec = (clock_res_t)(ns % NSEC_PER_SEC),
+    };
+
+    return value;
+}
+
+// ---- mapped time ----
+
+// The page that programs map, and what stands for it. It is set while anybody can see it.
+static struct {
+    union {
+        volatile mapped_tvalspec_t time;
+        uint8_t bytes[PAGE_SIZE];
+    } page __attribute__((aligned(PAGE_SIZE)));
+    struct vm_object *object;
+    struct port *port;
+    struct timer timer;
+} mapped;
+
+static void mapped_set(struct timer *timer)
+{
+    tvalspec_t now = clock_time(realtime_clock);
+
+    // Who reads seconds, nanoseconds and check seconds, in this order, sees that he was interrupted.
+    mapped.page.time.mtv_csec = now.tv_sec;
+    mapped.page.time.mtv_nsec = now.tv_nsec;
+    mapped.page.time.mtv_sec = now.tv_sec;
+    if (mapped.port->srights > 0 || mapped.object->refs > 1)
+        timer_arm(timer, clock_now() + MAP_RESOLUTION);
+}
+
+kern_return_t clock_map_time(clock_serv_t clock, ipc_port_t *memory)
+{
+    if (clock != realtime_clock)
+        return KERN_FAILURE;
+    *memory = port_make_send(mapped.port);
+    mapped_set(&mapped.timer);
+    return KERN_SUCCESS;
+}
+
+static void mapped_init(void)
+{
+    mapped.object = vm_object_device(virt_to_phys(&mapped.page), PAGE_SIZE, false);
+    mapped.port = port_make_at_boot(PORT_MEMORY_OBJECT, mapped.object);
+    timer_init(&mapped.timer, mapped_set);
+}
 
 void clock_init(void)
 {
@@ -35,17 +90,7 @@ void clock_init(void)
         clocks[i].port = port_make_at_boot(PORT_CLOCK, &clocks[i]);
         clocks[i].control = port_make_at_boot(PORT_CLOCK_CTRL, &clocks[i]);
     }
-}
-
-static tvalspec_t clock_time(const struct clock *clock)
-{
-    uint64_t ns = clock_now() + clock->offset;
-    tvalspec_t value = {
-        .tv_sec = (unsigned)(ns / NSEC_PER_SEC),
-        .tv_nsec = (clock_res_t)(ns % NSEC_PER_SEC),
-    };
-
-    return value;
+    mapped_init();
 }
 
 // When a sleep or alarm for that time ends, ns since boot; 0: at once. False: a bad type or time.
@@ -209,7 +254,7 @@ kern_return_t clock_get_attributes(clock_serv_t clock, clock_flavor_t flavor, cl
 {
     const uint32_t attributes[] = {
         [CLOCK_GET_TIME_RES] = clock->resolution,
-        [CLOCK_MAP_TIME_RES] = 0,
+        [CLOCK_MAP_TIME_RES] = clock == realtime_clock ? MAP_RESOLUTION : 0,
         [CLOCK_ALARM_CURRES] = clock->alarm_resolution,
         [CLOCK_ALARM_MINRES] = clock_resolution(),
         [CLOCK_ALARM_MAXRES] = RESOLUTION_MAX / clock_resolution() * clock_resolution(),

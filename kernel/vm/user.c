@@ -109,17 +109,23 @@ kern_return_t vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_add
                      boolean_t copy, vm_prot_t cur_protection, vm_prot_t max_protection,
                      vm_inherit_t inheritance)
 {
-    struct vm_object *object = NULL;
+    struct vm_object *object = port_object(memory_object, PORT_MEMORY_OBJECT);
     kern_return_t kr;
 
-    if (map != NULL && memory_object != NULL &&
-        (kr = vm_pager_object(memory_object, &object)) != KERN_SUCCESS)
+    if (object != NULL) {
+        if (max_protection & VM_PROT_WRITE)
+            return KERN_PROTECTION_FAILURE;
+        vm_object_reference(object);
+    } else if (map != NULL && memory_object != NULL &&
+               (kr = vm_pager_object(memory_object, &object)) != KERN_SUCCESS) {
         return kr;
+    }
     kr = vm_map_enter(map, address, size, mask, anywhere, object, offset, copy, cur_protection,
                       max_protection, inheritance);
     if (object == NULL)
         return kr;
-    if (kr == KERN_SUCCESS && (kr = vm_pager_initialize(object->pager)) != KERN_SUCCESS)
+    if (kr == KERN_SUCCESS && object->pager != NULL &&
+        (kr = vm_pager_initialize(object->pager)) != KERN_SUCCESS)
         vm_deallocate(map, *address, size);
     vm_object_deallocate(object);
     if (kr == KERN_SUCCESS)

@@ -288,6 +288,7 @@ local CALLS = {
     clock_get_time = call("clock", ""),
     clock_get_attributes = call("clock", "flavor", {K.KERN_INVALID_VALUE, K.KERN_FAILURE}),
     host_get_clock_control = call("host", "int", {K.KERN_INVALID_HOST}),
+    clock_map_time = call("clock", "", {K.KERN_FAILURE}),
     clock_set_time = call("clock", "time"), -- the right to read it only
     clock_set_attributes = call("clock", "flavor words", {K.KERN_INVALID_VALUE}),
     clock_alarm = call("clock", "int time port", {K.KERN_INVALID_CAPABILITY}),
