@@ -7,6 +7,7 @@
 #include "bootstrap_server.h"
 #include "ipc/port.h"
 #include "kern/device.h"
+#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/boot.h"
 
@@ -22,29 +23,12 @@ kern_return_t do_bootstrap_ports(host_t bootstrap, ipc_port_t *priv_host,
     return KERN_SUCCESS;
 }
 
-// The command line as strings: every run of spaces ends a word.
-static vm_size_t split_words(char *words, const char *line)
-{
-    vm_size_t length = 0;
-
-    for (; *line; line++) {
-        if (*line != ' ')
-            words[length++] = *line;
-        else if (length > 0 && words[length - 1] != '\0')
-            words[length++] = '\0';
-    }
-    if (length == 0 || words[length - 1] != '\0')
-        words[length++] = '\0';
-    return length;
-}
-
+// One string, which the first task takes apart.
 kern_return_t do_bootstrap_arguments(host_t bootstrap, task_t task, vm_map_copy_t *arguments,
                                      mach_msg_type_number_t *size)
 {
-    char words[sizeof(boot_info.command_line) + 1];
-
-    *size = split_words(words, boot_info.command_line);
-    return vm_map_copy_from_kernel(words, *size, arguments);
+    *size = strlen(boot_info.command_line) + 1;
+    return vm_map_copy_from_kernel(boot_info.command_line, *size, arguments);
 }
 
 // The kernel waits for nobody: it has started the only task it starts.

@@ -35,8 +35,8 @@ struct options {
 };
 extern struct options options;
 
-// Reads the words. What is wrong with them, in a sentence; null if nothing is.
-const char *options_parse(const char *words, size_t size);
+// Takes the line apart and reads the words. What is wrong with them, in a sentence; null if nothing is.
+const char *options_parse(char *line);
 
 // ---- modules.c, fw_cfg.c: files ---------------------------------------------------------------
 

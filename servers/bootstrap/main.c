@@ -341,7 +341,7 @@ int main(void)
     must(modules_open(), "the boot archive");
     must(bootstrap_arguments(bootstrap_port, mach_task_self(), &words, &size),
          "the boot command line");
-    wrong_options = options_parse((const char *)words, size);
+    wrong_options = options_parse((char *)words);
     must(minato_host_set_seed(priv_host, options.seed), "the seed");
     if (!options.quiet) // the console is a script's alone
         announce();

@@ -74,22 +74,35 @@ static const char *parse_word(const char *word)
     return NULL;
 }
 
-const char *options_parse(const char *words, size_t size)
+// Ends each word with a zero byte: every run of spaces is one. Returns the size of all.
+static size_t split(char *line)
 {
-    const char *first_wrong = NULL;
+    char *to = line;
+
+    for (const char *from = line; *from != '\0'; from++) {
+        if (*from != ' ')
+            *to++ = *from;
+        else if (to > line && to[-1] != '\0')
+            *to++ = '\0';
+    }
+    if (to == line || to[-1] != '\0')
+        *to++ = '\0';
+    return (size_t)(to - line);
+}
+
+const char *options_parse(char *line)
+{
+    const char *words = line, *first_wrong = NULL;
+    size_t size = split(line);
 
     options.words = words;
     options.size = size;
     for (size_t at = 0; at < size;) {
-        size_t length = strnlen(words + at, size - at);
-        const char *wrong;
+        const char *wrong = parse_word(words + at);
 
-        if (length == size - at)
-            break; // not ended: no word
-        wrong = parse_word(words + at);
         if (first_wrong == NULL)
             first_wrong = wrong;
-        at += length + 1;
+        at += strlen(words + at) + 1;
     }
     return first_wrong;
 }
