@@ -13,14 +13,9 @@
 // What the page table may allow: writing only to a page that the object holds alone, as it does
 // after a fault for writing. If it does so after one for reading, that is granted at once, which
 // spares the next.
-static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset, bool exclusive,
-                                     const struct page *page)
+static vm_prot_t hardware_protection(struct page_tree *pages, vm_offset_t offset,
+                                     vm_prot_t protection, bool exclusive)
 {
-    struct page_tree *pages = &e->object->pages;
-    vm_prot_t protection = e->protection;
-
-    if (e->object->pager != NULL)
-        protection &= ~vm_pager_denies(e->object->pager, page, exclusive);
     if ((protection & VM_PROT_WRITE) == 0)
         return protection;
     if (!exclusive)
@@ -31,9 +26,10 @@ static vm_prot_t hardware_protection(struct vm_map_entry *e, vm_offset_t offset,
     return protection;
 }
 
-// As vm_object_page, when it may block. True in *again: it has, and the entry may be gone.
+// vm_object_page for an entry's object that may have to wait; *allowed becomes what the pager, too,
+// permits. True in *again: it has waited, and the entry may be gone.
 static kern_return_t wait_page(struct vm_map *map, struct vm_object *object, vm_offset_t offset,
-                               bool write, struct page **page, bool *again)
+                               bool write, struct page **page, vm_prot_t *allowed, bool *again)
 {
     uint32_t version = map->version;
     kern_return_t kr;
@@ -42,6 +38,8 @@ static kern_return_t wait_page(struct vm_map *map, struct vm_object *object, vm_
     vm_object_reference(object);
     kr = vm_object_page(object, offset, write, page);
     *again = map->version != version || !map->alive;
+    if (kr == KERN_SUCCESS && object->pager != NULL)
+        *allowed &= ~vm_pager_denies(object->pager, *page, write);
     vm_object_deallocate(object);
     vm_map_deallocate(map);
     return kr;
@@ -63,28 +61,30 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
     address = trunc_page(address);
     do {
         struct vm_map_entry *e = entry_find(map, address);
+        vm_prot_t allowed;
         vm_offset_t offset;
         struct page *page;
         kern_return_t kr;
 
         if (e == NULL)
             return KERN_INVALID_ADDRESS;
-        if ((protection & ~e->protection) != 0)
+        allowed = e->protection;
+        if ((protection & ~allowed) != 0)
             return KERN_PROTECTION_FAILURE;
         if (!entry_materialize(e))
             return KERN_RESOURCE_SHORTAGE;
         offset = e->offset + (address - e->start);
         again = false;
         if (!vm_object_may_block(e->object))
-            kr = vm_object_page(e->object, offset, write, &page);
+            kr = vm_object_page_now(e->object, offset, write, &page);
         else if (e->object->device)
             return map_device(map, e, address);
         else
-            kr = wait_page(map, e->object, offset, write, &page, &again);
+            kr = wait_page(map, e->object, offset, write, &page, &allowed, &again);
         if (kr != KERN_SUCCESS)
             return kr;
-        if (!again &&
-            !page_map(page, &map->pmap, address, hardware_protection(e, offset, write, page)))
+        if (!again && !page_map(page, &map->pmap, address,
+                                hardware_protection(&e->object->pages, offset, allowed, write)))
             return KERN_RESOURCE_SHORTAGE;
     } while (again);
     return KERN_SUCCESS;

@@ -133,44 +133,13 @@ struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, v
 
 // ---- pages ---------------------------------------------------------------------------------
 
-// Takes over the page that the backing object has at that place.
-static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t offset)
-{
-    struct page *page;
-    kern_return_t kr = vm_object_page(object->backing, object->backing_offset + offset, false,
-                                      &page);
-    struct page_node *leaf;
-    bool exclusive;
-
-    if (kr != KERN_SUCCESS)
-        return kr;
-    if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
-        return KERN_SUCCESS; // somebody else did it while we waited
-    if ((leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT)) == NULL)
-        return KERN_RESOURCE_SHORTAGE;
-    vm_object_upsets++;
-    page_write_protect(page);
-    page_hold(page);
-    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, page);
-    return KERN_SUCCESS;
-}
-
-// Puts `page` in its place below `leaf`. Takes over the caller's hold.
-static void put_page(struct vm_object *object, struct page_node *leaf, vm_offset_t offset,
-                     struct page *page)
-{
-    if (object->pager != NULL)
-        vm_pager_manage(object->pager, page);
-    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, page);
-}
-
 static kern_return_t zero_fill(struct vm_object *object, vm_offset_t offset, struct page **page)
 {
     struct page_node *leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT);
 
     if (leaf == NULL || (*page = page_alloc_zeroed()) == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    put_page(object, leaf, offset, *page);
+    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, *page);
     return KERN_SUCCESS;
 }
 
@@ -197,10 +166,43 @@ static kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset,
     vm_object_pages_copied++;
     if (object->shared)
         page_unmap_everywhere(*page);
-    if (object->pager != NULL)
-        vm_pager_replace(object->pager, *page, own);
     page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, own);
     *page = own;
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_object_page_now(struct vm_object *object, vm_offset_t offset, bool write,
+                                 struct page **page)
+{
+    bool exclusive;
+
+    *page = page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
+    if (*page == NULL)
+        return zero_fill(object, offset, page);
+    return exclusive || !write ? KERN_SUCCESS : copy_on_write(object, offset, page);
+}
+
+// ---- pages that may have to be waited for ---------------------------------------------------
+
+// Takes over the page that the backing object has at that place.
+static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t offset)
+{
+    struct page *page;
+    kern_return_t kr = vm_object_page(object->backing, object->backing_offset + offset, false,
+                                      &page);
+    struct page_node *leaf;
+    bool exclusive;
+
+    if (kr != KERN_SUCCESS)
+        return kr;
+    if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
+        return KERN_SUCCESS; // somebody else did it while we waited
+    if ((leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT)) == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    vm_object_upsets++;
+    page_write_protect(page);
+    page_hold(page);
+    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, page);
     return KERN_SUCCESS;
 }
 
@@ -245,18 +247,40 @@ static kern_return_t bring(struct vm_object *object, vm_offset_t offset, vm_prot
         return KERN_SUCCESS;
     if (object->backing != NULL)
         return take_from_backing(object, offset);
-    return zero_fill(object, offset, &page);
+    kr = zero_fill(object, offset, &page);
+    if (kr == KERN_SUCCESS)
+        vm_pager_manage(object->pager, page);
+    return kr;
 }
 
-// vm_object_page for objects that may have to wait.
-static kern_return_t page_with_waiting(struct vm_object *object, vm_offset_t offset, bool write,
-                                       struct page **page)
+// Makes `page`, which is there, one that the object's users may write to.
+static kern_return_t make_writable(struct vm_object *object, vm_offset_t offset, struct page **page)
+{
+    struct page *old = *page;
+    kern_return_t kr = KERN_SUCCESS;
+    bool exclusive;
+
+    if (object->pager != NULL)
+        kr = hand_to_copies(object, offset, old);
+    page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
+    if (kr != KERN_SUCCESS || exclusive)
+        return kr;
+    kr = copy_on_write(object, offset, page);
+    if (object->pager != NULL && *page != old) // others hold that still
+        vm_pager_replace(object->pager, old, *page);
+    return kr;
+}
+
+kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
+                             struct page **page)
 {
     vm_prot_t access = write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ;
     uint64_t deadline = 0;
 
+    if (!vm_object_may_block(object))
+        return vm_object_page_now(object, offset, write, page);
     for (;;) {
-        kern_return_t kr = KERN_SUCCESS;
+        kern_return_t kr;
         bool exclusive;
 
         *page = page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
@@ -264,15 +288,8 @@ static kern_return_t page_with_waiting(struct vm_object *object, vm_offset_t off
             kr = bring(object, offset, access, &deadline);
         } else if (object->pager != NULL && vm_pager_lock(object->pager, *page) & access) {
             kr = vm_pager_wait(object, offset, access, &deadline);
-        } else if (!write) {
-            return KERN_SUCCESS;
         } else {
-            if (object->pager != NULL)
-                kr = hand_to_copies(object, offset, *page);
-            if (kr != KERN_SUCCESS)
-                return kr;
-            page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
-            return exclusive ? KERN_SUCCESS : copy_on_write(object, offset, page);
+            return write ? make_writable(object, offset, page) : KERN_SUCCESS;
         }
         if (kr != KERN_SUCCESS)
             return kr;
@@ -300,17 +317,4 @@ kern_return_t vm_object_settle(struct vm_object *copy)
         vm_object_deallocate(backing);
     }
     return KERN_SUCCESS;
-}
-
-kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
-                             struct page **page)
-{
-    bool exclusive;
-
-    if (vm_object_may_block(object))
-        return page_with_waiting(object, offset, write, page);
-    *page = page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
-    if (*page == NULL)
-        return zero_fill(object, offset, page);
-    return exclusive || !write ? KERN_SUCCESS : copy_on_write(object, offset, page);
 }

@@ -64,6 +64,9 @@ kern_return_t vm_object_settle(struct vm_object *copy);
 // then. On KERN_SUCCESS the page is valid until the caller next blocks. Errors as vm_fault.
 kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
                              struct page **page);
+// The same for an object that is not vm_object_may_block.
+kern_return_t vm_object_page_now(struct vm_object *object, vm_offset_t offset, bool write,
+                                 struct page **page);
 // Counts the moments at which what somebody had prepared may have been undone: waits for pagers,
 // and pages taken over from a backing object. Unchanged: nobody else ran, and nothing was shared.
 extern unsigned vm_object_upsets;
