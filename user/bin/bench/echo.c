@@ -26,7 +26,7 @@ union buffer {
         mach_msg_header_t header;
         struct memory_times times;
     } answer;
-    char room[0x1000 + 0x100];
+    char room[ECHO_ROOM];
 };
 
 static void touch_pages(const mach_msg_ool_descriptor_t *region, struct memory_times *times)

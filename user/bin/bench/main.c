@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `make bench`: what each of the kernel's operations costs, one line `bench NAME NUMBER` each. The
-// names are those of the design's section 9; tests/bench/report reads the lines. The programs are
-// ordinary ones: public headers, the stubs that everybody has, every result checked.
+// names are those of the design's section 9; NAME_at_COUNT_SUBJECT says what the operation costs where
+// there are so many names, tasks, …. tests/bench/report reads the lines. With minato.part=time: the few
+// things that are measured in time. The programs are ordinary ones: public headers, the stubs that
+// everybody has, every result checked.
 #include "bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t overhead; // of reading the counter twice
 
@@ -39,6 +42,11 @@ void report(const char *name, uint32_t value)
     printf("bench %s %lu\n", name, (unsigned long)value);
 }
 
+void report_at(const char *name, unsigned count, const char *subject, uint32_t value)
+{
+    printf("bench %s_at_%u_%s %lu\n", name, count, subject, (unsigned long)value);
+}
+
 void report_ratio(const char *name, uint32_t over, uint32_t under)
 {
     uint32_t hundredths = (uint32_t)((uint64_t)over * 100 / under);
@@ -47,7 +55,7 @@ void report_ratio(const char *name, uint32_t over, uint32_t under)
            (unsigned long)hundredths % 100);
 }
 
-void measure(const char *name, void (*operation)(void))
+static uint32_t measured(void (*operation)(void))
 {
     static struct samples samples;
 
@@ -59,7 +67,17 @@ void measure(const char *name, void (*operation)(void))
         if (i >= WARM_UP)
             sample(&samples, start, cycles());
     }
-    report(name, median(&samples));
+    return median(&samples);
+}
+
+void measure(const char *name, void (*operation)(void))
+{
+    report(name, measured(operation));
+}
+
+void measure_at(const char *name, unsigned count, const char *subject, void (*operation)(void))
+{
+    report_at(name, count, subject, measured(operation));
 }
 
 static void nothing(void)
@@ -84,11 +102,20 @@ static void calibrate(void)
 
 int main(void)
 {
+    const char *part = getenv("minato.part");
+
     calibrate();
+    if (part && strcmp(part, "time") == 0) {
+        bench_time();
+        return 0;
+    }
     bench_traps();
     bench_rpc();
     bench_memory();
     bench_threads();
     bench_exceptions();
+    growth_of_ports();
+    growth_of_memory();
+    growth_of_tasks();
     return 0;
 }

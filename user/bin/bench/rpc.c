@@ -15,7 +15,7 @@ static union {
         mach_msg_body_t body;
         mach_msg_port_descriptor_t right;
     } carrying;
-    char room[0x1000 + 0x100];
+    char room[ECHO_ROOM];
 } message;
 
 static void call(mach_msg_bits_t bits, mach_msg_size_t send_size, mach_msg_id_t id)
@@ -31,6 +31,20 @@ static void call(mach_msg_bits_t bits, mach_msg_size_t send_size, mach_msg_id_t 
                   MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL),
          "a call");
     if (header->msgh_id != id)
+        must(MIG_REPLY_MISMATCH, "a call");
+}
+
+void echo_call(mach_port_t port, mach_port_t reply, mach_msg_size_t bytes, mach_msg_option_t options)
+{
+    mach_msg_header_t *header = &message.header;
+
+    *header = (mach_msg_header_t){
+        .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE),
+        .msgh_remote_port = port, .msgh_local_port = reply, .msgh_id = ECHO_BACK};
+    must(mach_msg(header, MACH_SEND_MSG | MACH_RCV_MSG | options, bytes, sizeof message, reply,
+                  ECHO_TIMEOUT, MACH_PORT_NULL),
+         "a call");
+    if (header->msgh_id != ECHO_BACK || header->msgh_size != bytes)
         must(MIG_REPLY_MISMATCH, "a call");
 }
 
