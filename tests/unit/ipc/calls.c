@@ -231,10 +231,13 @@ static void mod_refs(int me, int space)
                                                5,  -6, 7,  3,  0xffff, INT32_MAX, INT32_MIN};
     mach_port_right_t right = one_in(2) ? MACH_PORT_RIGHT_SEND : some_right();
     mach_port_name_t name = some_name(space, right < 5 ? MACH_PORT_TYPE(right) : ~0u);
-    mach_port_delta_t delta = one_in(20) ? (int)(0xffff - below(4)) : deltas[below(14)];
-    struct m_name *n;
+    mach_port_delta_t delta = deltas[below(14)];
+    struct m_name *n = NULL;
     kern_return_t want = right < 5 ? lookup_answer(space, name, MACH_PORT_TYPE(right), &n)
                                    : KERN_INVALID_VALUE;
+
+    if (n && one_in(6)) // as many as there can be, or nearly
+        delta = MACH_PORT_UREFS_MAX - n->urefs - below(2);
 
     (void)me;
     if (want == KERN_SUCCESS)
@@ -419,10 +422,37 @@ static void set_counts(int me, int space)
     }
 }
 
+// A receive right and a set, best of all such that there are messages for threads that wait.
+static mach_port_name_t name_to_join(int space)
+{
+    struct list_of *names = &m_spaces[space].names;
+
+    for (unsigned i = one_in(2) ? names->count : 0; i < names->count; i++) {
+        struct m_name *n = names->at[i];
+
+        if ((n->type & MACH_PORT_TYPE_RECEIVE) && n->port->messages.count > 1 && one_in(3))
+            return n->name;
+    }
+    return some_name(space, MACH_PORT_TYPE_RECEIVE);
+}
+
+static mach_port_name_t set_to_join(int space)
+{
+    struct list_of *names = &m_spaces[space].names;
+
+    for (unsigned i = one_in(2) ? names->count : 0; i < names->count; i++) {
+        struct m_name *n = names->at[i];
+
+        if (n->set && n->set->receivers.count > 0)
+            return n->name;
+    }
+    return some_name(space, MACH_PORT_TYPE_PORT_SET);
+}
+
 static void move_member(int me, int space)
 {
-    mach_port_name_t name = some_name(space, MACH_PORT_TYPE_RECEIVE);
-    mach_port_name_t set = one_in(5) ? MACH_PORT_NULL : some_name(space, MACH_PORT_TYPE_PORT_SET);
+    mach_port_name_t name = name_to_join(space);
+    mach_port_name_t set = one_in(5) ? MACH_PORT_NULL : set_to_join(space);
     struct m_name *n, *s = NULL;
     kern_return_t want = lookup_answer(space, name, MACH_PORT_TYPE_RECEIVE, &n);
 
@@ -442,9 +472,9 @@ static void move_member(int me, int space)
 
 static void change_member(int me, int space)
 {
-    mach_port_name_t name = some_name(space, MACH_PORT_TYPE_RECEIVE);
-    mach_port_name_t set = some_name(space, MACH_PORT_TYPE_PORT_SET);
     bool insert = one_in(2);
+    mach_port_name_t name = insert ? name_to_join(space) : some_name(space, MACH_PORT_TYPE_RECEIVE);
+    mach_port_name_t set = insert ? set_to_join(space) : some_name(space, MACH_PORT_TYPE_PORT_SET);
     struct m_name *n, *s;
     kern_return_t kr, want = lookup_answer(space, name, MACH_PORT_TYPE_RECEIVE, &n);
 

@@ -35,7 +35,7 @@ static void draw_part(int space, struct part *p)
         return;
     }
     if (one_in(25))
-        p->copy = below(256);
+        p->copy = below(one_in(2) ? 5 : 256);
     if (p->type == MACH_MSG_OOL_PORTS_DESCRIPTOR) {
         p->count = below(RIGHTS + 1);
         if (p->count > 0)
@@ -63,6 +63,8 @@ void draw_draft(int space)
     mach_msg_type_name_t remote = MACH_MSG_TYPE_MOVE_SEND + below(5), local = 0;
 
     draft = (struct draft){.id = ++last_id, .words = below(one_in(10) ? 250 : 6)};
+    if (one_in(200)) // the largest message that there can be, or larger
+        draft.words = (MACH_MSG_SIZE_MAX - sizeof(mach_msg_header_t)) / 4 + below(2);
     draft.fill = draft.id * 2654435761u;
     if (one_in(3))
         local = one_in(2) ? MACH_MSG_TYPE_MAKE_SEND_ONCE : MACH_MSG_TYPE_MOVE_SEND + below(5);
@@ -80,7 +82,9 @@ void draw_draft(int space)
         for (unsigned i = 0; i < draft.count; i++)
             draw_part(space, &draft.parts[i]);
     }
-    draft.said_count = one_in(40) ? (one_in(2) ? 0xffffffff : 100) : draft.count;
+    draft.said_count = draft.count;
+    if (draft.words < 3 && one_in(20)) // more than there is room for
+        draft.said_count = one_in(2) ? 0xffffffff : draft.count + 1;
     draft.size = sizeof(mach_msg_header_t) + 4 * draft.words +
                  (draft.bits & MACH_MSGH_BITS_COMPLEX ? 4 + 12 * draft.count : 0);
 }

@@ -291,7 +291,7 @@ struct coroutine {
     void *stack;
     struct message_arguments arguments;
     mach_msg_return_t answer;
-    bool timed;
+    uint64_t deadline;
 };
 
 static struct coroutine coroutines[THREADS];
@@ -344,9 +344,9 @@ bool fake_waits(const struct thread *thread)
     return thread->state == THREAD_WAITING;
 }
 
-bool fake_has_deadline(const struct thread *thread)
+uint64_t fake_deadline(const struct thread *thread)
 {
-    return coroutine_of(thread)->timed;
+    return coroutine_of(thread)->deadline;
 }
 
 struct thread *fake_next_woken(void)
@@ -386,7 +386,7 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
         panic("a wait for a message that nothing can end");
     self->state = THREAD_WAITING;
     waitq_insert(q, self);
-    coroutine_of(self)->timed = deadline != WAIT_FOREVER;
+    coroutine_of(self)->deadline = deadline;
     swapcontext(&coroutine_of(self)->context, &test);
     return self->wait_result;
 }
@@ -497,6 +497,23 @@ void vm_pager_port_died(struct pager *pager)
 {
     (void)pager;
     panic("there are no pagers here");
+}
+
+static struct kmsg *held[8]; // as many as kmsg.c keeps
+
+void fake_hold_messages(void)
+{
+    for (unsigned i = 0; i < sizeof held / sizeof held[0]; i++)
+        held[i] = kmsg_alloc(sizeof(mach_msg_header_t));
+}
+
+void fake_let_messages_go(void)
+{
+    for (unsigned i = 0; i < sizeof held / sizeof held[0]; i++) {
+        if (held[i])
+            kmsg_free(held[i]);
+        held[i] = NULL;
+    }
 }
 
 // ---- the world ----------------------------------------------------------------------------------

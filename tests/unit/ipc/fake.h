@@ -34,6 +34,9 @@ void fake_end(void);   // frees what tasks and threads are made of
 // `fake_failed`: one has, since.
 void fake_fail_at(unsigned n, bool all);
 extern bool fake_failed;
+// Takes the messages that the kernel keeps at hand, so that the next need memory; gives them back.
+void fake_hold_messages(void);
+void fake_let_messages_go(void);
 unsigned fake_allocated(void); // that are in use: blocks of kmalloc, and slabs' objects
 extern unsigned fake_copies;   // vm_map_copy that exist
 
@@ -51,7 +54,7 @@ void fake_call(struct thread *thread, const struct message_arguments *arguments)
 struct thread *fake_next_woken(void); // NULL: none
 void fake_resume(struct thread *thread);
 bool fake_waits(const struct thread *thread);
-bool fake_has_deadline(const struct thread *thread);
+uint64_t fake_deadline(const struct thread *thread); // of its wait
 mach_msg_return_t fake_answer(const struct thread *thread); // of a call that is over
 // Whose call is served by functions that the test calls itself.
 void fake_current(struct thread *thread);

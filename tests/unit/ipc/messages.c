@@ -5,6 +5,7 @@
 #include "draft.h"
 #include "tap.h"
 #include "vm/map.h"
+#include "x86/interrupt.h"
 
 #define WAITS 1 // no answer of the kernel's: the call waits
 
@@ -367,6 +368,16 @@ static mach_msg_return_t sent(struct m_thread *t)
 
 // ---- a call, from one wait to the next ----------------------------------------------------------
 
+static void check_deadline(struct m_thread *t)
+{
+    mach_msg_option_t timed = t->state == M_SENDING ? MACH_SEND_TIMEOUT : MACH_RCV_TIMEOUT;
+
+    if (t->arguments.option & timed)
+        CHECK_EQ(fake_deadline(t->real), clock_now() + t->arguments.timeout * 1000000ull);
+    else
+        CHECK_EQ(fake_deadline(t->real), WAIT_FOREVER);
+}
+
 // The kernel has run; the model follows and says whether it came to the same.
 static void follow(struct m_thread *t)
 {
@@ -389,10 +400,12 @@ static void follow(struct m_thread *t)
     if (mr != got)
         tap_fail(__FILE__, __LINE__, "mach_msg with options %#x answers %#x, not %#x",
                  t->arguments.option, got, mr);
-    if (mr != WAITS)
-        free(t->buffer);
-    if (mr != WAITS)
-        t->buffer = NULL;
+    if (mr == WAITS) {
+        check_deadline(t);
+        return;
+    }
+    free(t->buffer);
+    t->buffer = NULL;
 }
 
 void run_woken(void)
@@ -467,6 +480,8 @@ void step_message(struct m_thread *t)
         .rcv_name = name_to_receive(t->space),
         .timeout = one_in(2) ? 0 : 10, .notify = some_name(t->space, MACH_PORT_TYPE_RECEIVE),
     };
+    if (one_in(2) && room < draft.size)
+        t->arguments.rcv_size = room = draft.size + sizeof(mach_msg_max_trailer_t);
     t->buffer = malloc(draft.size > room ? draft.size : room);
     write_draft(t->buffer);
     t->arguments.msg = one_in(30) ? BAD_ADDRESS : (uintptr_t)t->buffer;
@@ -485,7 +500,7 @@ void step_end_wait(void)
 
     if (t->state == M_IDLE || t->woken)
         return;
-    if (fake_has_deadline(t->real) && one_in(2))
+    if (fake_deadline(t->real) != WAIT_FOREVER && one_in(2))
         result = WAIT_TIMED_OUT;
     waitq_wake_thread(t->real, result);
     m_wake(t, result);

@@ -135,7 +135,7 @@ static void act(void)
     } else {
         if (m_world_size >= 60 && one_in(20)) {
             step_use_up(thread->space);
-            fake_fail_at(1, true);
+            fake_fail_at(1 + below(3), true);
         }
         step_message(thread);
     }
@@ -144,12 +144,16 @@ static void act(void)
 static void step(void)
 {
     fake_notices_begin();
-    fake_fail_at(one_in(4) ? 1 + below(6) : 0, one_in(2));
+    if (one_in(4)) {
+        fake_hold_messages();
+        fake_fail_at(1 + below(6), one_in(2));
+    }
     do
         act();
     while (one_in(6)); // before those that have been woken run
     run_woken();
     fake_fail_at(0, false);
+    fake_let_messages_go();
     CHECK_EQ(fake_notices_left(), 0);
 }
 
@@ -181,7 +185,7 @@ static void run_seed(uint32_t number, unsigned steps, unsigned kept)
     fake_begin();
     m_begin();
     // One size is that at which a table grows.
-    m_world_size = number % 6 == 5 ? 60 + below(6) : 8 + below(8u << number % 6);
+    m_world_size = number % 6 == 5 ? 60 + below(6) : 8 + below(12u << number % 6);
     make_kernel_port();
     for (unsigned i = 0; i < steps; i++) {
         step();
