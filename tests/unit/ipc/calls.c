@@ -497,8 +497,11 @@ static void change_member(int me, int space)
 
 void step_use_up(int space)
 {
-    while (m_spaces[space].alive && m_spaces[space].names.count < 130 && !fake_failed &&
-           tasks[space].space->free_head != 0)
+    unsigned slots = tasks[space].space->chunk_count * ENTRIES_PER_CHUNK, used = 1;
+
+    for (unsigned i = 0; i < m_spaces[space].names.count; i++)
+        used += !LIST_AT(struct m_name, &m_spaces[space].names, i)->chosen;
+    for (; m_spaces[space].alive && used < slots && slots <= 128 && !fake_failed; used++)
         allocate(space, space);
 }
 

@@ -8,6 +8,7 @@
 #include "ipc/kobject.h"
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
+#include "kern/sched.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "vm/map.h"
@@ -324,6 +325,7 @@ void fake_resume(struct thread *thread)
 {
     fake_current(thread);
     thread->state = THREAD_RUNNING;
+    coroutine_of(thread)->deadline = WAIT_FOREVER;
     swapcontext(&test, &coroutine_of(thread)->context);
     fake_current(NULL);
 }
@@ -374,49 +376,29 @@ struct vm_map *current_map(void)
     return current_task()->map;
 }
 
-// ---- waiting ------------------------------------------------------------------------------------
+// ---- waiting: what kern/waitq.c asks of the scheduler and the timers ----------------------------
 
-enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptible,
-                            const char *reason)
+void sched_switch(struct thread *next)
 {
-    struct thread *self = current_thread();
-
-    (void)reason;
-    if (!interruptible)
-        panic("a wait for a message that nothing can end");
-    self->state = THREAD_WAITING;
-    waitq_insert(q, self);
-    coroutine_of(self)->deadline = deadline;
-    swapcontext(&coroutine_of(self)->context, &test);
-    return self->wait_result;
+    if (next)
+        panic("a handed-over processor");
+    swapcontext(&coroutine_of(current_thread())->context, &test);
 }
 
-void waitq_wake_thread(struct thread *thread, enum wait_result result)
+void sched_ready(struct thread *thread)
 {
-    waitq_unwait(thread, result);
     thread->state = THREAD_READY;
     woken[woken_count++] = thread;
 }
 
-void waitq_wake_all(struct waitq *q, enum wait_result result)
+void timer_arm(struct timer *timer, uint64_t deadline)
 {
-    while (!waitq_empty(q))
-        waitq_wake_thread(waitq_first(q), result);
-}
-
-unsigned waitq_count(const struct waitq *q)
-{
-    unsigned count = 0;
-
-    list_for_each(link, (struct list *)&q->threads)
-        count++;
-    return count;
+    coroutine_of(container_of(timer, struct thread, wait_timer))->deadline = deadline;
 }
 
 void timer_cancel(struct timer *timer)
 {
     (void)timer;
-    panic("no timer is ever armed here");
 }
 
 uint64_t clock_now(void)
@@ -497,6 +479,12 @@ void vm_pager_port_died(struct pager *pager)
 {
     (void)pager;
     panic("there are no pagers here");
+}
+
+void clock_alarm_cancel(struct dead_name_request *request)
+{
+    (void)request;
+    panic("there are no alarms here");
 }
 
 static struct kmsg *held[8]; // as many as kmsg.c keeps

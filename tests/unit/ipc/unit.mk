@@ -11,7 +11,7 @@ OUT    ?= build/tests/ipc
 NAMES  := $(filter-out convert fast port_traps,$(patsubst kernel/ipc/%.c,%,$(wildcard \
           kernel/ipc/*.c)))
 HELP   := $(patsubst %.c,%,$(wildcard $(HERE)/*.c)) tests/unit/vm/tap kernel/lib/tree \
-          build/kernel/mig/notify_user
+          kernel/kern/waitq build/kernel/mig/notify_user
 LOADER := $(shell $(HOST32)gcc -print-file-name=ld-linux.so.2)
 
 # The kernel's own memcpy takes a null pointer when there is nothing to copy.
