@@ -147,7 +147,7 @@ static kern_return_t zero_fill(struct vm_object *object, vm_offset_t offset, str
 // (an allocation that digs for memory may have buried the other holder). Whoever mapped the old one
 // in the object's name must not see it any more: if that may be others than the caller, it is
 // unmapped here.
-static kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset, struct page **page)
+static inline kern_return_t copy_on_write(struct vm_object *object, vm_offset_t offset, struct page **page)
 {
     struct page_node *leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT);
     struct page *own;
