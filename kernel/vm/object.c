@@ -301,7 +301,7 @@ kern_return_t vm_object_settle(struct vm_object *copy)
     struct vm_object *backing = copy == NULL ? NULL : copy->backing;
 
     if (backing == NULL || backing == copy ||
-        backing->pager->attributes.copy_strategy != MEMORY_OBJECT_COPY_NONE)
+        backing->pager->setting[PAGER_COPY_STRATEGY] != MEMORY_OBJECT_COPY_NONE)
         return KERN_SUCCESS;
     for (vm_offset_t offset = 0; offset < copy->size; offset += PAGE_SIZE) {
         struct page *page;

@@ -13,7 +13,6 @@
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 
-#define LIMIT_DEFAULT MINATO_MEMORY_OBJECT_LIMIT_DEFAULT
 #define RUN_MAX 64u // pages sent in one message
 
 // Something that a pager has been asked for one page, or for a synchronize. It stays until there is
@@ -52,8 +51,9 @@ static void pager_init(struct pager *pager, struct vm_object *object, struct por
         .object = object,
         .number = ++last_number,
         .port = port_copy_send(port),
-        .attributes = {.copy_strategy = MEMORY_OBJECT_COPY_DELAY, .cluster_size = PAGE_SIZE},
-        .limit = LIMIT_DEFAULT,
+        .setting = {[PAGER_COPY_STRATEGY] = MEMORY_OBJECT_COPY_DELAY,
+                    [PAGER_CLUSTER] = PAGE_SIZE,
+                    [PAGER_LIMIT] = MINATO_MEMORY_OBJECT_LIMIT_DEFAULT},
     };
     tree_init(&pager->requests, request_less, NULL);
     waitq_init(&pager->unready);
@@ -77,11 +77,9 @@ kern_return_t vm_pager_object(struct port *port, struct vm_object **object)
         return KERN_SUCCESS;
     }
     pager = slab_alloc(&pager_cache);
-    *object = vm_object_create(0);
-    control = port_make_kernel(PORT_MEMORY_CONTROL, pager);
-    if (pager == NULL || *object == NULL || control == NULL) {
-        if (control != NULL)
-            port_destroy_kernel(control);
+    *object = pager == NULL ? NULL : vm_object_create(0);
+    control = *object == NULL ? NULL : port_make_kernel(PORT_MEMORY_CONTROL, pager);
+    if (control == NULL) {
         vm_object_deallocate(*object);
         if (pager != NULL)
             slab_free(&pager_cache, pager);
@@ -171,9 +169,9 @@ void vm_pager_port_died(struct pager *pager)
 bool vm_pager_let_go(struct vm_object *object)
 {
     struct pager *pager = object->pager;
-    bool keep = pager->port != NULL && pager->attributes.may_cache_object;
+    bool keep = pager->port != NULL && pager->setting[PAGER_MAY_CACHE] != FALSE;
 
-    if (!keep && pager->port != NULL && !pager->attributes.temporary)
+    if (!keep && pager->port != NULL && !pager->setting[PAGER_TEMPORARY])
         keep = vm_object_return(object, 0, UINT32_MAX, PAGES_DIRTY | PAGES_PRECIOUS, true) !=
                KERN_SUCCESS;
     list_remove(&pager->cached);
@@ -197,7 +195,7 @@ bool vm_pager_trim(void)
     if (first == NULL)
         return false;
     pager = container_of(first, struct pager, cached);
-    pager->attributes.may_cache_object = FALSE;
+    pager->setting[PAGER_MAY_CACHE] = FALSE;
     vm_object_reference(pager->object);
     vm_object_deallocate(pager->object);
     return true;
@@ -272,7 +270,7 @@ static bool add_neighbour(struct pager *pager, uint32_t index)
 // Sends a data_request for the page and what is missing around it in its cluster, or a data_unlock.
 static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, bool unlock)
 {
-    uint32_t cluster = pager->attributes.cluster_size >> PAGE_SHIFT;
+    uint32_t cluster = (uint32_t)pager->setting[PAGER_CLUSTER] >> PAGE_SHIFT;
     uint32_t low = index - index % cluster, first = index, end = index + 1;
     uint32_t size = pager->object->size >> PAGE_SHIFT;
     kern_return_t kr;
@@ -317,7 +315,7 @@ static kern_return_t request_wait(struct page_request *r, uint64_t deadline)
 
 static uint64_t deadline_of(const struct pager *pager)
 {
-    return clock_now() + pager->limit * 1000000ull;
+    return clock_now() + (uint32_t)pager->setting[PAGER_LIMIT] * 1000000ull;
 }
 
 kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t access,
@@ -514,6 +512,8 @@ kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_
     struct page *page;
     uint32_t count;
 
+    if (pager->port == NULL)
+        return KERN_MEMORY_FAILURE;
     for (uint32_t i = first; (page = page_tree_next(&object->pages, &i)) != NULL && i <= last;
          i += count) {
         unsigned kind = kind_of(pager, page);

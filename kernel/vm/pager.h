@@ -30,6 +30,17 @@ struct vm_map;
 struct vm_object;
 struct page_request;
 
+// The words of the flavors of memory_object_change_attributes (memory_object.h).
+enum pager_setting {
+    PAGER_NOTHING,       // what can only be 0
+    PAGER_COPY_STRATEGY, // MEMORY_OBJECT_COPY_*
+    PAGER_CLUSTER,       // bytes asked for at a time
+    PAGER_MAY_CACHE,     // the object is kept when nothing maps it
+    PAGER_TEMPORARY,     // … and when it goes, nothing is returned
+    PAGER_LIMIT,         // ms until a thread that waits gets KERN_MEMORY_ERROR
+    PAGER_SETTINGS,
+};
+
 struct pager {
     struct vm_object *object; // that has it, and goes with it
     uint32_t number;          // never used twice: page.owner
@@ -38,8 +49,7 @@ struct pager {
     bool initialized;         // memory_object_init has been sent
     bool hides;               // it has forbidden that some page is read
     bool ready;               // it has said how it wants to be treated:
-    memory_object_attr_info_data_t attributes;
-    uint32_t limit;           // ms until a thread that waits gets KERN_MEMORY_ERROR
+    int setting[PAGER_SETTINGS];
     struct tree requests;     // what it has been asked for and has not answered, by page
     struct page_request *sync; // the memory_object_synchronize that it has not answered
     struct waitq unready;     // threads that wait until it is ready
@@ -83,7 +93,7 @@ static inline vm_prot_t vm_pager_denies(const struct pager *pager, const struct 
 // ---- pages going back ----
 // Sends the pages first … last of a pager's object that are of a kind in `which` to the pager, in
 // order; with `flush` all of them then go, sent or not. Does not block. KERN_RESOURCE_SHORTAGE: some
-// have neither been sent nor gone.
+// have neither been sent nor gone. KERN_MEMORY_FAILURE: there is no pager any more.
 #define PAGES_DIRTY 1u    // modified since the pager supplied them or got them back
 #define PAGES_PRECIOUS 2u // not modified, but the pager has no copy
 #define PAGES_CLEAN 4u

@@ -29,46 +29,26 @@ static bool pages_of(vm_offset_t offset, vm_size_t size, uint32_t *first, uint32
 
 // ---- attributes ----------------------------------------------------------------------------
 
-// Everything that can be set, in all flavors.
-struct settings {
-    memory_object_attr_info_data_t attributes;
-    uint32_t limit;
-    bool ready;
+static const struct flavor {
+    memory_object_flavor_t flavor;
+    unsigned words;
+    uint8_t word[MEMORY_OBJECT_BEHAVE_INFO_COUNT]; // enum pager_setting
+} flavors[] = {
+    {MEMORY_OBJECT_ATTRIBUTE_INFO, MEMORY_OBJECT_ATTR_INFO_COUNT,
+     {PAGER_COPY_STRATEGY, PAGER_CLUSTER, PAGER_MAY_CACHE, PAGER_TEMPORARY}},
+    {MEMORY_OBJECT_PERFORMANCE_INFO, MEMORY_OBJECT_PERF_INFO_COUNT, {PAGER_CLUSTER, PAGER_MAY_CACHE}},
+    {MEMORY_OBJECT_BEHAVIOR_INFO, MEMORY_OBJECT_BEHAVE_INFO_COUNT,
+     {PAGER_COPY_STRATEGY, PAGER_TEMPORARY}},
+    {MINATO_MEMORY_OBJECT_LIMIT_INFO, MINATO_MEMORY_OBJECT_LIMIT_INFO_COUNT, {PAGER_LIMIT}},
 };
 
-static struct settings settings_of(const struct pager *pager)
+// NULL: there is no such flavor, or it has more words than that.
+static const struct flavor *flavor_find(memory_object_flavor_t flavor, unsigned words)
 {
-    return (struct settings){pager->attributes, pager->limit, pager->ready};
-}
-
-// The words of a flavor, each a field of `s`; the number of words, 0: no such flavor.
-static unsigned flavor_fields(memory_object_flavor_t flavor, struct settings *s, int **field)
-{
-    memory_object_attr_info_data_t *a = &s->attributes;
-    int *const copy = &a->copy_strategy, *const cluster = (int *)&a->cluster_size;
-    int *const cache = &a->may_cache_object, *const temporary = &a->temporary;
-
-    switch (flavor) {
-    case MEMORY_OBJECT_PERFORMANCE_INFO:
-        field[0] = cluster;
-        field[1] = cache;
-        return MEMORY_OBJECT_PERF_INFO_COUNT;
-    case MEMORY_OBJECT_ATTRIBUTE_INFO:
-        field[0] = copy;
-        field[1] = cluster;
-        field[2] = cache;
-        field[3] = temporary;
-        return MEMORY_OBJECT_ATTR_INFO_COUNT;
-    case MEMORY_OBJECT_BEHAVIOR_INFO:
-        field[0] = copy;
-        field[1] = temporary;
-        return MEMORY_OBJECT_BEHAVE_INFO_COUNT;
-    case MINATO_MEMORY_OBJECT_LIMIT_INFO:
-        field[0] = (int *)&s->limit;
-        return MINATO_MEMORY_OBJECT_LIMIT_INFO_COUNT;
-    default:
-        return 0;
-    }
+    for (unsigned i = 0; i < sizeof flavors / sizeof flavors[0]; i++)
+        if (flavors[i].flavor == flavor)
+            return flavors[i].words <= words ? &flavors[i] : NULL;
+    return NULL;
 }
 
 kern_return_t memory_object_get_attributes(memory_object_control_t object,
@@ -76,28 +56,27 @@ kern_return_t memory_object_get_attributes(memory_object_control_t object,
                                            memory_object_info_t attributes,
                                            mach_msg_type_number_t *count)
 {
-    struct settings s = settings_of(object->pager);
-    int *field[MEMORY_OBJECT_INFO_MAX] = {NULL};
-    unsigned words = flavor_fields(flavor, &s, field);
+    const struct flavor *f = flavor_find(flavor, *count);
 
-    if (words == 0 || *count < words)
+    if (f == NULL)
         return KERN_INVALID_ARGUMENT;
-    for (unsigned i = 0; i < words; i++)
-        attributes[i] = field[i] == NULL ? 0 : *field[i];
-    *count = words;
+    for (unsigned i = 0; i < f->words; i++)
+        attributes[i] = object->pager->setting[f->word[i]];
+    *count = f->words;
     return KERN_SUCCESS;
 }
 
-static bool settings_valid(const struct pager *pager, const struct settings *s)
+static bool settings_valid(const struct pager *pager, const int *setting)
 {
-    const memory_object_attr_info_data_t *a = &s->attributes;
+    int copy = setting[PAGER_COPY_STRATEGY];
+    unsigned cluster = (unsigned)setting[PAGER_CLUSTER], limit = (unsigned)setting[PAGER_LIMIT];
 
-    if (a->copy_strategy != MEMORY_OBJECT_COPY_NONE && a->copy_strategy != MEMORY_OBJECT_COPY_DELAY)
+    if (copy != MEMORY_OBJECT_COPY_NONE && copy != MEMORY_OBJECT_COPY_DELAY)
         return false;
-    if (pager->ready && a->copy_strategy != pager->attributes.copy_strategy)
+    if (pager->ready && copy != pager->setting[PAGER_COPY_STRATEGY])
         return false;
-    return a->cluster_size != 0 && page_aligned(a->cluster_size) && s->limit != 0 &&
-           s->limit <= MINATO_MEMORY_OBJECT_LIMIT_MAX;
+    return setting[PAGER_NOTHING] == 0 && cluster != 0 && page_aligned(cluster) && limit != 0 &&
+           limit <= MINATO_MEMORY_OBJECT_LIMIT_MAX;
 }
 
 kern_return_t memory_object_change_attributes(memory_object_control_t object,
@@ -106,25 +85,20 @@ kern_return_t memory_object_change_attributes(memory_object_control_t object,
                                               mach_msg_type_number_t count, ipc_port_t reply_to,
                                               mach_msg_type_name_t reply_to_type)
 {
+    const struct flavor *f = flavor_find(flavor, count);
     struct pager *pager = object->pager;
-    struct settings s = settings_of(pager);
-    int *field[MEMORY_OBJECT_INFO_MAX] = {NULL};
-    unsigned words = flavor_fields(flavor, &s, field);
+    int setting[PAGER_SETTINGS];
 
-    if (words == 0 || count < words)
+    if (f == NULL)
         return KERN_INVALID_ARGUMENT;
-    for (unsigned i = 0; i < words; i++) {
-        if (field[i] != NULL)
-            *field[i] = attributes[i];
-        else if (attributes[i] != 0)
-            return KERN_INVALID_ARGUMENT; // a behaviour that there is none of
-    }
-    if (!settings_valid(pager, &s))
+    memcpy(setting, pager->setting, sizeof setting);
+    for (unsigned i = 0; i < f->words; i++)
+        setting[f->word[i]] = attributes[i] | (f->word[i] == PAGER_NOTHING ? setting[0] : 0);
+    if (!settings_valid(pager, setting))
         return KERN_INVALID_ARGUMENT;
-    if (s.attributes.cluster_size > CLUSTER_MAX)
-        s.attributes.cluster_size = CLUSTER_MAX;
-    pager->attributes = s.attributes;
-    pager->limit = s.limit;
+    if ((unsigned)setting[PAGER_CLUSTER] > CLUSTER_MAX)
+        setting[PAGER_CLUSTER] = CLUSTER_MAX;
+    memcpy(pager->setting, setting, sizeof setting);
     if (flavor != MINATO_MEMORY_OBJECT_LIMIT_INFO)
         vm_pager_ready(pager);
     if (port_valid(reply_to))
@@ -156,29 +130,34 @@ static kern_return_t supplied_page(struct vm_map_copy *data, vm_offset_t at, str
     return kr;
 }
 
-// Puts a page (the caller's hold is handed over) into the object and lets those go on who wait for it.
-// KERN_MEMORY_PRESENT: there is one, which stays; a precious one then goes back to the pager.
-static kern_return_t accept_page(struct vm_object *object, uint32_t i, struct page *page,
-                                 vm_prot_t lock, bool precious)
+// Makes what is at `at` of the data the object's page `i`. KERN_MEMORY_PRESENT: there is one, which
+// stays; a precious one then goes back to the pager.
+static kern_return_t supply_page(struct vm_object *object, uint32_t i, struct vm_map_copy *data,
+                                 vm_offset_t at, vm_prot_t lock, bool precious)
 {
-    struct pager *pager = object->pager;
-    struct page_node *leaf;
+    struct page_node *leaf = NULL;
+    struct page *page;
     bool exclusive;
+    kern_return_t kr = supplied_page(data, at, &page);
 
-    if (page_tree_lookup(&object->pages, i, &exclusive) != NULL) {
-        if (precious)
-            vm_pager_send_page(pager, page, i << PAGE_SHIFT);
+    if (kr != KERN_SUCCESS)
+        return kr;
+    if (object->pager->port == NULL) // meanwhile
+        kr = KERN_MEMORY_FAILURE;
+    else if (page_tree_lookup(&object->pages, i, &exclusive) != NULL)
+        kr = KERN_MEMORY_PRESENT;
+    else if ((leaf = page_tree_own(&object->pages, i)) == NULL)
+        kr = KERN_RESOURCE_SHORTAGE;
+    if (kr == KERN_MEMORY_PRESENT && precious)
+        vm_pager_send_page(object->pager, page, i << PAGE_SHIFT);
+    if (kr != KERN_SUCCESS) {
         page_release(page);
-        return KERN_MEMORY_PRESENT;
-    }
-    if ((leaf = page_tree_own(&object->pages, i)) == NULL) {
-        page_release(page);
-        return KERN_RESOURCE_SHORTAGE;
+        return kr;
     }
     page_collect_modified(page); // by whoever made the contents
-    vm_pager_manage(pager, page);
+    vm_pager_manage(object->pager, page);
     page->precious = precious;
-    vm_pager_set_lock(pager, page, lock);
+    vm_pager_set_lock(object->pager, page, lock);
     page_tree_set(&object->pages, leaf, i, page);
     if (object->size <= i << PAGE_SHIFT)
         object->size = (i + 1) << PAGE_SHIFT;
@@ -191,29 +170,23 @@ kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offse
                                         ipc_port_t reply_to, mach_msg_type_name_t reply_to_type)
 {
     struct pager *pager = object->pager;
-    kern_return_t result = KERN_SUCCESS;
+    kern_return_t kr = KERN_SUCCESS, result = KERN_SUCCESS;
     vm_offset_t error_offset = 0;
     uint32_t first, end;
 
     if (!pages_of(offset, trunc_page(size), &first, &end) || (lock_value & ~VM_PROT_ALL) != 0 ||
         size != vm_map_copy_size(data))
         return KERN_INVALID_ARGUMENT;
-    for (uint32_t i = first; i < end; i++) {
-        struct page *page;
-        kern_return_t kr = supplied_page(data, (i - first) << PAGE_SHIFT, &page);
-
-        if (pager->port == NULL) { // meanwhile
-            if (kr == KERN_SUCCESS)
-                page_release(page);
-            break;
-        }
-        if (kr == KERN_SUCCESS)
-            kr = accept_page(object, i, page, lock_value, precious);
-        vm_pager_answer(pager, i, i, false, kr == KERN_MEMORY_PRESENT ? KERN_SUCCESS : kr);
+    for (uint32_t i = first; i < end && pager->port != NULL && kr == KERN_SUCCESS; i++) {
+        kr = supply_page(object, i, data, (i - first) << PAGE_SHIFT, lock_value, precious);
         if (kr != KERN_SUCCESS && result == KERN_SUCCESS) {
             result = kr;
             error_offset = i << PAGE_SHIFT;
         }
+        if (kr == KERN_MEMORY_PRESENT)
+            kr = KERN_SUCCESS;
+        vm_pager_answer(pager, i, kr == KERN_SUCCESS ? i : end - 1, false, kr);
+        preemption_point();
     }
     vm_map_copy_discard(data);
     if (pager->port == NULL)
@@ -320,8 +293,6 @@ static kern_return_t sync_object(struct vm_object *object, vm_offset_t offset, v
     bool kill = (flags & VM_SYNC_KILLPAGES) != 0;
     kern_return_t kr;
 
-    if (object->pager->port == NULL)
-        return KERN_MEMORY_FAILURE;
     if (!object->pager->ready)
         return KERN_SUCCESS;
     kr = vm_object_return(object, offset >> PAGE_SHIFT, (offset + size - 1) >> PAGE_SHIFT,
