@@ -46,6 +46,32 @@ typedef struct minato_host_counts {
     natural_t kernel_heap;     /* bytes allocated in the kernel's heap */
 } minato_host_counts_t;
 
+/*
+ * What a task may have, with all the tasks that it makes: minato_task_set_limits. The same structure
+ * says what they have now. docs/limits.md tells what counts as what.
+ */
+typedef struct minato_limits {
+    natural_t tasks;         /* the task itself included, until the last page that it made is gone */
+    natural_t threads;
+    natural_t names;         /* room for names; the table of a space grows by 64 */
+    natural_t objects;       /* semaphores and the like that end with their task */
+    natural_t map_entries;   /* of address maps; paid for by 64 */
+    natural_t message_bytes; /* memory in messages that it has sent and nobody has received */
+    natural_t pages;         /* of memory that it wrote to or had the kernel fill, and page tables */
+} minato_limits_t;
+
+enum minato_limit {          /* the structure as an array */
+    MINATO_LIMIT_TASKS,
+    MINATO_LIMIT_THREADS,
+    MINATO_LIMIT_NAMES,
+    MINATO_LIMIT_OBJECTS,
+    MINATO_LIMIT_MAP_ENTRIES,
+    MINATO_LIMIT_MESSAGE_BYTES,
+    MINATO_LIMIT_PAGES,
+    MINATO_LIMIT_COUNT,
+};
+#define MINATO_UNLIMITED ((natural_t)0xffffffff) /* a limit that is none */
+
 /* One name: minato_port_info. */
 typedef struct minato_port_info {
     natural_t type;         /* MACH_PORT_TYPE_* bits of the name, as mach_port_type gives them */

@@ -331,6 +331,8 @@ static mach_msg_return_t copyin_message(struct copyin *c)
         if (!note_body(c))
             mr = MACH_SEND_NO_BUFFER;
     }
+    if (mr == MACH_MSG_SUCCESS && !kmsg_pay(c->kmsg, c->space->ledger))
+        mr = MACH_SEND_NO_BUFFER;
     if (mr == MACH_MSG_SUCCESS)
         mr = promise(c);
     if (mr != MACH_MSG_SUCCESS) {

@@ -63,9 +63,9 @@ void kmsg_copyout_destination(struct space *space, struct kmsg *kmsg)
     header->msgh_remote_port = MACH_PORT_NULL;
 }
 
-static mach_msg_return_t space_error(struct space *space)
+static mach_msg_return_t space_error(kern_return_t kr)
 {
-    return space->active ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE;
+    return kr == KERN_NO_SPACE ? MACH_MSG_IPC_SPACE : MACH_MSG_IPC_KERNEL;
 }
 
 static mach_msg_return_t copyout_header(struct space *space, struct kmsg *kmsg,
@@ -77,12 +77,14 @@ static mach_msg_return_t copyout_header(struct space *space, struct kmsg *kmsg,
     struct port *dest = kmsg_destination(kmsg);
     struct port *reply = kmsg_port(header->msgh_local_port);
     mach_port_name_t reply_name;
+    kern_return_t kr;
     bool fresh = port_valid(reply) && (reply_type == MACH_MSG_TYPE_PORT_SEND_ONCE ||
                                        !space_find_port(space, reply));
 
-    if (right_copyout(space, reply, reply_type, &reply_name) != KERN_SUCCESS) {
+    kr = right_copyout(space, reply, reply_type, &reply_name);
+    if (kr != KERN_SUCCESS) {
         kmsg_copyout_destination(space, kmsg);
-        return MACH_RCV_HEADER_ERROR | space_error(space);
+        return MACH_RCV_HEADER_ERROR | space_error(kr);
     }
     if (notify != MACH_PORT_NULL && fresh && reply_name != MACH_PORT_DEAD)
         notify_on_reply(space, reply_name, notify);
@@ -111,12 +113,13 @@ static mach_msg_return_t copyout_right(struct space *space, mach_port_t *field,
                                        mach_msg_type_name_t type)
 {
     struct port *port = kmsg_port(*field);
+    kern_return_t kr = right_copyout(space, port, type, field);
 
-    if (right_copyout(space, port, type, field) == KERN_SUCCESS)
+    if (kr == KERN_SUCCESS)
         return MACH_MSG_SUCCESS;
     port_release_right(port, type);
     *field = MACH_PORT_NULL;
-    return space_error(space);
+    return space_error(kr);
 }
 
 // What was short when memory could not be given.

@@ -3,6 +3,7 @@
 #include "ipc/kmsg.h"
 
 #include "ipc/port.h"
+#include "kern/ledger.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "vm/map.h"
@@ -13,6 +14,13 @@
 // kept at hand: an RPC takes one and gives one back.
 #define SMALL_MESSAGE (512u + MAX_TRAILER_SIZE)
 #define STOCK_MAX 8
+
+#define KMSG_PAID 0x80000000u
+
+// What lies in memory for what a message carries: a port that it may be the last to hold; a copy of
+// memory with the nodes of its page trees.
+#define RIGHT_WEIGHT 192u
+#define COPY_WEIGHT 1024u
 
 static struct slab_cache small_cache =
     SLAB_CACHE(small_cache, "small message", sizeof(struct kmsg) + SMALL_MESSAGE);
@@ -38,12 +46,63 @@ struct kmsg *kmsg_alloc(mach_msg_size_t size)
     return kmsg;
 }
 
+static uint32_t weight_of(struct kmsg *kmsg)
+{
+    uint32_t weight = sizeof *kmsg + kmsg->capacity + 2 * RIGHT_WEIGHT;
+    mach_msg_type_name_t type;
+    mach_port_t *ports;
+
+    for (mach_msg_size_t i = 0; i < kmsg_descriptor_count(kmsg); i++) {
+        mach_msg_descriptor_t *d = &kmsg_descriptors(kmsg)[i];
+
+        weight += kmsg_rights(d, &ports, &type) * (RIGHT_WEIGHT + sizeof *ports);
+        if (d->type.type != MACH_MSG_PORT_DESCRIPTOR)
+            weight += COPY_WEIGHT;
+    }
+    return weight;
+}
+
+bool kmsg_pay(struct kmsg *kmsg, struct ledger *payer)
+{
+    uint32_t weight = weight_of(kmsg);
+
+    if (!ledger_charge(payer, MINATO_LIMIT_MESSAGE_BYTES, weight))
+        return false;
+    kmsg->payer = payer;
+    kmsg->paid = weight;
+    kmsg->capacity |= KMSG_PAID;
+    return true;
+}
+
+void kmsg_pay_always(struct kmsg *kmsg, struct ledger *payer)
+{
+    kmsg->payer = payer;
+    kmsg->paid = weight_of(kmsg);
+    kmsg->capacity |= KMSG_PAID;
+    ledger_add(payer, MINATO_LIMIT_MESSAGE_BYTES, kmsg->paid);
+}
+
+// A message that is not small, or that somebody pays for.
+static __attribute__((noinline)) void free_special(struct kmsg *kmsg)
+{
+    if (kmsg->capacity & KMSG_PAID) {
+        kmsg->capacity &= ~KMSG_PAID;
+        ledger_credit(kmsg->payer, MINATO_LIMIT_MESSAGE_BYTES, kmsg->paid);
+        kmsg_free(kmsg);
+    } else {
+        port_counts.messages--;
+        kfree(kmsg);
+    }
+}
+
 void kmsg_free(struct kmsg *kmsg)
 {
+    if (kmsg->capacity != SMALL_MESSAGE) {
+        free_special(kmsg);
+        return;
+    }
     port_counts.messages--;
-    if (kmsg->capacity != SMALL_MESSAGE)
-        kfree(kmsg);
-    else if (stock_count < STOCK_MAX)
+    if (stock_count < STOCK_MAX)
         stock[stock_count++] = kmsg;
     else
         slab_free(&small_cache, kmsg);

@@ -14,13 +14,16 @@
 #include "ipc/port.h"
 #include "lib/list.h"
 
+struct ledger;
 struct space;
 struct vm_map;
 struct vm_map_copy;
 
 struct kmsg {
     struct list link;              // port->messages
-    mach_msg_size_t capacity;      // bytes behind `header`
+    mach_msg_size_t capacity;      // bytes behind `header`; with KMSG_PAID: somebody pays
+    struct ledger *payer;          // then: who, for how many bytes
+    uint32_t paid;
     mach_port_seqno_t seqno;       // set when it is taken off the queue
     security_token_t sender;
     mach_msg_header_t header __attribute__((aligned(8)));
@@ -72,6 +75,10 @@ static inline struct port *kmsg_destination(const struct kmsg *kmsg)
 // when memory is short.
 struct kmsg *kmsg_alloc(mach_msg_size_t size);
 void kmsg_free(struct kmsg *kmsg);    // the memory alone
+// `payer` is charged, until the message is freed, with the memory that it and what it carries make the
+// kernel hold, at most. False: that would be beyond its limit. NULL is fine.
+bool kmsg_pay(struct kmsg *kmsg, struct ledger *payer);
+void kmsg_pay_always(struct kmsg *kmsg, struct ledger *payer); // beyond the limit if need be
 // Takes the bytes of a message of `size` from the user at `address`; its names stay what they are.
 // MACH_SEND_MSG_TOO_SMALL, MACH_SEND_TOO_LARGE, MACH_SEND_NO_BUFFER, MACH_SEND_INVALID_DATA.
 mach_msg_return_t kmsg_read(uintptr_t address, mach_msg_size_t size, struct kmsg **kmsg);
@@ -92,8 +99,8 @@ mach_msg_type_name_t right_carried(mach_msg_type_name_t type);
 
 // ---- copyout.c ----
 // Puts one carried right into a space and consumes it; *name is MACH_PORT_NULL or MACH_PORT_DEAD for
-// such ports. KERN_RESOURCE_SHORTAGE: the right is still the caller's. A user-reference count that
-// would overflow stays at its maximum.
+// such ports. KERN_RESOURCE_SHORTAGE, KERN_NO_SPACE (the space is dead or has no room): the right is
+// still the caller's. A user-reference count that would overflow stays at its maximum.
 kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_type_name_t type,
                             mach_port_name_t *name);
 // Turns the rights of a received message into names, its copies into memory; header fields are

@@ -7,9 +7,11 @@
 #include "ipc/kmsg.h"
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
+#include "ipc/space.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/string.h"
+#include "vm/page.h"
 
 // ---- from message id to routine ----
 
@@ -114,13 +116,18 @@ struct kmsg *kobject_call(struct kmsg *request)
 
 void kobject_serve(struct kmsg *request)
 {
-    struct kmsg *reply = kobject_call(request);
+    struct ledger *payer = current_ledger();
+    struct kmsg *reply = NULL;
     kern_return_t kr;
 
+    // Whoever asks pays for the answer while it lies in a queue.
+    if (!ledger_is_full(payer, MINATO_LIMIT_MESSAGE_BYTES))
+        reply = kobject_call(request);
     if (!reply) {
         refuse(request);
         return;
     }
+    kmsg_pay_always(reply, payer);
     kr = kobject_reply_code(reply);
     finish_request(request, kr);
     if (kr == MIG_NO_REPLY) {
@@ -132,6 +139,9 @@ void kobject_serve(struct kmsg *request)
 }
 
 // ---- messages of the kernel's own ----
+//
+// They may have the last of the memory, and their receiver pays for them, beyond its limit if need be:
+// what makes them come must have been refused before (mach_port_request_notification).
 
 void mach_msg_destroy_from_kernel(mach_msg_header_t *msg)
 {
@@ -152,8 +162,11 @@ void mach_msg_destroy_from_kernel(mach_msg_header_t *msg)
 // A message with what `msg` carries. NULL when memory is short: all of that is gone.
 static struct kmsg *kmsg_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size)
 {
-    struct kmsg *kmsg = kmsg_alloc(size);
+    struct kmsg *kmsg;
 
+    page_last_resort++;
+    kmsg = kmsg_alloc(size);
+    page_last_resort--;
     if (!kmsg) {
         mach_msg_destroy_from_kernel(msg);
         return NULL;
@@ -170,6 +183,8 @@ kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t 
 
     if (!kmsg)
         return KERN_RESOURCE_SHORTAGE;
+    if (port_valid(kmsg_destination(kmsg)))
+        kmsg_pay_always(kmsg, port_ledger(kmsg_destination(kmsg)));
     mqueue_send_always(kmsg);
     return KERN_SUCCESS;
 }

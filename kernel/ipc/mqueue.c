@@ -106,7 +106,7 @@ static void enqueue(struct kmsg *kmsg, struct port *port)
         list_insert_tail(&port->set->ready, &port->ready_link);
 }
 
-// Lets waiting senders in while there is room.
+// Lets waiting senders in while there is room, and a notification that is owed.
 void mqueue_limit_changed(struct port *port)
 {
     struct thread *sender;
@@ -117,6 +117,10 @@ void mqueue_limit_changed(struct port *port)
         sender->ipc.kmsg = NULL;
         waitq_wake_thread(sender, WAIT_AWAKENED);
         enqueue(kmsg, port);
+    }
+    if (port->owed > 0) {
+        port->owed--;
+        port_notify_send_once(port);
     }
 }
 
@@ -309,6 +313,9 @@ void mqueue_port_died(struct port *port)
 
     mqueue_wake_receivers(&port->receivers, MACH_RCV_PORT_DIED);
     waitq_wake_all(&port->senders, WAIT_DESTROYED);
+    port->sorights -= port->owed;
+    port->refs -= port->owed; // not the last
+    port->owed = 0;
     while ((link = list_pop(&port->messages)) != NULL) {
         port->msgcount--;
         kmsg_destroy(container_of(link, struct kmsg, link));

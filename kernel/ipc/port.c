@@ -95,7 +95,7 @@ void port_destroy(struct port *port)
     notify = port->no_senders;
     port->no_senders = NULL;
     if (notify)
-        mach_notify_send_once(notify);
+        port_notify_send_once(notify);
     kassert(!port->port_destroyed);
     if (port->kind == PORT_USER && port->object)
         vm_pager_port_died(port->object);
@@ -154,6 +154,14 @@ void port_release_send(struct port *port)
     port_release(port);
 }
 
+void port_notify_send_once(struct port *unused)
+{
+    if (unused->msgcount > 0 && ledger_is_full(port_ledger(unused), MINATO_LIMIT_MESSAGE_BYTES))
+        unused->owed++; // the right stays counted
+    else
+        mach_notify_send_once(unused);
+}
+
 void port_release_send_once(struct port *port)
 {
     if (!port_valid(port))
@@ -161,7 +169,7 @@ void port_release_send_once(struct port *port)
     kassert(port->sorights > 0);
     // A right to the kernel's own ports has nobody to tell.
     if (port->active && port->kind == PORT_USER) {
-        mach_notify_send_once(port);
+        port_notify_send_once(port);
         return;
     }
     port->sorights--;

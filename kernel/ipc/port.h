@@ -60,6 +60,7 @@ struct port {
     struct port_set *set;           // the one it is in
     struct list set_link;           // set->members
     struct list ready_link;         // set->ready, while it has messages
+    uint32_t owed;                  // send-once notifications that wait for room (mqueue.c)
     struct port *no_senders;        // send-once right to notify; NULL: none registered
     struct port *port_destroyed;    // send-once right
     struct list dead_name_requests; // struct dead_name_request.link
@@ -98,6 +99,9 @@ struct port *port_make_send_once(struct port *port);
 // request; a send-once right that is dropped unused sends a send-once notification.
 void port_release_send(struct port *port);
 void port_release_send_once(struct port *port);
+// Sends the notification that the send-once right `unused` was dropped; consumes it. Anybody can make
+// many of these come: while the receiver can pay for no more, they wait to be received one by one.
+void port_notify_send_once(struct port *unused);
 // Drops a right given as a message carries it: MACH_MSG_TYPE_PORT_RECEIVE, SEND or SEND_ONCE.
 void port_release_right(struct port *port, mach_msg_type_name_t type);
 

@@ -392,6 +392,8 @@ kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_t name,
         return KERN_INVALID_VALUE;
     if (notify == PORT_DEAD)
         return KERN_INVALID_CAPABILITY;
+    if (notify && ledger_is_full(port_ledger(notify), MINATO_LIMIT_MESSAGE_BYTES))
+        return KERN_RESOURCE_SHORTAGE; // the notification itself will not be refused
     if (id == MACH_NOTIFY_DEAD_NAME)
         kr = find_entry(task, name, &entry);
     else

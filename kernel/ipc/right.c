@@ -151,7 +151,7 @@ static struct port *detach_receive(struct space *space, struct entry *entry)
     port->seqno = 0;
     port->no_senders = NULL;
     if (notify)
-        mach_notify_send_once(notify);
+        port_notify_send_once(notify);
     return port;
 }
 
@@ -360,7 +360,7 @@ kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_typ
         return KERN_SUCCESS;
     }
     if (!space->active)
-        return KERN_RESOURCE_SHORTAGE;
+        return KERN_NO_SPACE;
     if (type == MACH_MSG_TYPE_PORT_SEND && !space_hash_ready(space))
         return KERN_RESOURCE_SHORTAGE;
     if (type != MACH_MSG_TYPE_PORT_SEND_ONCE)
@@ -372,7 +372,7 @@ kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_typ
     }
     kr = space_allocate(space, &entry);
     if (kr != KERN_SUCCESS)
-        return KERN_RESOURCE_SHORTAGE;
+        return kr;
     *name = entry->name;
     right_fill(space, entry, port, type);
     return KERN_SUCCESS;

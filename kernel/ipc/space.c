@@ -42,7 +42,7 @@ static bool chosen_less(const struct tree_node *a, const struct tree_node *b)
            container_of(b, struct chosen_entry, node)->entry.name;
 }
 
-struct space *space_make(void)
+struct space *space_make(struct ledger *ledger)
 {
     struct space *space = slab_alloc(&space_cache);
 
@@ -51,6 +51,7 @@ struct space *space_make(void)
     memset(space, 0, sizeof *space);
     space->refs = 1;
     space->active = true;
+    space->ledger = ledger;
     tree_init(&space->chosen, chosen_less, NULL);
     space->chosen_low = MACH_PORT_DEAD;
     return space;
@@ -97,29 +98,37 @@ struct entry *space_lookup_slow(struct space *space, mach_port_name_t name)
 }
 
 // Makes room for one more chunk in the directory.
-static bool grow_directory(struct space *space)
+static kern_return_t grow_directory(struct space *space)
 {
     unsigned size = space->directory_size ? 2 * space->directory_size : 8;
     struct entry **chunks;
 
     if (space->chunk_count < space->directory_size)
-        return true;
-    if (size > DIRECTORY_MAX || !(chunks = kmalloc(size * sizeof *chunks)))
-        return false;
+        return KERN_SUCCESS;
+    if (size > DIRECTORY_MAX)
+        return KERN_NO_SPACE;
+    if (!(chunks = kmalloc(size * sizeof *chunks)))
+        return KERN_RESOURCE_SHORTAGE;
     memcpy(chunks, space->chunks, space->chunk_count * sizeof *chunks);
     kfree(space->chunks);
     space->chunks = chunks;
     space->directory_size = size;
-    return true;
+    return KERN_SUCCESS;
 }
 
-static bool grow_table(struct space *space)
+static kern_return_t grow_table(struct space *space)
 {
     uint32_t first = space->chunk_count * ENTRIES_PER_CHUNK;
     struct entry *chunk;
+    kern_return_t kr;
 
-    if (!grow_directory(space) || !(chunk = kzalloc(ENTRIES_PER_CHUNK * sizeof *chunk)))
-        return false;
+    if (!ledger_allows(space->ledger, MINATO_LIMIT_NAMES, ENTRIES_PER_CHUNK))
+        return KERN_NO_SPACE;
+    if ((kr = grow_directory(space)) != KERN_SUCCESS)
+        return kr;
+    if (!(chunk = kzalloc(ENTRIES_PER_CHUNK * sizeof *chunk)))
+        return KERN_RESOURCE_SHORTAGE;
+    ledger_add(space->ledger, MINATO_LIMIT_NAMES, ENTRIES_PER_CHUNK);
     space->chunks[space->chunk_count++] = chunk;
     // Lowest index first, so that names come in a predictable order.
     for (uint32_t i = ENTRIES_PER_CHUNK; i-- > 0;) {
@@ -129,7 +138,7 @@ static bool grow_table(struct space *space)
         chunk[i].next_free = space->free;
         space->free = &chunk[i];
     }
-    return true;
+    return KERN_SUCCESS;
 }
 
 // Moves a slot on to a generation that nobody has chosen as a name. False: all are taken.
@@ -148,12 +157,13 @@ static bool skip_chosen(struct space *space, struct entry *entry)
 kern_return_t space_allocate(struct space *space, struct entry **out)
 {
     struct entry *entry;
+    kern_return_t kr;
 
     if (!space->active)
         return KERN_INVALID_TASK;
     for (;;) {
-        if (!space->free && !grow_table(space))
-            return KERN_RESOURCE_SHORTAGE;
+        if (!space->free && (kr = grow_table(space)) != KERN_SUCCESS)
+            return kr;
         entry = space->free;
         space_take_ready(space, entry);
         if ((entry->name | 0xff) < space->chosen_low || skip_chosen(space, entry))
@@ -172,9 +182,12 @@ kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, st
         return KERN_INVALID_TASK;
     if (space_find(space, name))
         return KERN_NAME_EXISTS;
+    if (!ledger_allows(space->ledger, MINATO_LIMIT_NAMES, 1))
+        return KERN_NO_SPACE;
     chosen = slab_alloc(&chosen_cache);
     if (!chosen)
         return KERN_RESOURCE_SHORTAGE;
+    ledger_add(space->ledger, MINATO_LIMIT_NAMES, 1);
     memset(chosen, 0, sizeof *chosen);
     chosen->entry.name = name;
     if (name < space->chosen_low)
@@ -199,6 +212,7 @@ void space_free(struct space *space, struct entry *entry)
     chosen = container_of(entry, struct chosen_entry, entry);
     tree_remove(&space->chosen, &chosen->node);
     slab_free(&chosen_cache, chosen);
+    ledger_credit(space->ledger, MINATO_LIMIT_NAMES, 1);
 }
 
 // ---- from port to name ----
@@ -308,6 +322,8 @@ void space_shutdown(struct space *space)
         right_destroy(space, &container_of(node, struct chosen_entry, node)->entry);
     for (unsigned i = 0; i < space->chunk_count; i++)
         kfree(space->chunks[i]);
+    if (space->chunk_count > 0) // else the ledger may be gone
+        ledger_credit(space->ledger, MINATO_LIMIT_NAMES, space->chunk_count * ENTRIES_PER_CHUNK);
     kfree(space->chunks);
     kfree(space->buckets);
     space->chunks = NULL;

@@ -14,8 +14,9 @@
 #include "lib/list.h"
 #include "lib/tree.h"
 #include "ipc/port.h"
+#include "kern/ledger.h"
 
-#define ENTRIES_PER_CHUNK 64u // of the table
+#define ENTRIES_PER_CHUNK LEDGER_BLOCK // of the table
 
 struct port_set;
 
@@ -49,13 +50,15 @@ struct space {
     unsigned chunk_count, directory_size;
     struct entry *free;         // the slot that is used next; NULL: all are in use
     unsigned name_count;        // names in use
+    struct ledger *ledger;      // pays for the slots of the table and for chosen names
     struct tree chosen;         // struct chosen_entry
     mach_port_name_t chosen_low; // no chosen name is lower
     struct entry **buckets;     // by port, for names with a send right
     unsigned bucket_count, hashed;
 };
 
-struct space *space_make(void); // one reference; NULL when memory is short
+// One reference; NULL when memory is short. `ledger` pays for the names, and outlives them.
+struct space *space_make(struct ledger *ledger);
 void space_release(struct space *space);
 // Every right in it is dropped; later calls fail. Keeps the caller's reference.
 void space_shutdown(struct space *space);
@@ -120,7 +123,8 @@ static inline void space_give_back(struct space *space, struct entry *entry)
     space->free = entry;
     space->name_count--;
 }
-// A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE.
+// A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE; KERN_NO_SPACE: the
+// ledger cannot pay.
 kern_return_t space_allocate(struct space *space, struct entry **entry);
 // The same under a chosen name, KERN_NAME_EXISTS.
 kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, struct entry **entry);
@@ -136,4 +140,9 @@ void space_hash_remove(struct space *space, struct entry *entry);
 void space_for_each(struct space *space, void (*visit)(struct entry *entry, void *context),
                     void *context);
 
+// Who pays for what the kernel sends to a port: its receiver, or, while it has none, who causes it.
+static inline struct ledger *port_ledger(const struct port *port)
+{
+    return port->receiver ? port->receiver->ledger : current_ledger();
+}
 struct space *current_space(void); // implemented by kern/task.c

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The host (host.h): the calls of mach_host.defs, and those of minato.defs that count things.
+// The host (host.h): the calls of mach_host.defs.
 //
-// Everything here reads what other files keep; only host_reboot and minato_host_set_seed do something,
-// and both want the privileged port.
+// Everything here reads what other files keep; only host_reboot does something, and it wants the
+// privileged port.
 #include "kern/host.h"
 #include <mach/host_info.h>
 #include <mach/host_reboot.h>
 #include "ipc/port.h"
-#include "ipc/space.h"
 #include "kern/sched.h"
-#include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
-#include "lib/slab.h"
 #include "lib/string.h"
 #include "mach_host_server.h"
-#include "minato_server.h"
 #include "vm/map.h"
 #include "vm/object.h"
 #include "vm/page.h"
@@ -140,72 +136,4 @@ kern_return_t host_reboot(host_priv_t host, int options)
     if (options & (HOST_REBOOT_HALT | HOST_REBOOT_UPSDELAY))
         machine_power_off(0);
     machine_restart();
-}
-
-// ---- minato.defs ----
-
-static void count_name(struct entry *entry, void *context)
-{
-    struct minato_task_counts *counts = context;
-
-    counts->names_total++;
-    counts->urefs_total += entry->urefs;
-    if (entry->type & MACH_PORT_TYPE_SEND)
-        counts->names_send++;
-    if (entry->type & MACH_PORT_TYPE_RECEIVE) {
-        counts->names_receive++;
-        counts->messages_queued += entry->port->msgcount;
-    }
-    if (entry->type & MACH_PORT_TYPE_SEND_ONCE)
-        counts->names_send_once++;
-    if (entry->type & MACH_PORT_TYPE_PORT_SET)
-        counts->names_port_set++;
-    if (entry->type & MACH_PORT_TYPE_DEAD_NAME)
-        counts->names_dead++;
-}
-
-kern_return_t minato_task_counts(task_t task, minato_task_counts_t *counts)
-{
-    memset(counts, 0, sizeof(*counts));
-    space_for_each(task->space, count_name, counts);
-    counts->threads = task->thread_count;
-    counts->semaphores = task->semaphore_count;
-    counts->map_entries = task->map->entry_count;
-    counts->virtual_pages = task->map->size / PAGE_SIZE;
-    counts->resident_pages = task->map->pmap.resident;
-    counts->kernel_objects = task->synchronizer_count;
-    return KERN_SUCCESS;
-}
-
-kern_return_t minato_host_counts(host_t host, minato_host_counts_t *counts)
-{
-    counts->tasks = task_count;
-    counts->threads = thread_count;
-    counts->ports = port_counts.ports;
-    counts->port_sets = port_counts.sets;
-    counts->messages_queued = port_counts.messages;
-    counts->semaphores = semaphore_count;
-    counts->vm_objects = vm_object_cache.in_use;
-    counts->map_entries = vm_entry_cache.in_use;
-    counts->pages_total = pages_total();
-    counts->pages_free = pages_free();
-    counts->pages_used = pages_total() - pages_free();
-    counts->kernel_heap = slab_bytes_in_use();
-    return KERN_SUCCESS;
-}
-
-kern_return_t minato_host_set_seed(host_priv_t host, natural_t seed)
-{
-    synchronizer_seed(seed);
-    return KERN_SUCCESS;
-}
-
-kern_return_t minato_task_set_name(task_t task, minato_task_name_t name)
-{
-    strlcpy(task->name, name, sizeof(task->name));
-    // On the console a name must not look like a line of the kernel's own.
-    for (char *c = task->name; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
-    return KERN_SUCCESS;
 }

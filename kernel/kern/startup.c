@@ -8,6 +8,7 @@
 #include "kern/clock.h"
 #include "kern/device.h"
 #include "kern/host.h"
+#include "kern/ledger.h"
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
@@ -25,6 +26,7 @@
 static void init_all(void)
 {
     page_init();
+    ledger_init(pages_total());
     sched_init();
     thread_init();
     host_init();

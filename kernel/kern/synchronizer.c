@@ -5,6 +5,7 @@
 // first, FIXED_PRIORITY queues by base priority, RANDOM queues by arrival and draws, from a generator
 // whose seed is the only thing its order depends on.
 #include "kern/synchronizer.h"
+#include "kern/ledger.h"
 #include "kern/lock_set.h"
 #include "kern/semaphore.h"
 #include "kern/task.h"
@@ -55,9 +56,9 @@ void synchronizer_dereference(struct synchronizer *s)
 
 void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size_t size)
 {
-    struct synchronizer *s = kzalloc(size);
+    struct synchronizer *s;
 
-    if (!s)
+    if (!ledger_allows(task->ledger, MINATO_LIMIT_OBJECTS, 1) || !(s = kzalloc(size)))
         return NULL;
     s->port = port_make_kernel(kind, s);
     if (!s->port) {
@@ -70,6 +71,7 @@ void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size
     s->owner = task;
     list_insert_tail(&task->synchronizers, &s->task_link);
     task->synchronizer_count++;
+    ledger_add(task->ledger, MINATO_LIMIT_OBJECTS, 1);
     if (is_semaphore(s)) {
         task->semaphore_count++;
         semaphore_count++;
@@ -85,6 +87,7 @@ void synchronizer_kill(struct synchronizer *s)
     s->alive = false;
     list_remove(&s->task_link);
     s->owner->synchronizer_count--;
+    ledger_credit(s->owner->ledger, MINATO_LIMIT_OBJECTS, 1);
     if (semaphore) {
         s->owner->semaphore_count--;
         semaphore_count--;

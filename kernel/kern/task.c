@@ -9,6 +9,7 @@
 #include "ipc/port.h"
 #include "ipc/space.h"
 #include "kern/exception.h"
+#include "kern/ledger.h"
 #include "kern/sched.h"
 #include "kern/synchronizer.h"
 #include "kern/thread.h"
@@ -63,10 +64,14 @@ static void inherit_policy(struct task *task, const struct task *parent)
 // The parts that can fail. False: what was made is in the task for task_free.
 static bool make_parts(struct task *task, struct task *parent, bool inherit_memory)
 {
-    task->map = parent && inherit_memory ? vm_map_fork(parent->map) : vm_map_create();
-    if (!task->map)
+    // What the first task makes is as free as that.
+    task->ledger = ledger_make(parent && parent->number != 1 ? parent->ledger : NULL);
+    if (!task->ledger)
         return false;
-    task->space = space_make();
+    task->map = parent && inherit_memory ? vm_map_fork(parent->map) : vm_map_create();
+    if (!task->map || !vm_map_pay(task->map, task->ledger))
+        return false;
+    task->space = space_make(task->ledger);
     if (!task->space || (parent && !exception_actions_copy(parent->exceptions, &task->exceptions)))
         return false;
     task->self = port_make_kernel(PORT_TASK, task);
@@ -86,6 +91,8 @@ static void task_free(struct task *task)
     exception_actions_release(&task->exceptions);
     if (task->io_ports)
         io_ports_destroy(task->io_ports);
+    if (task->ledger)
+        ledger_close(task->ledger);
     slab_free(&task_cache, task);
 }
 
@@ -201,6 +208,13 @@ kern_return_t task_terminate(task_t task)
 struct task *current_task(void)
 {
     return current_thread()->task;
+}
+
+struct ledger *current_ledger(void)
+{
+    struct task *task = current_thread()->task;
+
+    return task ? task->ledger : NULL;
 }
 
 struct space *current_space(void)

@@ -12,6 +12,7 @@
 #include "x86/cpu.h"
 
 struct exception_actions;
+struct ledger;
 struct port;
 struct space;
 struct thread;
@@ -30,6 +31,7 @@ struct task {
     uint32_t suspend_count;     // user stops: task_suspend
     struct vm_map *map;         // a reference
     struct space *space;        // a reference
+    struct ledger *ledger;      // what it pays with (ledger.h)
     struct list synchronizers;  // synchronizer->task_link: destroyed with the task
     unsigned synchronizer_count, semaphore_count; // semaphores are among them
     struct io_ports *io_ports;  // NULL: none granted

@@ -9,6 +9,7 @@
 #include <mach/policy.h>
 #include "ipc/port.h"
 #include "kern/exception.h"
+#include "kern/ledger.h"
 #include "kern/lock_set.h"
 #include "kern/sched.h"
 #include "kern/task.h"
@@ -68,6 +69,8 @@ static struct thread *thread_alloc(void (*start)(void *))
 static void thread_free(struct thread *thread)
 {
     machine_thread_destroy(&thread->machine);
+    if (thread->task)
+        ledger_credit(thread->task->ledger, MINATO_LIMIT_THREADS, 1);
     task_deallocate(thread->task);
     slab_free(&thread_cache, thread);
 }
@@ -97,8 +100,8 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     struct thread *thread;
 
     kassert(task->alive);
-    thread = thread_alloc(user_thread_start);
-    if (!thread)
+    if (!ledger_allows(task->ledger, MINATO_LIMIT_THREADS, 1) ||
+        (thread = thread_alloc(user_thread_start)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
     thread->self = port_make_kernel(PORT_THREAD, thread);
     if (!thread->self) {
@@ -113,6 +116,7 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     inherit_policy(thread, task);
     task->refs++;
     thread->task = task;
+    ledger_add(task->ledger, MINATO_LIMIT_THREADS, 1);
     thread->number = task->next_thread_number++;
     list_insert_tail(&task->threads, &thread->task_link);
     task->thread_count++;

@@ -206,8 +206,14 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
 // ---- copying out ---------------------------------------------------------------------------
 
 // Makes an entry for each segment, from `start` on; all or none.
-static bool make_entries(struct vm_map_copy *copy, vm_offset_t start)
+static bool make_entries(struct vm_map *map, struct vm_map_copy *copy, vm_offset_t start)
 {
+    unsigned count = 0;
+
+    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next)
+        count++;
+    if (!map_can_pay(map, count))
+        return false;
     for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
         s->entry = entry_create(&fresh_entry, start, start + s->size);
         start += s->size;
@@ -236,7 +242,7 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
     size = round_page(copy->offset + copy->size);
     if ((kr = map_find_space(map, 0, size, 0, &start)) != KERN_SUCCESS)
         return kr;
-    if (!make_entries(copy, start))
+    if (!make_entries(map, copy, start))
         return KERN_RESOURCE_SHORTAGE;
     for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
         s->entry->object = s->object;

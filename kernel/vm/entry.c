@@ -4,6 +4,7 @@
 // without looking at each entry. Read first: entry.h. Read next: map.c.
 #include "vm/entry.h"
 #include <stddef.h>
+#include "kern/ledger.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "vm/object.h"
@@ -58,7 +59,8 @@ static bool entry_summarize(struct tree_node *n)
 void map_entries_init(struct vm_map *map)
 {
     tree_init(&map->entries, entry_less, entry_summarize);
-    map->entry_count = 0;
+    map->entry_count = map->entries_paid = 0;
+    map->ledger = NULL;
     map->size = 0;
     map->hint = NULL;
     map->version = 0;
@@ -258,6 +260,20 @@ bool map_is_free(struct vm_map *map, vm_offset_t start, vm_offset_t end)
     return e == NULL || e->start >= end;
 }
 
+// In blocks, so that this is a comparison nearly always.
+bool map_can_pay(struct vm_map *map, unsigned count)
+{
+    unsigned more;
+
+    if (map->entry_count + count <= map->entries_paid)
+        return true;
+    more = (map->entry_count + count - map->entries_paid + LEDGER_BLOCK - 1) & -LEDGER_BLOCK;
+    if (!ledger_charge(map->ledger, MINATO_LIMIT_MAP_ENTRIES, more))
+        return false;
+    map->entries_paid += more;
+    return true;
+}
+
 // ---- making and deleting -------------------------------------------------------------------
 
 const struct vm_map_entry fresh_entry = {.protection = VM_PROT_DEFAULT,
@@ -373,7 +389,7 @@ static bool entry_clip(struct vm_map *map, vm_offset_t address)
 
 bool map_clip(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 {
-    return entry_clip(map, start) && entry_clip(map, end);
+    return map_can_pay(map, 2) && entry_clip(map, start) && entry_clip(map, end);
 }
 
 bool entries_alike(const struct vm_map_entry *a, const struct vm_map_entry *b)

@@ -42,6 +42,8 @@ bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room);
 // KERN_PROTECTION_FAILURE).
 kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,
                         vm_prot_t now);
+// Whether the map's ledger can pay for `count` more entries: asked before they are made.
+bool map_can_pay(struct vm_map *map, unsigned count);
 // Whether nothing is mapped in [start, end).
 bool map_is_free(struct vm_map *map, vm_offset_t start, vm_offset_t end);
 

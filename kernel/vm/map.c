@@ -5,6 +5,7 @@
 // for what happens at an access, copy.c for memory in messages.
 #include "vm/map.h"
 #include <stddef.h>
+#include "kern/ledger.h"
 #include "lib/slab.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
@@ -33,6 +34,12 @@ struct vm_map *vm_map_create(void)
     return map;
 }
 
+bool vm_map_pay(struct vm_map *map, struct ledger *ledger)
+{
+    map->ledger = ledger;
+    return map_can_pay(map, 0);
+}
+
 void vm_map_shutdown(struct vm_map *map)
 {
     vm_offset_t start = 0;
@@ -50,6 +57,8 @@ void vm_map_deallocate(struct vm_map *map)
         return;
     }
     vm_map_shutdown(map);
+    if (map->entries_paid > 0) // else the ledger may be gone
+        ledger_credit(map->ledger, MINATO_LIMIT_MAP_ENTRIES, map->entries_paid);
     pmap_destroy(&map->pmap);
     slab_free(&vm_map_cache, map);
 }
@@ -77,6 +86,8 @@ static kern_return_t find_place(struct vm_map *map, vm_offset_t *address, vm_siz
     *address = trunc_page(*address);
     if (size > VM_MAX_ADDRESS)
         return anywhere ? KERN_NO_SPACE : KERN_INVALID_ADDRESS;
+    if (!map_can_pay(map, 1))
+        return KERN_RESOURCE_SHORTAGE;
     if (anywhere)
         return map_find_space(map, *address, size, mask, address);
     return check_place(map, *address, size, mask);
@@ -529,7 +540,8 @@ kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size,
         struct vm_map_entry *e = entry_find(source, at), *new;
 
         stop = e->end < end ? e->end : end;
-        if ((new = entry_like(e, at, stop, to + (at - start), !copy)) == NULL) {
+        if (!map_can_pay(map, 1) ||
+            (new = entry_like(e, at, stop, to + (at - start), !copy)) == NULL) {
             remove_all(map, to, to + (at - start));
             return KERN_RESOURCE_SHORTAGE;
         }

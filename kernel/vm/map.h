@@ -27,6 +27,7 @@
 #include "lib/tree.h"
 #include "x86/pmap.h"
 
+struct ledger;
 struct vm_object;
 struct port;
 
@@ -50,6 +51,8 @@ struct vm_map {
     bool alive;               // false after vm_map_shutdown
     struct tree entries;
     unsigned entry_count;
+    unsigned entries_paid;    // for so many the ledger is charged
+    struct ledger *ledger;    // outlives the map; NULL: nobody pays
     vm_size_t size;           // bytes mapped
     struct vm_map_entry *hint; // the entry found last
     uint32_t version;         // counts changes of entries
@@ -69,6 +72,8 @@ void vm_map_shutdown(struct vm_map *map);
 // A child's map by the inheritance of each entry. NULL when memory is short (or `parent` was shut
 // down). Calls preemption_point(): as above.
 struct vm_map *vm_map_fork(struct vm_map *parent);
+// From now on `ledger` pays for the entries of the map, those that are there included. False: it cannot.
+bool vm_map_pay(struct vm_map *map, struct ledger *ledger);
 
 // The calls of <mach/mach.defs> with these names. A dead or wrong port arrives as a NULL map:
 // KERN_INVALID_ARGUMENT.

@@ -7,7 +7,9 @@
 // oldest pages go to the buddies. Read next: page_map.c, for where pages are mapped; page_tree.h,
 // for who holds them.
 #include "vm/page.h"
+#include "kern/ledger.h"
 #include "kern/sched.h"
+#include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
@@ -29,6 +31,7 @@ static struct list blocks[ORDERS]; // free blocks by order
 static struct list stock;
 static unsigned stock_count;
 static unsigned free_count, total_count, reserve;
+unsigned page_last_resort;
 
 unsigned pages_free(void)
 {
@@ -161,20 +164,15 @@ static void page_give(struct page *page)
         stock_drain(STOCK_KEEP);
 }
 
-// Gathers what is free in all but name.
-static void page_scrape(void)
-{
-    page_tree_reap_all();
-    slab_reap();
-}
-
 // Takes 2^order pages, contiguous, so that `keep` are left. Who may be as urgent as the servers may
-// have those as well: however greedy programs are, bootstrap goes on and ends the run.
+// have those as well, and the kernel's own messages: however greedy programs are, bootstrap goes on and
+// ends the run.
 static inline struct page *take(unsigned order, unsigned keep)
 {
     struct page *page;
 
-    if (free_count < keep + (1u << order) && current_thread()->max_priority > PRIORITY_SERVER)
+    if (free_count < keep + (1u << order) && current_thread()->max_priority > PRIORITY_SERVER &&
+        page_last_resort == 0)
         return NULL;
     page = order == 0 ? stock_take() : block_alloc(order);
     if (page != NULL) {
@@ -187,21 +185,47 @@ static inline struct page *take(unsigned order, unsigned keep)
     return page;
 }
 
+// Digs for memory, as deep as need be: when a large tree has died it may have a long way to the bottom.
+static __attribute__((noinline)) struct page *scrape(unsigned order, unsigned keep)
+{
+    struct page *page = NULL;
+
+    while (page == NULL && page_tree_reap())
+        page = take(order, keep);
+    if (page != NULL)
+        return page;
+    slab_reap();
+    stock_drain(0);
+    return take(order, keep);
+}
+
 static inline struct page *take_or_scrape(unsigned order, unsigned keep)
 {
     struct page *page = take(order, keep);
 
-    if (page == NULL) {
-        page_scrape();
-        stock_drain(0);
-        page = take(order, keep);
-    }
+    return page != NULL ? page : scrape(order, keep);
+}
+
+// A page that the current task pays for.
+static inline struct page *take_paid(unsigned keep)
+{
+    const struct task *task = current_thread()->task;
+    struct ledger *payer = task != NULL ? task->ledger : NULL;
+    struct page *page;
+
+    if (!ledger_charge(payer, MINATO_LIMIT_PAGES, 1))
+        return NULL;
+    page = take_or_scrape(0, keep);
+    if (page != NULL)
+        page->payer = payer != NULL ? payer->number : 0;
+    else
+        ledger_credit(payer, MINATO_LIMIT_PAGES, 1);
     return page;
 }
 
 struct page *page_alloc(void)
 {
-    return take_or_scrape(0, reserve);
+    return take_paid(reserve);
 }
 
 struct page *page_alloc_zeroed(void)
@@ -224,6 +248,7 @@ void page_release(struct page *page)
     if (--page->holders != 0)
         return;
     kassert(page->mapping.pmap == NULL);
+    ledger_credit(ledgers[page->payer], MINATO_LIMIT_PAGES, 1); // the 0th is NULL
     page_give(page);
 }
 
@@ -243,7 +268,10 @@ void *slab_page_alloc(unsigned order)
 {
     struct page *page = take_or_scrape(order, reserve / 2);
 
-    return page == NULL ? NULL : page_address(page);
+    if (page == NULL)
+        return NULL;
+    page->payer = 0;
+    return page_address(page);
 }
 
 void slab_page_free(void *memory, unsigned order)
@@ -266,12 +294,12 @@ unsigned slab_page_order(const void *memory)
 
 uintptr_t machine_page_alloc(void)
 {
-    void *page = slab_page_alloc(0);
+    struct page *page = take_paid(reserve / 2);
 
     if (page == NULL)
         return 0;
-    memset(page, 0, PAGE_SIZE);
-    return virt_to_phys(page);
+    memset(page_address(page), 0, PAGE_SIZE);
+    return page_physical(page);
 }
 
 void machine_page_free(uintptr_t physical)

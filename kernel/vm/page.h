@@ -7,7 +7,8 @@
 //
 // Memory for the user (page_alloc) ends a little before memory for the kernel does (page tables,
 // slabs), so that a task that has eaten everything can still be served and cleaned up; and the last of
-// both is for threads that may be as urgent as the servers.
+// both is for threads that may be as urgent as the servers, and for notifications. What a task has the
+// kernel take for users, and page tables, are charged to its ledger until they are free again.
 #pragma once
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct page {
     struct page_mapping mapping; // the first place it is mapped in; pmap NULL: nowhere
     uint32_t holders;            // tree leaves (or the kernel) that hold it
     struct list link;            // free list
+    uint16_t payer;              // number of the ledger that is charged; 0: none
     uint8_t order;               // of the free block or kernel block that starts here
     bool free : 1;               // on a free list
     bool dirty : 1;              // modified through a mapping that is gone, or by the kernel
@@ -36,8 +38,11 @@ struct page {
     uint32_t owner;              // the pager's number
 } __attribute__((aligned(8)));
 
+// While it is not 0 a message of the kernel's is being made, which may have the last of the memory.
+extern unsigned page_last_resort;
+
 void page_init(void);            // gives all usable memory to the free lists
-// One holder, not cleared. NULL when memory for users is short.
+// One holder, not cleared. NULL when memory for users is short, or the current task cannot pay.
 struct page *page_alloc(void);
 struct page *page_alloc_zeroed(void);
 void page_hold(struct page *page);

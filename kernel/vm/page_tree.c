@@ -124,17 +124,19 @@ static void reap_one(void)
     slab_free(&node_cache, node);
 }
 
+bool page_tree_reap(void)
+{
+    bool any = dead_nodes != NULL;
+
+    for (int i = 0; i < REAP_NODES && dead_nodes != NULL; i++)
+        reap_one();
+    return any;
+}
+
 static void node_release(struct page_node *node)
 {
     node_drop(node);
-    for (int i = 0; i < REAP_NODES && dead_nodes != NULL; i++)
-        reap_one();
-}
-
-void page_tree_reap_all(void)
-{
-    while (dead_nodes != NULL)
-        reap_one();
+    page_tree_reap();
 }
 
 void page_tree_clear(struct page_tree *t)

@@ -13,8 +13,8 @@
 //      last time has no bits set and costs nothing.
 //
 // Nothing here blocks or calls preemption_point(). A tree that loses its last holder goes to a
-// stack of dead nodes, off which every release takes a bounded number; page_tree_reap_all, called
-// when memory is short, takes the rest.
+// stack of dead nodes, off which every release takes a bounded number; page_tree_reap, called
+// when memory is short, takes more.
 #pragma once
 
 #include <stdbool.h>
@@ -76,4 +76,4 @@ bool page_tree_slice(struct page_tree *from, uint32_t i, uint32_t count, struct 
 bool page_tree_remove(struct page_tree *t, uint32_t i, uint32_t count);
 // Lets everything go.
 void page_tree_clear(struct page_tree *t);
-void page_tree_reap_all(void);
+bool page_tree_reap(void); // false: there was nothing to be had

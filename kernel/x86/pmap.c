@@ -7,6 +7,7 @@
 // map. Read next: vm/page.h, which remembers who maps a page.
 #include "x86/pmap.h"
 #include "lib/assert.h"
+#include "lib/slab.h"
 #include "lib/string.h"
 #include "x86/io.h"
 #include "x86/machine.h"
@@ -86,14 +87,18 @@ static inline void translation_changed(const struct pmap *pmap, uintptr_t addres
 
 bool pmap_init(struct pmap *pmap)
 {
+    void *directory;
+
     memset(pmap, 0, sizeof *pmap);
     if (spare_count > 0) {
         pmap->directory = spare[--spare_count];
         return true;
     }
-    pmap->directory = machine_page_alloc();
-    if (!pmap->directory)
+    directory = slab_page_alloc(0); // which outlives its task as a spare one: nobody pays for it
+    if (!directory)
         return false;
+    memset(directory, 0, PAGE_SIZE);
+    pmap->directory = virt_to_phys(directory);
     memcpy(directory_of(pmap) + KERNEL_FIRST, boot_directory + KERNEL_FIRST,
            KERNEL_ENTRIES * sizeof(uint32_t));
     return true;
@@ -124,7 +129,7 @@ void pmap_destroy(struct pmap *pmap)
     if (spare_count < SPARE_MAX)
         spare[spare_count++] = pmap->directory;
     else
-        machine_page_free(pmap->directory);
+        slab_page_free(directory, 0);
     pmap->directory = 0;
 }
 

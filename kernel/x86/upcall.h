@@ -45,8 +45,8 @@ struct io_ports *current_io_ports(void);
 // The one-shot timer went off. (kern/timer.c)
 void timer_interrupt(void);
 
-// Pages for page tables: the physical address of a page, directly mapped, cleared; 0 when there is
-// none. (vm/page.c)
+// Pages for page tables, paid for by the current task: the physical address of a page, directly mapped,
+// cleared; 0 when there is none. (vm/page.c)
 uintptr_t machine_page_alloc(void);
 void machine_page_free(uintptr_t physical);
 

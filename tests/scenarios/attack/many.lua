@@ -120,6 +120,7 @@ function(t)
         mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 1000, tv_nsec = 0})
     end, {}, {ready = ready})
 
+    tasks.lift_limits(child.task)
     wait_for(ready)
     keeps_time(t, function() must(mach.task_terminate(child.task), "task_terminate") end)
     child:wait(1000)
@@ -148,6 +149,7 @@ end)
 
 test("the clock keeps time while 20,000 entries of a map are inherited and go", function(t)
     local parent, child = tasks.create(), nil
+    tasks.set_limits(parent, {map_entries = 50000}) -- and the child's
     local address = memory.allocate(20000 * PAGE, parent)
     for i = 0, 19999, 2 do -- the others are copied, so no entry becomes one with the next
         must(mach.vm_inherit(parent, address + i * PAGE, PAGE, mach.VM_INHERIT_SHARE), "vm_inherit")

@@ -17,8 +17,8 @@ local MAKE_ONCE, MOVE_RECEIVE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG
 local PORT_SEND, PORT_ONCE, PORT_RECEIVE = mach.MACH_MSG_TYPE_PORT_SEND,
     mach.MACH_MSG_TYPE_PORT_SEND_ONCE, mach.MACH_MSG_TYPE_PORT_RECEIVE
 local HEADER_ERROR, BODY_ERROR = mach.MACH_RCV_HEADER_ERROR, mach.MACH_RCV_BODY_ERROR
-local IPC_KERNEL, VM_SPACE = mach.MACH_MSG_IPC_KERNEL, mach.MACH_MSG_VM_SPACE
-local SHORTAGE, PAGE = mach.KERN_RESOURCE_SHORTAGE, 4096
+local IPC_SPACE, VM_SPACE = mach.MACH_MSG_IPC_SPACE, mach.MACH_MSG_VM_SPACE
+local NO_SPACE, PAGE = mach.KERN_NO_SPACE, 4096
 
 -- ---- the crowded task --------------------------------------------------------------------------
 
@@ -174,6 +174,7 @@ end
 
 local port, home, known = both(), allocate(), both()
 local child = spawn.task(crowded, {}, {port = {port, MOVE_RECEIVE}, home = home, known = known})
+require "tasks".lift_limits(child.task)
 
 local function reported(t)
     local kr, msg = mach.receive{port = home, timeout = 30000}
@@ -205,8 +206,8 @@ local function dropped(t, name, what)
     t.eq({kr, msg.id}, {0, mach.MACH_NOTIFY_SEND_ONCE}, what)
 end
 
-test("A table of names is full at a million: KERN_RESOURCE_SHORTAGE.", function(t)
-    t.eq(reported(t), SHORTAGE, "mach_port_allocate")
+test("A table of names is full at a million: KERN_NO_SPACE.", function(t)
+    t.eq(reported(t), NO_SPACE, "mach_port_allocate")
     local kr, counts = mach.minato_task_counts(child.task)
     -- Index 0 is no name; a few names that the child was started with were chosen.
     t.eq({kr, counts.names_total >> 4}, {0, 1 << 16}, "names: " .. counts.names_total)
@@ -214,8 +215,8 @@ end)
 
 test("With a full table only chosen names can be made, and one for each that is given up.",
 function(t)
-    t.eq(order(t, "calls"), {SHORTAGE, 0, SHORTAGE, SHORTAGE,
-                             BODY_ERROR | IPC_KERNEL, 0, 0, SHORTAGE, {mach.MACH_NOTIFY_SEND_ONCE}},
+    t.eq(order(t, "calls"), {NO_SPACE, 0, NO_SPACE, NO_SPACE,
+                             BODY_ERROR | IPC_SPACE, 0, 0, NO_SPACE, {mach.MACH_NOTIFY_SEND_ONCE}},
          "allocate, reply_port, allocate receive, set, extract_right, allocate_name, one, fill; " ..
          "the right that was extracted and could not be given")
 end)
@@ -231,7 +232,7 @@ function(t)
         end
         fields.local_port, fields.local_disp = s.reply, MAKE_ONCE
         local got = give(t, fields)
-        t.eq({got.kr, got.id, got.here, got.reply}, {HEADER_ERROR | IPC_KERNEL, 50, true, 0}, what)
+        t.eq({got.kr, got.id, got.here, got.reply}, {HEADER_ERROR | IPC_SPACE, 50, true, 0}, what)
         t.eq(got.bits, mach.MACH_MSGH_BITS(0, PORT_SEND), what .. ": dispositions")
         t.eq({got.body, got.ports, got.ool, got.arrays}, {"none", {}, {}, {}}, what .. ": the body")
         dropped(t, s.reply, what .. ": the reply right was destroyed")
@@ -251,7 +252,7 @@ test("MACH_RCV_HEADER_ERROR: who calls such a task learns it by its reply right.
                                      id = 50, reply_timeout = args.timeout or nil}
             return {kr, msg.id}
         end, {port = port, timeout = timeout})
-        t.eq(reported(t).kr, HEADER_ERROR | IPC_KERNEL, "the child")
+        t.eq(reported(t).kr, HEADER_ERROR | IPC_SPACE, "the child")
         t.eq({job:wait(900)}, {true, {0, mach.MACH_NOTIFY_SEND_ONCE}}, "rpc")
     end
 end)
@@ -277,7 +278,7 @@ function(t)
     local got = give(t, {local_port = known, local_disp = COPY_SEND, body = "text",
                          ports = {{s.a, MOVE_SEND}, {known, COPY_SEND}, {s.b, MAKE_ONCE},
                                   {moved, MOVE_RECEIVE}}, ool = {{data = "some memory"}}})
-    t.eq({got.kr, got.reply, got.body, got.ool}, {BODY_ERROR | IPC_KERNEL, "known", "text",
+    t.eq({got.kr, got.reply, got.body, got.ool}, {BODY_ERROR | IPC_SPACE, "known", "text",
                                                   {"some memory"}}, "received")
     t.eq(got.ports, {{0, PORT_SEND}, {"known", PORT_SEND}, {0, PORT_ONCE}, {0, PORT_RECEIVE}},
          "rights")
@@ -291,7 +292,7 @@ test("MACH_RCV_BODY_ERROR: the same for each element of an array.", function(t)
     local s = strangers()
     local got = give(t, {ool_ports = {{{known, s.a, 0, known, s.a}, COPY_SEND},
                                       {{s.b, s.b}, MAKE_ONCE}}})
-    t.eq({got.kr, got.arrays}, {BODY_ERROR | IPC_KERNEL,
+    t.eq({got.kr, got.arrays}, {BODY_ERROR | IPC_SPACE,
                                 {{{"known", 0, 0, "known", 0}, PORT_SEND}, {{0, 0}, PORT_ONCE}}},
          "received")
     t.eq(info(s.a).srights, 1, "the copies of the send right were destroyed")
@@ -299,20 +300,20 @@ test("MACH_RCV_BODY_ERROR: the same for each element of an array.", function(t)
     destroy(s.reply, s.a, s.b)
 end)
 
-test("MACH_SEND_TIMED_OUT with MACH_MSG_IPC_KERNEL: what had no name comes back as null.",
+test("MACH_SEND_TIMED_OUT with MACH_MSG_IPC_SPACE: what had no name comes back as null.",
 function(t)
     local ONCE = mach.MACH_NOTIFY_SEND_ONCE
     t.eq(order(t, "timed_out"),
-         {mach.MACH_SEND_TIMED_OUT | IPC_KERNEL, true, 0, 12, "text",
+         {mach.MACH_SEND_TIMED_OUT | IPC_SPACE, true, 0, 12, "text",
           mach.MACH_MSGH_BITS(PORT_SEND, PORT_ONCE), true, {0, PORT_ONCE}, {ONCE, ONCE}, 2, 2,
-          SHORTAGE}, "the message; the rights were destroyed; references; the table is full")
+          NO_SPACE}, "the message; the rights were destroyed; references; the table is full")
 end)
 
-test("MACH_SEND_INTERRUPTED with MACH_MSG_IPC_KERNEL: the moved right's name was given away.",
+test("MACH_SEND_INTERRUPTED with MACH_MSG_IPC_SPACE: the moved right's name was given away.",
 function(t)
     t.eq(order(t, "interrupted"),
-         {mach.MACH_SEND_INTERRUPTED | IPC_KERNEL, true, 13, {{0, PORT_ONCE}},
-          {mach.MACH_NOTIFY_SEND_ONCE}, SHORTAGE}, "the message")
+         {mach.MACH_SEND_INTERRUPTED | IPC_SPACE, true, 13, {{0, PORT_ONCE}},
+          {mach.MACH_NOTIFY_SEND_ONCE}, NO_SPACE}, "the message")
 end)
 
 test("MACH_MSG_VM_SPACE: no room for memory or an array; both are destroyed, the rest arrives.",
@@ -338,7 +339,7 @@ end)
 test("Names and memory short at once: the code says both.", function(t)
     local s = strangers()
     local got = give(t, {ports = {{s.a, COPY_SEND}}, ool = {{data = "some memory"}}})
-    t.eq({got.kr, got.ports, got.ool}, {BODY_ERROR | IPC_KERNEL | VM_SPACE, {{0, PORT_SEND}}, {""}},
+    t.eq({got.kr, got.ports, got.ool}, {BODY_ERROR | IPC_SPACE | VM_SPACE, {{0, PORT_SEND}}, {""}},
          "received")
     t.eq(info(s.a).srights, 1, "the copy of the send right was destroyed")
     destroy(s.reply, s.a, s.b)

@@ -55,6 +55,7 @@ end
 local function hog()
     local task = tasks.create()
     must(mach.minato_task_set_name(task, "a hog"), "set_name")
+    tasks.lift_limits(task)
     must((mach.vm_allocate(task, 0x10000, PAGE, false)), "vm_allocate")
     -- mov edi, BASE; 1: inc dword [edi]; add edi, 4096; jmp 1b
     must(mach.vm_write(task, 0x10000, "\xbf" .. string.pack("<I4", BASE)

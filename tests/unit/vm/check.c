@@ -208,7 +208,8 @@ static void each_object(struct vm_map **maps, unsigned map_count, struct vm_map_
 void check_everything(struct vm_map **maps, unsigned map_count, struct vm_map_copy **copies,
                       unsigned copy_count)
 {
-    page_tree_reap_all();
+    while (page_tree_reap())
+        continue;
     for (unsigned i = 0; i < TALLIES; i++)
         tallies[i] = (struct tally){0};
     each_object(maps, map_count, copies, copy_count, visit_object);
@@ -225,7 +226,8 @@ void check_everything(struct vm_map **maps, unsigned map_count, struct vm_map_co
 
 struct resources resources_now(void)
 {
-    page_tree_reap_all();
+    while (page_tree_reap())
+        continue;
     slab_reap();
     return (struct resources){vm_map_cache.in_use,  vm_entry_cache.in_use, vm_object_cache.in_use,
                               vm_copy_cache.in_use, slab_bytes_in_use(),   pages_free()};

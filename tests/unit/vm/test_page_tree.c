@@ -44,7 +44,8 @@ static void check_place(unsigned t, unsigned i)
 
 static void check_tree(unsigned t)
 {
-    page_tree_reap_all();
+    while (page_tree_reap())
+        continue;
     for (unsigned i = 0; i < size[t]; i++) {
         bool exclusive;
 

@@ -8,7 +8,7 @@
 HOST32 ?= i686-linux-gnu-
 HERE   := tests/unit/vm
 OUT    := build/tests/vm
-KERNEL := $(addprefix kernel/,lib/tree.c lib/slab.c x86/memory.c) $(sort $(wildcard kernel/vm/*.c))
+KERNEL := $(addprefix kernel/,lib/tree.c lib/slab.c x86/memory.c kern/ledger.c) $(sort $(wildcard kernel/vm/*.c))
 HELP   := $(HERE)/fake.c $(HERE)/check.c $(HERE)/tap.c
 TESTS  := $(patsubst $(HERE)/test_%.c,%,$(wildcard $(HERE)/test_*.c))
 

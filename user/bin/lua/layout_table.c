@@ -234,6 +234,11 @@ LAYOUT(PUBLIC, minato_port_info_t, UNSIGNED(type), UNSIGNED(urefs), UNSIGNED(obj
        UNSIGNED(senders), UNSIGNED(flags));
 #undef S
 
+#define S minato_limits_t
+LAYOUT(PUBLIC, minato_limits_t, UNSIGNED(tasks), UNSIGNED(threads), UNSIGNED(names),
+       UNSIGNED(objects), UNSIGNED(map_entries), UNSIGNED(message_bytes), UNSIGNED(pages));
+#undef S
+
 /* ---- flavors ------------------------------------------------------------------------------- */
 
 const struct flavor flavors[] = {

@@ -22,6 +22,24 @@ function tasks.terminate(...)
     end
 end
 
+-- Changes limits of the task, whether up or down: names of minato_limits_t and their values.
+function tasks.set_limits(task, changes)
+    local host = ports.privileged_host()
+    local kr, limits = mach.minato_task_get_limits(task)
+    must(kr, "get_limits")
+    for kind, value in pairs(changes) do limits[kind] = value end
+    must(mach.minato_task_set_limits(task, host, limits), "set_limits")
+    ports.deallocate(host)
+end
+
+-- Gives the task all that there is.
+function tasks.lift_limits(task)
+    local kr, limits = mach.minato_task_get_limits(task)
+    must(kr, "get_limits")
+    for kind in pairs(limits) do limits[kind] = mach.MINATO_UNLIMITED end
+    tasks.set_limits(task, limits)
+end
+
 -- Runs `body(task)` with an empty task, which is ended then.
 function tasks.with(body)
     local task = tasks.create()
