@@ -373,7 +373,7 @@ static bool entry_clip(struct vm_map *map, vm_offset_t address)
 
     if (e == NULL || e->start == address)
         return true;
-    if ((upper = entry_create(e, address, e->end)) == NULL)
+    if (!map_can_pay(map, 1) || (upper = entry_create(e, address, e->end)) == NULL)
         return false;
     upper->object = e->object;
     if (e->object != NULL) {
@@ -389,7 +389,7 @@ static bool entry_clip(struct vm_map *map, vm_offset_t address)
 
 bool map_clip(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 {
-    return map_can_pay(map, 2) && entry_clip(map, start) && entry_clip(map, end);
+    return entry_clip(map, start) && entry_clip(map, end);
 }
 
 bool entries_alike(const struct vm_map_entry *a, const struct vm_map_entry *b)
