@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- timeout: 60
--- A task takes all it may have of one thing; meanwhile another answers calls; then the first ends, and
--- there are as many kernel objects as before (gluttons.lua does all that). Contracts:
+-- A task takes all it may have of one thing; meanwhile another answers calls; then the first ends,
+-- and there are as many kernel objects as before (gluttons.lua does all that). Contracts:
 -- minato_task_set_limits (minato.defs); docs/limits.md.
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
 local counts, clock, memory = require "counts", require "clock", require "memory"
 local gluttons = require "gluttons"
-local glut, glutton, watch, finish = gluttons.glut, gluttons.glutton, gluttons.watch, gluttons.finish
+local glut, glutton = gluttons.glut, gluttons.glutton
+local watch, finish = gluttons.watch, gluttons.finish
 
 local self = mach.mach_task_self()
 local SHORTAGE, NO_SPACE = mach.KERN_RESOURCE_SHORTAGE, mach.KERN_NO_SPACE
@@ -20,7 +21,7 @@ local function refused(t, got, code, low, high)
          ("%s of them; wanted %d to %d"):format(got[2], low, high))
 end
 
--- ---- names and ports ----------------------------------------------------------------------------
+-- ---- names and ports ---------------------------------------------------------------------------
 
 test("Names: at the limit KERN_NO_SPACE, whatever the name is for.", function(t)
     for _, right in ipairs{mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET,
@@ -54,8 +55,8 @@ function(t)
             kr = mach.mach_port_allocate_name(self, mach.MACH_PORT_RIGHT_DEAD_NAME, 0x7a000001 + n)
         until kr ~= 0
         mach.mach_port_destroy(self, 0x7a000001)
-        local again = {mach.mach_port_allocate_name(self, mach.MACH_PORT_RIGHT_DEAD_NAME, 0x7b000001),
-                       mach.mach_port_allocate_name(self, mach.MACH_PORT_RIGHT_DEAD_NAME, 0x7b000002)}
+        local again, DEAD_NAME = {}, mach.MACH_PORT_RIGHT_DEAD_NAME
+        for i = 1, 2 do again[i] = mach.mach_port_allocate_name(self, DEAD_NAME, 0x7b000000 + i) end
         report{kr, n, again}
     end)
     refused(t, got, NO_SPACE, 500, 500)
@@ -90,8 +91,7 @@ test("Dead-name requests: one for each name, so there are at most as many.", fun
         while true do
             local code, right = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
             if code ~= 0 then kr = code break end
-            code = mach.mach_port_request_notification(self, right, mach.MACH_NOTIFY_DEAD_NAME, 0,
-                                                       notify, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
+            code = require "notifications".request(right, mach.MACH_NOTIFY_DEAD_NAME, 0, notify)
             if code ~= 0 then kr = code break end
             made = made + 1
         end
@@ -100,7 +100,7 @@ test("Dead-name requests: one for each name, so there are at most as many.", fun
     refused(t, got, NO_SPACE, 600, 704)
 end)
 
--- ---- threads, tasks, synchronizers ------------------------------------------------------------------
+-- ---- threads, tasks, synchronizers -------------------------------------------------------------
 
 test("Threads: at the limit KERN_RESOURCE_SHORTAGE, in the task and in those that it makes.",
 function(t)
@@ -174,7 +174,7 @@ test("Semaphores and lock sets: at the limit KERN_RESOURCE_SHORTAGE.", function(
     refused(t, got, SHORTAGE, 300, 300)
 end)
 
--- ---- messages ---------------------------------------------------------------------------------------
+-- ---- messages ----------------------------------------------------------------------------------
 
 test("Messages in queues: at the limit MACH_SEND_NO_BUFFER, the message is untouched.", function(t)
     local got = glut(t, {message_bytes = 400000}, function(report)
@@ -236,7 +236,7 @@ test("Messages with receive rights weigh as much as the ports in them.", functio
     refused(t, got, NO_BUFFER, 10, 20)
 end)
 
-test("Answers of the kernel that nobody receives: KERN_RESOURCE_SHORTAGE, then MACH_SEND_NO_BUFFER.",
+test("Answers of the kernel that nobody receives: KERN_RESOURCE_SHORTAGE, MACH_SEND_NO_BUFFER.",
 function(t)
     local got = glut(t, {message_bytes = 200000}, function(report)
         local ports, self = require "ports", mach.mach_task_self()
@@ -275,7 +275,7 @@ test("Send-once notifications beyond the limit wait, and none is lost.", functio
         report{info.queue_length, info.sorights, received, ports.info(port).sorights}
     end)
     t.ok(got[1] and got[1] > 50 and got[1] < 150, ("in the queue: %s"):format(got[1]))
-    t.eq({got[2], got[3], got[4]}, {3000, 3000, 0}, "rights that exist; received; rights afterwards")
+    t.eq({got[2], got[3], got[4]}, {3000, 3000, 0}, "rights; received; rights afterwards")
 end)
 
 test("A port with send-once notifications that wait can die.", function(t)
@@ -296,8 +296,7 @@ test("Notifications that come at once are refused like messages.", function(t)
         local notify, dead = ports.allocate(), ports.allocate(mach.MACH_PORT_RIGHT_DEAD_NAME)
         local n = 0
         while n < 5000 do
-            local kr = mach.mach_port_request_notification(self, dead, mach.MACH_NOTIFY_DEAD_NAME, 1,
-                                                           notify, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE)
+            local kr = require "notifications".request(dead, mach.MACH_NOTIFY_DEAD_NAME, 1, notify)
             if kr ~= 0 then
                 report{kr, n, ports.info(notify).queue_length, ports.info(notify).sorights}
             end
@@ -329,7 +328,7 @@ function(t)
     ports.destroy(dead)
 end)
 
--- ---- memory -----------------------------------------------------------------------------------------
+-- ---- memory ------------------------------------------------------------------------------------
 
 test("Map entries: at the limit KERN_RESOURCE_SHORTAGE.", function(t)
     local got = glut(t, {map_entries = 640}, function(report)

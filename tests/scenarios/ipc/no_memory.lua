@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- timeout: 30
+-- timeout: 60
 -- The kernel has no memory for another message, but that of messages which have just been received.
 -- Who calls the kernel then must not wait for ever: the answer comes in the request's own memory.
 -- And the end of a task is heard of: its memory is free by then. Contracts: mach_msg,
@@ -112,5 +112,27 @@ function(t)
     end_without_memory(notify, extra, 2)
     local got = end_without_memory(notify, extra, 2000)
     t.eq({got.ended, got.kr, got.told and got.told.id}, {0, 0, mach.MACH_NOTIFY_DEAD_NAME})
+    ports.destroy(notify, extra)
+end)
+
+-- Kills a port that somebody watches, when there is memory for the call and its reply alone.
+local function kill_without_memory(notify, extra, most)
+    local port = ports.allocate()
+    notifications.ask(port, mach.MACH_NOTIFY_DEAD_NAME, notify)
+    local full, got = fill(extra, most), {}
+    free_one(full)
+    free_one(full)
+    got.killed = mach.mach_port_mod_refs(self, port, mach.MACH_PORT_RIGHT_RECEIVE, -1)
+    got.kr, got.told = mach.receive{port = notify, timeout = 100}
+    empty(full)
+    return got
+end
+
+test("Without memory for a notification it comes all the same: the kernel keeps some for its own.",
+function(t)
+    local notify, extra = ports.allocate(), ports.allocate()
+    kill_without_memory(notify, extra, 2)
+    local got = kill_without_memory(notify, extra, 2000)
+    t.eq({got.killed, got.kr, got.told and got.told.id}, {0, 0, mach.MACH_NOTIFY_PORT_DELETED})
     ports.destroy(notify, extra)
 end)

@@ -148,6 +148,11 @@ local KINDS = {
                 {seconds = 0, microseconds = 1000000}, {seconds = 1, microseconds = 0x7fffffff},
                 {seconds = 1, microseconds = -0x80000000}, {seconds = -0x80000000, microseconds = 0}}
     end,
+    limits = function() -- none is higher than what a task without limits has
+        local most = mach.MINATO_UNLIMITED
+        return {{tasks = most, threads = most, names = most, objects = most, map_entries = most,
+                 message_bytes = most, pages = most}}
+    end,
     name_text = function() return {"", "a", ("n"):rep(31), ("n"):rep(200)} end,
     module_name = function() return {"", "nothing of that name", ("n"):rep(127),
                                      ("n"):rep(300)} end,
@@ -298,6 +303,8 @@ local CALLS = {
     minato_host_set_seed = call("host", "number", {K.KERN_INVALID_HOST}),
     minato_port_info = call("task", "name", SPACE),
     minato_task_set_name = call("task", "name_text"),
+    minato_task_get_limits = call("task", ""),
+    minato_task_set_limits = call("task", "port limits", {K.KERN_INVALID_HOST}),
     -- device_io.defs
     device_io_subset = call("device", "number number number", DEVICE),
     device_io_port_grant = call("device", "port number number", DEVICE),
@@ -426,6 +433,7 @@ local PLAIN = {port = function(w) return w.port end, name = function(w) return w
                disposition = function() return mach.MACH_MSG_TYPE_COPY_SEND end,
                flavor = function() return 1 end, words = function() return {64} end,
                time = function() return {tv_sec = 0, tv_nsec = 0} end,
+               limits = function() return select(2, mach.minato_task_get_limits(self)) end,
                time_value = function()
         return {{seconds = -1, microseconds = 0}, {seconds = 0, microseconds = -1},
                 {seconds = 0, microseconds = 1000000}, {seconds = 1, microseconds = 0x7fffffff},

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- What a task may have: who sets the limits, who inherits them, what counts when its task has ended.
--- What happens at each limit: attack/gluttons.lua. Contracts: minato_task_set_limits (minato.defs);
--- docs/limits.md.
+-- What a task may have: who sets the limits, who inherits them, what counts when its task has
+-- ended. What happens at each limit: attack/gluttons.lua. Contracts: minato_task_set_limits
+-- (minato.defs); docs/limits.md.
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
 local counts, clock, memory = require "counts", require "clock", require "memory"
@@ -20,7 +20,7 @@ function(t)
     local task = tasks.create()
     local kr, limits, used = mach.minato_task_get_limits(task)
     local there, total = counts.host().pages_total, limits.names
-    t.ok(total <= there and total > there * 0.95, "names: one for each page, but the boot archive's")
+    t.ok(total <= there and total > there * 0.95, "names: a page of memory each")
     t.eq({kr, limits}, {0, {tasks = total // 32, threads = total // 32, names = total,
                             objects = total // 4, map_entries = total // 2,
                             message_bytes = total * 256, pages = total // 2}}, "limits")
@@ -41,7 +41,8 @@ test("What a task makes has its limits, and counts in it as well.", function(t)
     t.leaks_ok("the name of a thread that has ended")
 end)
 
-test("When a task ends, what it has made counts in its maker still, and no longer in it.", function(t)
+test("When a task ends, what it has made counts in its maker still, and no longer in it.",
+function(t)
     local top = tasks.create()
     local middle = tasks.create(top)
     local bottom = tasks.create(middle)

@@ -56,9 +56,9 @@ function gluttons.used_by(task)
     return used
 end
 
--- Makes a task that may have so much more than it begins with, and waits; `body` is what it does then.
--- It gets a function with which it reports a value, and then waits to be ended; or, if it gives that a
--- function as well, to be told to call it. A spare port has messages that make room for the report.
+-- Makes a task that may have so much more than it begins with, and waits; `body` is what it does
+-- then. It gets a function with which it reports a value, and then waits to be ended; or, if it gives
+-- that a function as well, to be told to call it. A spare port has messages that make room for that.
 function gluttons.glutton(more, body)
     local g = {report = ports.both(), go = ports.both(), before = counts.host()}
     g.child = spawn.task(function()
@@ -102,7 +102,7 @@ function gluttons.watch(t, g)
         longest, calls = math.max(longest, gluttons.ask(t)), calls + 1
         kr, msg = mach.receive{port = g.report, timeout = 0}
     until kr == 0 or calls == 20000 or ports.type_of(g.child.task) ~= mach.MACH_PORT_TYPE_SEND
-    for _ = 1, 50 do longest = math.max(longest, gluttons.ask(t)) end -- while it has all that it can have
+    for _ = 1, 50 do longest = math.max(longest, gluttons.ask(t)) end -- while it has all
     t.ok(longest <= LONGEST_MS, ("the longest of %d calls: %.3f ms"):format(calls, longest))
     return kr == 0 and load("return " .. msg.body)() or {}
 end
