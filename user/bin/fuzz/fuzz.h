@@ -16,6 +16,8 @@ enum hint { // what kind of number a caller would put there
     HINT_THREAD,
     HINT_HOST,
     HINT_SEMAPHORE,
+    HINT_LOCK_SET,
+    HINT_CONTROL, // of a memory object
     HINT_CLOCK,
     HINT_OBJECT,  // a memory object's name, or none
     HINT_ADDRESS, // of the victim's memory
@@ -138,6 +140,24 @@ mach_msg_size_t message_make(struct generator *g, union buffer *buffer,
 mach_msg_size_t message_mutate(struct generator *g, union buffer *buffer, mach_msg_size_t size);
 // Keeps what came with a reply.
 void message_learn(struct generator *g, const union buffer *buffer, const struct routine *routine);
+
+// ---- pager.c ----
+struct request { // in a buffer
+    unsigned routine;
+    mach_msg_size_t size;
+};
+// Maps a memory object.
+struct request pager_map(struct generator *g, union buffer *buffer);
+// The kernel's messages to pagers, by id.
+enum {
+    PAGER_INIT = 2200,
+    PAGER_DATA_REQUEST = 2203,
+    PAGER_DATA_UNLOCK = 2204,
+    PAGER_SYNCHRONIZE = 2210,
+    PAGER_CHANGE_COMPLETED = 2211,
+};
+// Turns such a message into an answer to it; false: it is none, or there is none.
+bool pager_answer(struct generator *g, union buffer *buffer, struct request *request);
 
 void victim_run(struct generator *g) __attribute__((noreturn));
 

@@ -236,6 +236,8 @@ uint32_t random_value(struct generator *g, enum hint hint)
     case HINT_THREAD:
     case HINT_HOST:
     case HINT_SEMAPHORE:
+    case HINT_LOCK_SET:
+    case HINT_CONTROL:
     case HINT_CLOCK:
         return random_name(g, hint);
     case HINT_OBJECT:

@@ -144,12 +144,11 @@ static void *place(struct generator *g, union buffer *buffer, mach_msg_size_t si
     return (char *)edge_page + at;
 }
 
-// A call by message. The answer says what came of it, if there is one.
-static void call_routine(struct generator *g, unsigned n)
+// A call by message, of which `size` bytes are made. The answer says what came of it, if there is one.
+static void call_made(struct generator *g, unsigned n, mach_msg_size_t size)
 {
     const struct routine *routine = &routines[n];
     union buffer *buffer = &buffers[g->thread];
-    mach_msg_size_t size = message_make(g, buffer, routine);
     uint32_t option = MACH_SEND_MSG | MACH_RCV_MSG | MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT, result;
 
     if (one_in(g, 4))
@@ -176,6 +175,18 @@ static void call_routine(struct generator *g, unsigned n)
         new_reply_port(g);
     else if (result == MACH_SEND_INVALID_DEST && one_in(g, 4))
         renew(g);
+}
+
+static void call_routine(struct generator *g, unsigned n)
+{
+    call_made(g, n, message_make(g, &buffers[g->thread], &routines[n]));
+}
+
+static void map_object(struct generator *g)
+{
+    struct request request = pager_map(g, &buffers[g->thread]);
+
+    call_made(g, request.routine, request.size);
 }
 
 // A message to anybody, of a shape that no interface has.
@@ -223,7 +234,14 @@ static void answer(struct generator *g, union buffer *buffer)
 {
     mach_msg_header_t *head = &buffer->head;
     mach_msg_size_t size = 36 + 4 * (one_in(g, 2) ? 0 : random_below(g, 40));
+    struct request request;
 
+    if (pager_answer(g, buffer, &request)) {
+        begin_call(g, &board->tally[request.routine]);
+        end_call(g, message_trap(g, buffer, MACH_SEND_MSG | MACH_SEND_TIMEOUT, request.size, 0, 0,
+                                 0, 0));
+        return;
+    }
     if (one_in(g, 3))
         return;
     head->msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(head->msgh_bits), 0);
@@ -237,7 +255,8 @@ static void answer(struct generator *g, union buffer *buffer)
     end_call(g, message_trap(g, buffer, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, 0, 0, 0));
 }
 
-static void receive_anything(struct generator *g)
+// Receives from there; true if there was a message.
+static bool receive_from(struct generator *g, mach_port_t port)
 {
     static const struct routine nothing;
     union buffer *buffer = &buffers[g->thread];
@@ -246,14 +265,29 @@ static void receive_anything(struct generator *g)
     begin_call(g, &board->tally[routine_count]);
     result = message_trap(
         g, buffer, MACH_RCV_MSG | (one_in(g, 8) ? random_value(g, HINT_OPTION) : MACH_RCV_TIMEOUT),
-        0, one_in(g, 8) ? random_below(g, 256) : sizeof(*buffer), random_value(g, HINT_PORT),
-        random_below(g, 3), random_value(g, HINT_PORT));
+        0, one_in(g, 8) ? random_below(g, 256) : sizeof(*buffer), port, random_below(g, 3),
+        random_value(g, HINT_PORT));
     end_call(g, result);
     if (result == MACH_MSG_SUCCESS) {
         message_learn(g, buffer, &nothing);
         answer(g, buffer);
     }
     buffer->head.msgh_id = 0;
+    return result == MACH_MSG_SUCCESS;
+}
+
+static void receive_anything(struct generator *g)
+{
+    receive_from(g, random_value(g, HINT_PORT));
+}
+
+// A pager at work: what has come to one port, and what comes soon.
+static void serve(struct generator *g)
+{
+    mach_port_t port = random_value(g, HINT_PORT);
+
+    for (unsigned idle = 0, i = 0; idle < 4 && i < 50; i++)
+        idle = receive_from(g, port) ? 0 : idle + 1;
 }
 
 // ---- other traps ------------------------------------------------------------------------------
@@ -291,8 +325,25 @@ static void call_trap(struct generator *g)
     end_call(g, result);
 }
 
-// Fills memory, page by page, as far as it goes. The kernel does the writing, so that a full
-// machine answers with a code.
+// Has the kernel write a few words there: what cannot be written, or does not come from a pager, is a
+// code and no exception.
+static uint32_t touch(vm_address_t address)
+{
+    const uint32_t sleep[] = {0, MACH_PORT_NULL, TIME_RELATIVE, 0, 0, address};
+
+    return enter_kernel(MACH_TRAP_clock_sleep_trap, sleep);
+}
+
+static void touch_some(struct generator *g)
+{
+    vm_address_t address = trunc_page(random_value(g, HINT_ADDRESS));
+
+    board->calls[g->victim][g->thread]++;
+    for (unsigned i = random_below(g, 6); i > 0; i--, address += PAGE_SIZE)
+        touch(address);
+}
+
+// Fills memory, page by page, as far as it goes.
 static void eat(struct generator *g)
 {
     vm_address_t start = 0;
@@ -303,10 +354,8 @@ static void eat(struct generator *g)
         return;
     learn_address(g, start);
     for (vm_size_t at = 0; at < size; at += PAGE_SIZE) {
-        const uint32_t sleep[] = {0, MACH_PORT_NULL, TIME_RELATIVE, 0, 0, start + at};
-
         board->calls[g->victim][g->thread]++;
-        if (enter_kernel(MACH_TRAP_clock_sleep_trap, sleep) != KERN_SUCCESS)
+        if (touch(start + at) != KERN_SUCCESS)
             return;
     }
 }
@@ -343,6 +392,12 @@ void victim_run(struct generator *g)
             eat(g);
         } else if (one_in(g, 150)) {
             fault(g);
+        } else if (one_in(g, 60)) {
+            map_object(g);
+        } else if (one_in(g, 60)) {
+            touch_some(g);
+        } else if (one_in(g, 60)) {
+            serve(g);
         } else if (what < 9) {
             if (one_in(g, routines[n].rare))
                 call_routine(g, n);

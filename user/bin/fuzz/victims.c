@@ -43,6 +43,8 @@ struct gifts {
 };
 #define OWN_PORTS 4
 #define OWN_SEMAPHORES 2
+#define OWN_LOCK_SETS 2
+#define OWN (OWN_PORTS + OWN_SEMAPHORES + OWN_LOCK_SETS)
 
 static void give(struct gifts *gifts, enum hint hint, mach_port_t right)
 {
@@ -59,8 +61,10 @@ static void choose_gifts(struct gifts *gifts, const struct victim *self)
     values_forget();
     for (unsigned i = 0; i < 1 + THREADS; i++)
         give(gifts, i == 0 ? HINT_TASK : HINT_THREAD, MACH_PORT_DEAD);
-    for (unsigned i = 0; i < OWN_PORTS + OWN_SEMAPHORES; i++)
-        give(gifts, i < OWN_PORTS ? HINT_PORT : HINT_SEMAPHORE, MACH_PORT_DEAD);
+    for (unsigned i = 0; i < OWN; i++)
+        give(gifts, i < OWN_PORTS                    ? HINT_PORT
+                    : i < OWN_PORTS + OWN_SEMAPHORES ? HINT_SEMAPHORE : HINT_LOCK_SET,
+             MACH_PORT_DEAD);
     give(gifts, HINT_HOST, host);
     give(gifts, HINT_CLOCK, realtime);
     give(gifts, HINT_CLOCK, calendar);
@@ -84,8 +88,12 @@ static void endow(struct gifts *gifts, struct victim *v)
         must(semaphore_create(v->task, &gifts->right[1 + THREADS + OWN_PORTS + i], SYNC_POLICY_FIFO,
                               (int)i),
              "semaphore_create");
+    for (unsigned i = 0; i < OWN_LOCK_SETS; i++)
+        must(lock_set_create(v->task, &gifts->right[1 + THREADS + OWN_PORTS + OWN_SEMAPHORES + i],
+                             4, SYNC_POLICY_FIFO),
+             "lock_set_create");
     for (unsigned i = 0; i < gifts->count; i++) { // some may have died meanwhile
-        bool own = i > THREADS && i <= THREADS + OWN_PORTS + OWN_SEMAPHORES;
+        bool own = i > THREADS && i <= THREADS + OWN;
 
         mach_port_insert_right(v->task, NAME_GIVEN + i * 0x100, gifts->right[i],
                                MACH_MSG_TYPE_COPY_SEND);
