@@ -19,6 +19,7 @@ struct found {
 static struct found found[FOUND_MAX];
 static uint16_t place[FOUND_MAX]; // by the port's address: 1 + the index in `found`
 static unsigned found_count, messages_found, sets_found;
+static uint32_t bytes_paid[TASKS]; // for messages
 
 static struct found *find(struct port *port)
 {
@@ -33,6 +34,8 @@ static struct found *find(struct port *port)
     place[i] = ++found_count;
     return &found[found_count - 1];
 }
+
+static const struct space *count_space;
 
 static void see_right(struct port *port, mach_msg_type_name_t type)
 {
@@ -54,6 +57,9 @@ static void see_message(struct kmsg *kmsg)
     mach_msg_size_t count;
 
     messages_found++;
+    for (int i = 0; i < TASKS; i++)
+        if ((kmsg->capacity & 1u << 31) && kmsg->payer == &task_ledgers[i])
+            bytes_paid[i] += kmsg->paid;
     see_right(kmsg_destination(kmsg), MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits));
     see_right(kmsg_port(kmsg->header.msgh_local_port),
               MACH_MSGH_BITS_LOCAL(kmsg->header.msgh_bits));
@@ -103,10 +109,29 @@ static void see_inside(struct port *port)
     CHECK_EQ(!list_empty(&port->ready_link), port->set && count > 0);
 }
 
+static void count_chosen(struct entry *entry, void *count)
+{
+    *(unsigned *)count += (entry->name >> 8) / ENTRIES_PER_CHUNK >= count_space->chunk_count ||
+                          space_slot(count_space, entry->name >> 8) != entry;
+}
+
+// Who makes the kernel hold names and messages has paid for just these.
+static void check_ledger(const struct ledger *ledger, struct space *space, uint32_t bytes)
+{
+    unsigned names = space->chunk_count * ENTRIES_PER_CHUNK;
+
+    count_space = space;
+    space_for_each(space, count_chosen, &names);
+    CHECK_EQ(ledger->used[MINATO_LIMIT_NAMES], names);
+    CHECK(names <= ledger->limit[MINATO_LIMIT_NAMES]);
+    CHECK_EQ(ledger->used[MINATO_LIMIT_MESSAGE_BYTES], bytes);
+}
+
 void check_structures(void)
 {
     found_count = messages_found = sets_found = 0;
     memset(place, 0, sizeof place);
+    memset(bytes_paid, 0, sizeof bytes_paid);
     for (int i = 0; i < TASKS; i++)
         space_for_each(tasks[i].space, see_entry, tasks[i].space);
     for (int i = 0; i < THREADS; i++)
@@ -130,6 +155,8 @@ void check_structures(void)
         CHECK_EQ(f->port->sorights, f->sorights);
         CHECK_EQ(f->receive, f->port->active);
     }
+    for (int i = 0; i < TASKS; i++)
+        check_ledger(&task_ledgers[i], tasks[i].space, bytes_paid[i]);
     CHECK_EQ(port_counts.ports, found_count);
     CHECK_EQ(port_counts.messages, messages_found);
     CHECK_EQ(port_counts.sets, sets_found);

@@ -20,6 +20,7 @@
 #define NOTICES 4096
 
 struct task tasks[TASKS];
+struct ledger task_ledgers[TASKS];
 struct thread threads[THREADS];
 struct cpu cpus[MAX_CPUS];
 
@@ -366,6 +367,19 @@ struct task *current_task(void)
     return current_thread()->task;
 }
 
+unsigned page_last_resort;
+
+struct ledger *current_ledger(void)
+{
+    return current_thread() ? current_task()->ledger : NULL;
+}
+
+void ledger_free_if_empty(struct ledger *ledger)
+{
+    (void)ledger;
+    panic("tasks keep their ledgers here");
+}
+
 struct space *current_space(void)
 {
     return current_task()->space;
@@ -524,8 +538,12 @@ void fake_begin(void)
     memset(tasks, 0, sizeof tasks);
     memset(threads, 0, sizeof threads);
     for (int i = 0; i < TASKS; i++) {
+        task_ledgers[i] = (struct ledger){.number = i + 1};
+        for (int kind = 0; kind < MINATO_LIMIT_COUNT; kind++)
+            task_ledgers[i].limit[kind] = INT32_MAX;
         tasks[i] = (struct task){.refs = 1, .alive = true, .number = i + 1, .map = &maps[i],
-                                 .space = space_make()};
+                                 .ledger = &task_ledgers[i],
+                                 .space = space_make(&task_ledgers[i])};
     }
     for (int i = 0; i < THREADS; i++) {
         threads[i] = (struct thread){.refs = 1, .task = &tasks[i % TASKS], .number = i + 1,

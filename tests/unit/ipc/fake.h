@@ -25,6 +25,7 @@ struct vm_map_copy {
 };
 
 extern struct task tasks[TASKS];
+extern struct ledger task_ledgers[TASKS]; // limits as the test likes; fake_begin sets none
 extern struct thread threads[THREADS];
 void fake_begin(void); // a new world: tasks with empty spaces
 void fake_end(void);   // frees what tasks and threads are made of

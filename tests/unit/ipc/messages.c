@@ -9,6 +9,8 @@
 
 #define WAITS 1 // no answer of the kernel's: the call waits
 
+static mach_msg_return_t kernel_answer; // that the model is to come to, too
+
 // ---- giving it out ------------------------------------------------------------------------------
 
 // The name of the port that the message came to; its right is used up.
@@ -27,13 +29,22 @@ static mach_port_name_t consume_dest(int space, struct m_msg *msg)
     return name;
 }
 
+// Why a name could not be given. Memory or names, where both are short, is the kernel's to say.
+static mach_msg_return_t shortage(int space)
+{
+    if (!m_spaces[space].alive)
+        return MACH_MSG_IPC_SPACE;
+    return kernel_answer & ((fake_failed ? MACH_MSG_IPC_KERNEL : 0) |
+                            (names_full() ? MACH_MSG_IPC_SPACE : 0));
+}
+
 static mach_msg_return_t copyout_right(int space, struct m_port *port, mach_msg_type_name_t type,
                                        mach_port_name_t name)
 {
     if (m_copyout(space, port, type, name))
         return MACH_MSG_SUCCESS;
     m_release(port, type);
-    return m_spaces[space].alive ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE;
+    return shortage(space);
 }
 
 static mach_msg_return_t copyout_memory(int space, const struct m_msg *msg,
@@ -189,7 +200,7 @@ static mach_msg_return_t put(struct m_thread *t, struct m_msg *msg, mach_msg_ret
                    no_header ? MACH_PORT_NULL : header->msgh_remote_port)) {
         only_dest(t, msg, m_size(msg));
         return MACH_RCV_HEADER_ERROR |
-               (m_spaces[t->space].alive ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE);
+               shortage(t->space);
     }
     if ((t->arguments.option & MACH_RCV_NOTIFY) && fresh && reply->alive)
         notify_on_reply(t, header->msgh_remote_port);
@@ -385,6 +396,7 @@ static void follow(struct m_thread *t)
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
     enum m_state state = t->state;
 
+    kernel_answer = got;
     t->state = M_IDLE;
     t->woken = false;
     if (state == M_RECEIVING) {

@@ -471,7 +471,7 @@ bool m_copyout(int space, struct m_port *port, mach_msg_type_name_t type, mach_p
         return true;
     }
     if (name == MACH_PORT_NULL) {
-        CHECK(fake_failed || !m_spaces[space].alive);
+        CHECK(fake_failed || !m_spaces[space].alive || names_full());
         return false;
     }
     CHECK(m_spaces[space].alive);

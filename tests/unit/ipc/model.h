@@ -159,6 +159,7 @@ void check_structures(void); // the kernel's counts against what can be reached
 void check_model(void);      // the kernel's state against the model's
 // Whether a call came to what the model says: `got` is `want`, or a shortage that the test ordered. True:
 // it succeeded, and the model is to follow.
+bool names_full(void); // some task has as many as it may
 bool agreed(const char *call, kern_return_t got, kern_return_t want);
 
 // ---- steps (calls.c, messages.c) ----

@@ -40,11 +40,15 @@ static void make_kernel_port(void)
         if (!m_spaces[i].alive)
             continue;
         m->srights++;
-        if (right_copyout(tasks[i].space, port_make_send(port), MACH_MSG_TYPE_PORT_SEND, &name) !=
-            KERN_SUCCESS)
-            abort();
-        m_copyout(i, m, MACH_MSG_TYPE_PORT_SEND, name);
         m->mscount++;
+        if (right_copyout(tasks[i].space, port_make_send(port), MACH_MSG_TYPE_PORT_SEND, &name) ==
+            KERN_SUCCESS) {
+            m_copyout(i, m, MACH_MSG_TYPE_PORT_SEND, name);
+        } else { // its task has as many names as it may
+            CHECK(names_full());
+            port_release_send(port);
+            m_release(m, MACH_MSG_TYPE_PORT_SEND);
+        }
     }
 }
 
@@ -87,7 +91,7 @@ void step_end_space(int space)
 
     if (!m_spaces[space].alive) { // another task takes its place
         space_release(tasks[space].space);
-        tasks[space].space = space_make();
+        tasks[space].space = space_make(tasks[space].ledger);
         m_spaces[space].alive = true;
         m_spaces[space].stale_count = 0;
         return;
@@ -173,6 +177,8 @@ static void end_world(void)
     CHECK_EQ(port_counts.sets, 0);
     CHECK_EQ(port_counts.messages, 0);
     CHECK_EQ(fake_copies, 0);
+    for (int i = 0; i < TASKS; i++)
+        CHECK_EQ(task_ledgers[i].used[MINATO_LIMIT_NAMES], 0);
     fake_end();
     m_end();
 }
@@ -187,6 +193,9 @@ static void run_seed(uint32_t number, unsigned steps, unsigned kept)
     // One size is that at which a table grows.
     m_world_size = number % 6 == 5 ? 60 + below(6) : 8 + below(12u << number % 6);
     make_kernel_port();
+    if (number % 4 == 3) // all have as many names as they may
+        for (int i = 0; i < TASKS; i++)
+            task_ledgers[i].limit[MINATO_LIMIT_NAMES] = ENTRIES_PER_CHUNK + 8 + below(80);
     for (unsigned i = 0; i < steps; i++) {
         step();
         check_model();
