@@ -79,6 +79,12 @@ static bool settings_valid(const struct pager *pager, const int *setting)
            limit <= MINATO_MEMORY_OBJECT_LIMIT_MAX;
 }
 
+// A receive right is no way to answer: the message would lie in its own port's queue for good.
+static bool reply_valid(const struct port *reply_to, mach_msg_type_name_t type)
+{
+    return !port_valid(reply_to) || type != MACH_MSG_TYPE_PORT_RECEIVE;
+}
+
 kern_return_t memory_object_change_attributes(memory_object_control_t object,
                                               memory_object_flavor_t flavor,
                                               memory_object_info_t attributes,
@@ -89,7 +95,7 @@ kern_return_t memory_object_change_attributes(memory_object_control_t object,
     struct pager *pager = object->pager;
     int setting[PAGER_SETTINGS];
 
-    if (f == NULL)
+    if (f == NULL || !reply_valid(reply_to, reply_to_type))
         return KERN_INVALID_ARGUMENT;
     memcpy(setting, pager->setting, sizeof setting);
     for (unsigned i = 0; i < f->words; i++)
@@ -175,7 +181,7 @@ kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offse
     uint32_t first, end;
 
     if (!pages_of(offset, trunc_page(size), &first, &end) || (lock_value & ~VM_PROT_ALL) != 0 ||
-        size != vm_map_copy_size(data))
+        size != vm_map_copy_size(data) || !reply_valid(reply_to, reply_to_type))
         return KERN_INVALID_ARGUMENT;
     for (uint32_t i = first; i < end && pager->port != NULL && kr == KERN_SUCCESS; i++) {
         kr = supply_page(object, i, data, (i - first) << PAGE_SHIFT, lock_value, precious);
@@ -255,7 +261,8 @@ kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offs
 
     if (!pages_of(offset, size, &first, &end) || should_return < MEMORY_OBJECT_RETURN_NONE ||
         should_return > MEMORY_OBJECT_RETURN_ANYTHING ||
-        (lock_value != VM_PROT_NO_CHANGE && (lock_value & ~VM_PROT_ALL) != 0))
+        (lock_value != VM_PROT_NO_CHANGE && (lock_value & ~VM_PROT_ALL) != 0) ||
+        !reply_valid(reply_to, reply_to_type))
         return KERN_INVALID_ARGUMENT;
     if (first < end) {
         kr = vm_object_return(object, first, end - 1, kinds[should_return], should_flush);

@@ -45,6 +45,9 @@ for my $plant (sort keys %harm) {
     like($r->{err}, qr/^fuzz: to run it again: make fuzz SEED=5 TIME=0\.5\b/m, 'and how to');
 }
 
+like(fuzz(SEED => 1, TIME => 1_000_000, CPU => 'none')->{err}, qr/SEED=1 TIME=1000000 /,
+    'a long time is said without an exponent');
+
 # ---- mistakes ----
 
 for my $case ([SEED => 'x'], [SEED => -1], [TIME => 0], [TIME => 'long']) {

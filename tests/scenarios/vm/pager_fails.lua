@@ -227,3 +227,25 @@ test("A memory object that is mapped and unmapped again and again leaves nothing
              ("kernel heap: %d, then %d"):format(before.kernel_heap, now.kernel_heap))
     end)
 end)
+
+test("A receive right is no reply_to: the call does nothing, and the right is destroyed.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        p:map(task)
+        p:expect(t, "init")
+        local NDR = string.pack("<I8", 1 << 32)
+        local calls = {
+            [2003] = string.pack("<i4I4i4I4I4I4", mach.MEMORY_OBJECT_ATTRIBUTE_INFO, 4,
+                                 mach.MEMORY_OBJECT_COPY_DELAY, PAGE, 0, 0),
+            [2044] = string.pack("<I4I4i4I4I4", 0, PAGE, mach.MEMORY_OBJECT_RETURN_ALL, 0, 0)}
+        for id, words in pairs(calls) do
+            local port = ports.both()
+            must(mach.send{remote = p.control, id = id, body = NDR .. words,
+                           ports = {{port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}}}, "send")
+            t.eq({mach.mach_port_type(self, port)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, "call " .. id)
+            must(mach.mach_port_deallocate(self, port), "mach_port_deallocate")
+        end
+        t.eq(p:receive(0), nil, "no completion")
+        p:close()
+    end)
+end)

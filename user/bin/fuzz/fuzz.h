@@ -154,7 +154,7 @@ enum {
     PAGER_DATA_REQUEST = 2203,
     PAGER_DATA_UNLOCK = 2204,
     PAGER_SYNCHRONIZE = 2210,
-    PAGER_CHANGE_COMPLETED = 2211,
+    PAGER_CHANGE_COMPLETED = 2213,
 };
 // Turns such a message into an answer to it; false: it is none, or there is none.
 bool pager_answer(struct generator *g, union buffer *buffer, struct request *request);
