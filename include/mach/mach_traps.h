@@ -50,9 +50,28 @@ extern mach_msg_return_t mach_msg(mach_msg_header_t *msg, mach_msg_option_t opti
                                   mach_msg_size_t send_size, mach_msg_size_t rcv_size,
                                   mach_port_name_t rcv_name, mach_msg_timeout_t timeout,
                                   mach_port_name_t notify);
-/* The same with a separate buffer rcv_msg (null: msg) for the receive half, whose first
- * scatter_list_size bytes are a scatter list with MACH_RCV_OVERWRITE.  To come: until then
- * KERN_INVALID_ARGUMENT, and nothing is done. */
+/*
+ * mach_msg_overwrite: the same with a separate buffer rcv_msg (null: msg) of rcv_size bytes for the
+ * receive half. With MACH_RCV_OVERWRITE (which mach_msg() ignores) its first scatter_list_size bytes are a
+ * message whose descriptors, from the first after the descriptor count on, say where out-of-line memory
+ * and port arrays are to go: the first such descriptor for the first that is received, and so on; those
+ * of ports are passed over on both sides. MACH_MSG_OVERWRITE in its copy option: to address, for at most
+ * size bytes (or count ports), all of it allocated and writable; MACH_MSG_ALLOCATE, and what the list is
+ * too short for: to fresh memory. A received descriptor says where it went, how much it is, and with
+ * deallocate whether that is fresh memory, the receiver's to give up. Errors besides those of mach_msg():
+ *   MACH_RCV_INVALID_TYPE   a descriptor of the list is not of the kind of what came, or has another copy
+ *                           option: the message is destroyed, its header comes. Or the list is longer
+ *                           than scatter_list_size or 64 KiB: nothing was received
+ *   MACH_RCV_SCATTER_SMALL  something is larger than its place: the message is destroyed, its header
+ *                           comes. With MACH_RCV_LARGE it stays in the queue, and header, descriptors,
+ *                           body and trailer come as they are, but without rights and memory: names and
+ *                           addresses are 0, sizes and counts those that are needed
+ *   MACH_RCV_BODY_ERROR     also for memory that cannot be written where the list says
+ *                           (MACH_MSG_VM_SPACE); the rest was received
+ *   MACH_RCV_INVALID_DATA   also for a list that cannot be read: nothing was received
+ *   KERN_RESOURCE_SHORTAGE  no memory for the list: nothing was received
+ * Source: Kernel Interface manual, mach_msg.
+ */
 extern mach_msg_return_t mach_msg_overwrite(mach_msg_header_t *msg, mach_msg_option_t option,
                                             mach_msg_size_t send_size, mach_msg_size_t rcv_size,
                                             mach_port_name_t rcv_name, mach_msg_timeout_t timeout,

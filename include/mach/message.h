@@ -127,7 +127,8 @@ typedef struct mach_msg_port_descriptor {
 
 /* Out-of-line memory: size bytes at address, any alignment.  The receiver gets fresh memory, which
  * it has to vm_deallocate.  deallocate: the sender loses the pages that the range touches;
- * received: always TRUE, since the memory is the receiver's. */
+ * received: TRUE, since the memory is the receiver's, but for what mach_msg_overwrite() wrote over memory
+ * that was the receiver's before. */
 typedef struct mach_msg_ool_descriptor {
     void *address;
     mach_msg_size_t size;
@@ -243,7 +244,7 @@ typedef integer_t mach_msg_options_t;
 #define MACH_RCV_NOTIFY 0x00000200     /* if the reply right gets a new name, ask for its dead-name
                                           notification, to the receive right notify */
 #define MACH_RCV_INTERRUPT 0x00000400  /* library: do not retry an interrupted receive */
-#define MACH_RCV_OVERWRITE 0x00001000  /* the buffer holds scatter descriptors */
+#define MACH_RCV_OVERWRITE 0x00001000  /* mach_msg_overwrite: the buffer holds scatter descriptors */
 #define MACH_SEND_ALWAYS 0x00010000    /* kernel internal: ignore queue limits */
 #define MACH_SEND_TRAILER 0x00020000   /* the sender supplies the trailer (privileged) */
 

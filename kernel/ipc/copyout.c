@@ -7,7 +7,9 @@
 #include "ipc/kmsg.h"
 
 #include "ipc/right.h"
+#include "ipc/scatter.h"
 #include "ipc/space.h"
+#include "kern/thread.h"
 #include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
@@ -128,13 +130,16 @@ static mach_msg_return_t memory_error(kern_return_t kr)
     return kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_VM_KERNEL : MACH_MSG_VM_SPACE;
 }
 
-static mach_msg_return_t copyout_memory(struct vm_map *map, mach_msg_ool_descriptor_t *ool)
+static mach_msg_return_t copyout_memory(struct vm_map *map, mach_msg_ool_descriptor_t *ool,
+                                        const mach_msg_descriptor_t *place)
 {
     struct vm_map_copy *copy = ool->address;
-    vm_offset_t address = 0;
-    kern_return_t kr = vm_map_copyout(map, &address, copy);
+    bool over = place && copy;
+    vm_offset_t address = over ? (vm_offset_t)place->out_of_line.address : 0;
+    kern_return_t kr = over ? vm_map_copy_overwrite(map, address, copy)
+                            : vm_map_copyout(map, &address, copy);
 
-    ool->deallocate = true; // the memory is the receiver's
+    ool->deallocate = !over; // fresh memory is the receiver's to give up
     ool->address = (void *)address;
     if (kr == KERN_SUCCESS)
         return MACH_MSG_SUCCESS;
@@ -157,19 +162,23 @@ static kern_return_t allocate_pages(struct vm_map *map, vm_offset_t *address, vm
 
 // An array of rights becomes one of names. Memory first: names that nobody can read would be lost.
 static mach_msg_return_t copyout_array(struct space *space, struct vm_map *map,
-                                       mach_msg_ool_ports_descriptor_t *array)
+                                       mach_msg_ool_ports_descriptor_t *array,
+                                       const mach_msg_descriptor_t *place)
 {
     vm_size_t size = array->count * sizeof(mach_port_name_t);
     mach_port_t *fields = array->address;
-    vm_offset_t address = 0;
+    vm_offset_t address = place ? (vm_offset_t)place->ool_ports.address : 0;
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
     kern_return_t kr;
 
     array->address = NULL;
-    array->deallocate = true;
+    array->deallocate = !place || size == 0;
     if (size == 0)
         return MACH_MSG_SUCCESS;
-    kr = allocate_pages(map, &address, size);
+    if (place)
+        kr = buffer_writable(address, size) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+    else
+        kr = allocate_pages(map, &address, size);
     for (mach_msg_size_t i = 0; i < array->count; i++) {
         if (kr == KERN_SUCCESS)
             mr |= copyout_right(space, &fields[i], array->disposition);
@@ -190,7 +199,8 @@ static mach_msg_return_t copyout_array(struct space *space, struct vm_map *map,
 
 static mach_msg_return_t copyout_body(struct space *space, struct vm_map *map, struct kmsg *kmsg)
 {
-    mach_msg_size_t count = kmsg_descriptor_count(kmsg);
+    const struct scatter *scatter = current_thread()->ipc.scatter;
+    mach_msg_size_t count = kmsg_descriptor_count(kmsg), n = 0;
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
 
     for (mach_msg_size_t i = 0; i < count; i++) {
@@ -201,10 +211,10 @@ static mach_msg_return_t copyout_body(struct space *space, struct vm_map *map, s
             mr |= copyout_right(space, &descriptor->port.name, descriptor->port.disposition);
             break;
         case MACH_MSG_OOL_PORTS_DESCRIPTOR:
-            mr |= copyout_array(space, map, &descriptor->ool_ports);
+            mr |= copyout_array(space, map, &descriptor->ool_ports, scatter_place(scatter, n++));
             break;
         default:
-            mr |= copyout_memory(map, &descriptor->out_of_line);
+            mr |= copyout_memory(map, &descriptor->out_of_line, scatter_place(scatter, n++));
             break;
         }
     }

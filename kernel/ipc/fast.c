@@ -30,7 +30,7 @@
 static uint8_t body[FAST_MAX - HEADER]; // of the message on its way
 
 // Of the options of a receive: what takes more than writing the message and the least trailer.
-#define RECEIVE_SPECIAL (MACH_RCV_NOTIFY | MACH_RCV_TRAILER_MASK)
+#define RECEIVE_SPECIAL (MACH_RCV_NOTIFY | MACH_RCV_OVERWRITE | MACH_RCV_TRAILER_MASK)
 
 static inline bool nothing_to_receive(const struct port *port)
 {
@@ -52,7 +52,7 @@ static inline bool has_room(const struct message_arguments *receive, mach_msg_si
 {
     if (!(receive->option & RECEIVE_SPECIAL))
         return size + MACH_MSG_TRAILER_MINIMUM_SIZE <= receive->rcv_size;
-    return !(receive->option & MACH_RCV_NOTIFY) &&
+    return !(receive->option & (MACH_RCV_NOTIFY | MACH_RCV_OVERWRITE)) &&
            size + REQUESTED_TRAILER_SIZE(receive->option) <= receive->rcv_size;
 }
 

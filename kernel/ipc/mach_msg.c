@@ -96,11 +96,14 @@ static bool notify_valid(struct space *space, mach_port_name_t notify)
     return entry && (entry->type & MACH_PORT_TYPE_RECEIVE);
 }
 
-// A message that the buffer has no room for: its header alone.
-static mach_msg_return_t put_too_large(struct kmsg *kmsg, uintptr_t address, mach_msg_size_t room)
+// A message for which the buffer has no room, or the scatter list no place: a preview, or its header alone.
+static mach_msg_return_t put_refused(mach_msg_return_t mr, struct kmsg *kmsg,
+                                     const struct message_arguments *a)
 {
     mach_msg_header_t header;
 
+    if (kmsg && mr == MACH_RCV_SCATTER_SMALL && (a->option & MACH_RCV_LARGE))
+        return mach_msg_put(kmsg, a) == MACH_MSG_SUCCESS ? mr : MACH_RCV_INVALID_DATA;
     if (kmsg) {
         kmsg_copyout_destination(current_space(), kmsg);
         header = kmsg->header;
@@ -109,8 +112,8 @@ static mach_msg_return_t put_too_large(struct kmsg *kmsg, uintptr_t address, mac
         memset(&header, 0, sizeof header);
         header.msgh_size = current_thread()->ipc.large_size;
     }
-    put_header(address, &header, room);
-    return MACH_RCV_TOO_LARGE;
+    put_header(a->msg, &header, a->rcv_size);
+    return mr;
 }
 
 // What follows when a message has come, or none: `mr` and `kmsg` are the queue's answer.
@@ -119,8 +122,8 @@ static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg,
 {
     mach_port_name_t notify = MACH_PORT_NULL;
 
-    if (mr == MACH_RCV_TOO_LARGE)
-        return put_too_large(kmsg, a->msg, a->rcv_size);
+    if (mr == MACH_RCV_TOO_LARGE || mr == MACH_RCV_SCATTER_SMALL || mr == MACH_RCV_INVALID_TYPE)
+        return put_refused(mr, kmsg, a);
     if (mr != MACH_MSG_SUCCESS)
         return mr;
     if (a->option & MACH_RCV_NOTIFY) {
@@ -150,10 +153,12 @@ mach_msg_return_t mach_msg_receive(const struct message_arguments *a)
     if ((a->option & MACH_RCV_TRAILER_TYPE(0xf)) ||
         GET_RCV_ELEMENTS(a->option) > MACH_RCV_TRAILER_SENDER)
         return MACH_RCV_INVALID_TRAILER;
-    mr = mqueue_source(current_space(), a->rcv_name, &source);
-    if (mr != MACH_MSG_SUCCESS)
-        return mr;
-    mr = mqueue_receive(&source, a, &kmsg);
+    do {
+        mr = mqueue_source(current_space(), a->rcv_name, &source);
+        if (mr != MACH_MSG_SUCCESS)
+            return mr;
+        mr = mqueue_receive(&source, a, &kmsg);
+    } while (mr == MACH_RCV_IN_PROGRESS);
     return finish_receive(mr, kmsg, a);
 }
 

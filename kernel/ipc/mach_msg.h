@@ -31,6 +31,9 @@ mach_msg_return_t mach_msg_received(enum wait_result wait, const struct message_
 mach_msg_return_t mach_msg_put(struct kmsg *kmsg, const struct message_arguments *arguments);
 
 TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments arguments);
+TRAP_FUNCTION mach_msg_return_t mach_msg_overwrite_trap(struct message_arguments arguments,
+                                                        uintptr_t rcv_msg,
+                                                        mach_msg_size_t scatter_list_size);
 TRAP_FUNCTION mach_port_name_t mach_task_self_trap(void);
 TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void);
 TRAP_FUNCTION mach_port_name_t mach_host_self_trap(void);

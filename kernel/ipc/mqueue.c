@@ -7,6 +7,7 @@
 #include "ipc/mqueue.h"
 
 #include "ipc/kobject.h"
+#include "ipc/scatter.h"
 #include "ipc/space.h"
 #include "x86/interrupt.h"
 
@@ -63,13 +64,26 @@ static bool link_receive_rights(struct kmsg *kmsg, struct port *dest)
 
 // ---- towards the receiver ----
 
-static bool fits(const struct kmsg *kmsg, const struct message_arguments *receive)
+// Whether the message can go where a receive wants it: MACH_MSG_SUCCESS, MACH_RCV_TOO_LARGE,
+// MACH_RCV_SCATTER_SMALL, MACH_RCV_INVALID_TYPE.
+static mach_msg_return_t fit(struct kmsg *kmsg, const struct message_arguments *receive,
+                             const struct scatter *scatter)
 {
-    return kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(receive->option) <= receive->rcv_size;
+    if (kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(receive->option) > receive->rcv_size)
+        return MACH_RCV_TOO_LARGE;
+    return scatter ? scatter_check(scatter, kmsg) : MACH_MSG_SUCCESS;
+}
+
+// Whether a message of which `fit` said so is to stay in its queue.
+static bool stays(mach_msg_return_t fit, const struct message_arguments *receive)
+{
+    return (fit == MACH_RCV_TOO_LARGE || fit == MACH_RCV_SCATTER_SMALL) &&
+           (receive->option & MACH_RCV_LARGE);
 }
 
 // Hands the message to the first thread on `receivers` that can take it. One that asked for
-// MACH_RCV_LARGE and has too little room is told the size and the next one is tried.
+// MACH_RCV_LARGE and has too little room is told the size and the next one is tried; if it is its scatter
+// list that has too little, it has to look at the message itself, once that is in the queue.
 static bool hand_over(struct kmsg *kmsg, struct port *port, struct waitq *receivers)
 {
     struct thread *thread;
@@ -77,8 +91,10 @@ static bool hand_over(struct kmsg *kmsg, struct port *port, struct waitq *receiv
     while ((thread = waitq_first(receivers)) != NULL) {
         struct thread_ipc *ipc = &thread->ipc;
 
-        if (!fits(kmsg, ipc->receive) && (ipc->receive->option & MACH_RCV_LARGE)) {
-            ipc->result = MACH_RCV_TOO_LARGE;
+        mach_msg_return_t mr = fit(kmsg, ipc->receive, ipc->scatter);
+
+        if (stays(mr, ipc->receive)) {
+            ipc->result = mr == MACH_RCV_TOO_LARGE ? mr : MACH_RCV_IN_PROGRESS;
             ipc->large_size = kmsg->header.msgh_size;
             waitq_wake_thread(thread, WAIT_DESTROYED);
             continue;
@@ -252,7 +268,7 @@ mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg)
     case WAIT_AWAKENED:
         *kmsg = ipc->kmsg;
         ipc->kmsg = NULL;
-        return *kmsg && !fits(*kmsg, ipc->receive) ? MACH_RCV_TOO_LARGE : MACH_MSG_SUCCESS;
+        return *kmsg ? fit(*kmsg, ipc->receive, ipc->scatter) : MACH_MSG_SUCCESS;
     case WAIT_TIMED_OUT:
         return MACH_RCV_TIMED_OUT;
     case WAIT_INTERRUPTED:
@@ -268,14 +284,17 @@ static mach_msg_return_t take_message(struct port *port, const struct message_ar
                                       struct kmsg **kmsg)
 {
     struct kmsg *first = container_of(port->messages.next, struct kmsg, link);
-    bool fit = fits(first, a);
+    struct thread_ipc *ipc = &current_thread()->ipc;
+    mach_msg_return_t mr = fit(first, a, ipc->scatter);
 
-    if (!fit && (a->option & MACH_RCV_LARGE)) {
-        current_thread()->ipc.large_size = first->header.msgh_size;
-        return MACH_RCV_TOO_LARGE;
+    if (stays(mr, a)) {
+        ipc->large_size = first->header.msgh_size;
+        if (mr == MACH_RCV_SCATTER_SMALL)
+            *kmsg = scatter_preview(first, port);
+        return mr;
     }
     *kmsg = dequeue(port);
-    return fit ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
+    return mr;
 }
 
 mach_msg_return_t mqueue_receive(struct receive_source *source, const struct message_arguments *a,

@@ -31,9 +31,10 @@ struct receive_source {
 // MACH_RCV_INVALID_NAME, MACH_RCV_IN_SET.
 mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
                                 struct receive_source *source);
-// Takes the next message that fits, waiting as the arguments say. MACH_RCV_TOO_LARGE: without
-// MACH_RCV_LARGE *kmsg is the message all the same, for its header; with it, *kmsg is NULL, the message
-// stays, and thread_ipc.large_size says what it needs.
+// Takes the next message that fits, waiting as the arguments say. MACH_RCV_TOO_LARGE, INVALID_TYPE,
+// SCATTER_SMALL: *kmsg is the message all the same, for its header; but with MACH_RCV_LARGE the first and
+// the last of these leave it in the queue, thread_ipc.large_size says what it needs, and *kmsg is NULL or,
+// for SCATTER_SMALL, a preview. MACH_RCV_IN_PROGRESS: such a message has come, look at it.
 mach_msg_return_t mqueue_receive(struct receive_source *source, const struct message_arguments *a,
                                  struct kmsg **kmsg);
 

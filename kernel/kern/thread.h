@@ -26,6 +26,7 @@
 struct task;
 struct port;
 struct kmsg;
+struct scatter;
 struct exception_actions;
 struct message_arguments;
 
@@ -37,6 +38,7 @@ struct thread_ipc {
     mach_msg_return_t result;   // why there is none, with WAIT_DESTROYED
     const struct message_arguments *receive; // what it asked for; good while it waits
     mach_msg_size_t large_size; // with MACH_RCV_TOO_LARGE and MACH_RCV_LARGE: the size it needs
+    struct scatter *scatter;    // where it wants out-of-line data; NULL but in mach_msg_overwrite
 };
 
 struct thread {

@@ -250,6 +250,7 @@ static TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int
 
 const struct trap_entry trap_table[] = {
     TRAP(mach_msg_trap, mach_msg_trap),
+    TRAP(mach_msg_overwrite_trap, mach_msg_overwrite_trap),
     TRAP(mach_reply_port, mach_reply_port_trap),
     TRAP(mach_thread_self, mach_thread_self_trap),
     TRAP(mach_task_self, mach_task_self_trap),

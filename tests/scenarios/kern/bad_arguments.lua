@@ -328,7 +328,8 @@ local CALLS = {
 -- bad_messages.lua).
 local OTHERS = {}
 for name in ([[MACH_MSGH_BITS MACH_PORT_TYPE MACH_RCV_TRAILER_ELEMENTS MACH_RCV_TRAILER_TYPE
-    clock_sleep error_string mach_host_self mach_msg mach_reply_port
+    clock_sleep error_string mach_host_self mach_msg mach_msg_overwrite
+    mach_reply_port
     mach_task_self
     mach_thread_self receive rpc seed send swtch swtch_pri thread_switch]]):gmatch("%S+") do
     OTHERS[name] = true

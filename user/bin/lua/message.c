@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * mach.send, mach.receive, mach.rpc and the bare mach.mach_msg. All four end in mach_msg(), which
- * repeats interrupted halves, but not when the test that we run in is over its time (watch.c).
+ * mach.send, mach.receive, mach.rpc, the bare mach.mach_msg and mach.mach_msg_overwrite. All end in
+ * mach_msg() or mach_msg_overwrite(), which repeat interrupted halves, but not when the test that we run
+ * in is over its time (watch.c).
  */
 #include "message.h"
 
@@ -244,10 +245,15 @@ static const struct call bare_call = {
     "mach_msg",
     {"bytes", "option", "send_size", "rcv_size", "rcv_name", "timeout", "notify"},
 };
+static const struct call bare_overwrite_call = {
+    "mach_msg_overwrite",
+    {"bytes", "option", "send_size", "rcv_size", "rcv_name", "timeout", "notify", "rcv_bytes",
+     "scatter_list_size"},
+};
 
-static uint32_t optional_unsigned(lua_State *L, int n)
+static uint32_t optional_unsigned(lua_State *L, const struct call *bare, int n)
 {
-    return lua_isnoneornil(L, n) ? 0 : arg_unsigned(L, &bare_call, n);
+    return lua_isnoneornil(L, n) ? 0 : arg_unsigned(L, bare, n);
 }
 
 /* The bytes that the call left: a received message with its trailer, or else the buffer. */
@@ -265,18 +271,23 @@ static void push_bytes(lua_State *L, const struct message_call *call, unsigned g
     lua_pushlstring(L, (const char *)call->header, size);
 }
 
+static struct message_call bare_arguments(lua_State *L, const struct call *bare)
+{
+    return (struct message_call){
+        .option = arg_bits(L, bare, 2),
+        .send_size = arg_unsigned(L, bare, 3),
+        .rcv_size = arg_unsigned(L, bare, 4),
+        .rcv_name = arg_unsigned(L, bare, 5),
+        .timeout = optional_unsigned(L, bare, 6),
+        .notify = optional_unsigned(L, bare, 7),
+    };
+}
+
 static int message_bare(lua_State *L)
 {
     unsigned given;
     const void *bytes = arg_bytes(L, &bare_call, 1, 1, &given);
-    struct message_call call = {
-        .option = arg_bits(L, &bare_call, 2),
-        .send_size = arg_unsigned(L, &bare_call, 3),
-        .rcv_size = arg_unsigned(L, &bare_call, 4),
-        .rcv_name = arg_unsigned(L, &bare_call, 5),
-        .timeout = optional_unsigned(L, 6),
-        .notify = optional_unsigned(L, 7),
-    };
+    struct message_call call = bare_arguments(L, &bare_call);
     unsigned room = given > BUFFER_MAX ? given : BUFFER_MAX;
 
     lua_settop(L, BUFFER - 1);
@@ -285,6 +296,34 @@ static int message_bare(lua_State *L)
     memcpy(call.header, bytes, given);
     mach_msg_return_t kr = message_call(L, &call);
     push_bytes(L, &call, given, kr);
+    return finish(L, kr);
+}
+
+/* The same with a buffer of its own for the receive half, if rcv_bytes is given; that is what comes back,
+ * as long as the receive size. */
+static int message_bare_overwrite(lua_State *L)
+{
+    unsigned given, list = 0;
+    const struct call *bare = &bare_overwrite_call;
+    const void *bytes = arg_bytes(L, bare, 1, 1, &given);
+    struct message_call call = bare_arguments(L, bare);
+    const void *rcv_bytes = lua_isnoneornil(L, 8) ? NULL : arg_bytes(L, bare, 8, 1, &list);
+    mach_msg_size_t list_size = optional_unsigned(L, bare, 9);
+    unsigned room = round_msg(given) + BUFFER_MAX;
+    mach_msg_header_t *rcv = NULL;
+
+    call.header = state_buffer(L, 2 * room + list);
+    lua_insert(L, BUFFER);
+    memset(call.header, 0, 2 * room + list);
+    memcpy(call.header, bytes, given);
+    if (rcv_bytes != NULL) {
+        rcv = (mach_msg_header_t *)((char *)call.header + room);
+        memcpy(rcv, rcv_bytes, list);
+    }
+    mach_msg_return_t kr = mach_msg_overwrite(call.header, (mach_msg_option_t)call.option,
+                                              call.send_size, call.rcv_size, call.rcv_name,
+                                              call.timeout, call.notify, rcv, list_size);
+    lua_pushlstring(L, (const char *)(rcv != NULL ? rcv : call.header), buffer_room(call.rcv_size));
     return finish(L, kr);
 }
 
@@ -306,5 +345,9 @@ const struct entry message_entries[] = {
     {"mach_msg", message_bare, GROUP,
      "bytes, option, send_size, rcv_size, rcv_name, timeout, notify", "kr, bytes",
      "The bare call, on a buffer that holds the bytes; for malformed messages."},
+    {"mach_msg_overwrite", message_bare_overwrite, GROUP,
+     "bytes, option, send_size, rcv_size, rcv_name, timeout, notify, rcv_bytes, scatter_list_size",
+     "kr, bytes", "The same; with rcv_bytes the receive half has a buffer of its own, which begins with\n"
+     "them and comes back. user/lib/lua/scatter.lua packs a list and unpacks what came."},
     {0},
 };
