@@ -127,6 +127,7 @@ class Machine:
         self.archive = archive
         self.iso = iso              # boots this image instead of kernel and archive
         self.icount = icount        # instructions run on a virtual clock: 2**icount ns each
+        self.memory = None          # MiB; None: MEM's or the default
         self.words = []             # the kernel's command line
         self.files = {}             # fw_cfg name -> path of the content
         self.strings = {}           # fw_cfg name -> content
@@ -157,8 +158,8 @@ class Machine:
         if not shutil.which(qemu):
             raise LaunchError(f"{qemu} is missing: install the package qemu-system-x86")
         check_accelerator(qemu, accel)
-        memory = whole(os.environ.get("MEM") or "128", "MEM (the memory in MiB)", LEAST_MEMORY,
-                       MOST_MEMORY)
+        memory = whole(self.memory or os.environ.get("MEM") or "128", "MEM (the memory in MiB)",
+                       LEAST_MEMORY, MOST_MEMORY)
         command = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                    "-vga", "std", "-machine", "pc", "-accel", accel, "-m", str(memory),
                    "-cpu", os.environ.get("CPU") or DEFAULT_CPU,

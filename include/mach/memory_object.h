@@ -85,12 +85,21 @@ typedef struct minato_memory_object_limit_info {
     natural_t limit; /* ms, 1 ... MINATO_MEMORY_OBJECT_LIMIT_MAX */
 } minato_memory_object_limit_info_data_t, *minato_memory_object_limit_info_t;
 
+/* How much the object can hold (ours): the default pager has to say so (host_default_memory_manager),
+ * for others it counts for nothing. */
+#define MINATO_MEMORY_OBJECT_SIZE_INFO 4201
+typedef struct minato_memory_object_size_info {
+    natural_t size; /* bytes; 0: not known */
+} minato_memory_object_size_info_data_t, *minato_memory_object_size_info_t;
+
 #define MEMORY_OBJECT_COUNT_(t) ((mach_msg_type_number_t)(sizeof(t) / sizeof(int)))
 #define MEMORY_OBJECT_PERF_INFO_COUNT MEMORY_OBJECT_COUNT_(memory_object_perf_info_data_t)
 #define MEMORY_OBJECT_ATTR_INFO_COUNT MEMORY_OBJECT_COUNT_(memory_object_attr_info_data_t)
 #define MEMORY_OBJECT_BEHAVE_INFO_COUNT MEMORY_OBJECT_COUNT_(memory_object_behave_info_data_t)
 #define MINATO_MEMORY_OBJECT_LIMIT_INFO_COUNT                                                      \
     MEMORY_OBJECT_COUNT_(minato_memory_object_limit_info_data_t)
+#define MINATO_MEMORY_OBJECT_SIZE_INFO_COUNT                                                       \
+    MEMORY_OBJECT_COUNT_(minato_memory_object_size_info_data_t)
 #define OLD_MEMORY_OBJECT_ATTR_INFO_COUNT MEMORY_OBJECT_COUNT_(old_memory_object_attr_info_data_t)
 #define OLD_MEMORY_OBJECT_BEHAVE_INFO_COUNT                                                        \
     MEMORY_OBJECT_COUNT_(old_memory_object_behave_info_data_t)

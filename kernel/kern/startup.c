@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "vm/map.h"
 #include "vm/page.h"
+#include "vm/paging.h"
 #include "x86/boot.h"
 #include "x86/upcall.h"
 
@@ -32,6 +33,7 @@ static void init_all(void)
     host_init();
     clock_init();
     device_init();
+    pageout_init();
 }
 
 // Maps the boot archive into the task, in one piece and without a look at what it holds: right behind

@@ -139,16 +139,26 @@ static void idle_body(void *unused)
     }
 }
 
+static struct thread *make_kernel_thread(void (*body)(void *), int priority)
+{
+    struct thread *thread = thread_alloc(body);
+
+    if (!thread)
+        panic("no memory for a thread of the kernel's: give the machine more memory (-m)");
+    thread->at_user_boundary = false;
+    thread->policy = POLICY_FIFO;
+    thread->base_priority = thread->priority = thread->max_priority = priority;
+    return thread;
+}
+
 void thread_init(void)
 {
-    struct thread *idle = thread_alloc(idle_body);
+    processors[0].idle = make_kernel_thread(idle_body, PRIORITY_NONE);
+}
 
-    if (!idle)
-        panic("no memory for the idle thread: give the machine more memory (-m)");
-    idle->at_user_boundary = false;
-    idle->policy = POLICY_FIFO;
-    idle->base_priority = idle->priority = PRIORITY_NONE;
-    processors[0].idle = idle;
+void thread_start_kernel(void (*body)(void *), int priority)
+{
+    sched_ready(make_kernel_thread(body, priority));
 }
 
 void thread_deallocate(struct thread *thread)

@@ -126,6 +126,8 @@ static inline void waitq_leave(struct thread *thread)
 extern unsigned thread_count; // user threads alive, in the whole system
 
 void thread_init(void); // makes the idle thread
+// Starts a thread that never leaves the kernel; `body` begins with sched_switched() and does not return.
+void thread_start_kernel(void (*body)(void *), int priority);
 // A new thread of `task`, which is alive: NEW and suspended once, with clean registers; one reference
 // for the caller. KERN_RESOURCE_SHORTAGE.
 kern_return_t thread_make(struct task *task, struct thread **thread);

@@ -129,7 +129,7 @@ static struct copy_segment *segment_at(struct vm_map_copy *copy, vm_offset_t *at
     return copy->hint;
 }
 
-kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
+kern_return_t copy_page_or_record(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
 {
     struct copy_segment *s = segment_at(copy, &at);
     bool exclusive;
@@ -140,6 +140,17 @@ kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **
     *page = page_tree_lookup(&s->object->pages, at >> PAGE_SHIFT, &exclusive);
     if (*page != NULL || !vm_object_may_block(s->object))
         return KERN_SUCCESS;
+    return vm_object_page(s->object, trunc_page(at), false, page);
+}
+
+kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
+{
+    kern_return_t kr = copy_page_or_record(copy, at, page);
+    struct copy_segment *s;
+
+    if (kr != KERN_SUCCESS || *page == NULL || !(*page)->paged_out)
+        return kr;
+    s = segment_at(copy, &at);
     return vm_object_page(s->object, trunc_page(at), false, page);
 }
 

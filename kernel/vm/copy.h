@@ -31,6 +31,8 @@ bool entry_copy(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
                 struct vm_object **object);
 // The page with byte `at` of the copy; NULL for a page of zeros. May block on a pager.
 kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
+// The same, but a page that is paged out stays that: its record.
+kern_return_t copy_page_or_record(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
 // A copy of all of an object, whose reference is handed over; NULL when memory is short (then it is not).
 struct vm_map_copy *copy_of_object(struct vm_object *object);
 void copy_free(struct vm_map_copy *copy); // the segments' objects must be gone or handed on

@@ -8,6 +8,7 @@
 #include "vm/object.h"
 #include "vm/page.h"
 #include "vm/pager.h"
+#include "vm/paging.h"
 #include "x86/upcall.h"
 
 // What the page table may allow: writing only to a page that the object holds alone, as it does
@@ -75,17 +76,21 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
             return KERN_RESOURCE_SHORTAGE;
         offset = e->offset + (address - e->start);
         again = false;
-        if (!vm_object_may_block(e->object))
-            kr = vm_object_page_now(e->object, offset, write, &page);
-        else if (e->object->device)
+        kr = vm_object_may_block(e->object)
+                 ? PAGE_ELSEWHERE
+                 : vm_object_page_now(e->object, offset, write, &page);
+        if (kr != KERN_SUCCESS && e->object->device)
             return map_device(map, e, address);
-        else
+        if (kr != KERN_SUCCESS)
             kr = wait_page(map, e->object, offset, write, &page, &allowed, &again);
+        if (kr == KERN_SUCCESS && !again &&
+            !page_map(page, &map->pmap, address,
+                      hardware_protection(&e->object->pages, offset, allowed, write))) {
+            kr = pageout_wait();
+            again = true;
+        }
         if (kr != KERN_SUCCESS)
             return kr;
-        if (!again && !page_map(page, &map->pmap, address,
-                                hardware_protection(&e->object->pages, offset, allowed, write)))
-            return KERN_RESOURCE_SHORTAGE;
     } while (again);
     return KERN_SUCCESS;
 }

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "vm/page.h"
 #include "vm/pager.h"
+#include "vm/paging.h"
 #include "x86/cpu.h"
 
 struct slab_cache vm_object_cache =
@@ -31,7 +32,9 @@ struct vm_object *vm_object_create(vm_size_t size)
     object->pager = NULL;
     object->backing = NULL;
     object->backing_offset = 0;
+    object->stays = false;
     list_init(&object->copy_link);
+    list_insert_tail(&vm_objects, &object->link);
     object->device = false;
     return object;
 }
@@ -70,6 +73,7 @@ void vm_object_deallocate(struct vm_object *object)
         if (object->pager != NULL && !vm_pager_let_go(object))
             return;
         list_remove(&object->copy_link);
+        list_remove(&object->link);
         if (object->device)
             device_free(object);
         backing = object->backing;
@@ -154,10 +158,12 @@ static inline kern_return_t copy_on_write(struct vm_object *object, vm_offset_t 
 
     if (leaf == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    own = page_alloc();
+    own = (*page)->holders == 1 ? NULL : page_alloc();
     if ((*page)->holders == 1) {
         if (own != NULL)
             page_release(own);
+        if ((*page)->paging)
+            paging_part(*page);
         return KERN_SUCCESS;
     }
     if (own == NULL)
@@ -179,6 +185,8 @@ kern_return_t vm_object_page_now(struct vm_object *object, vm_offset_t offset, b
     *page = page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
     if (*page == NULL)
         return zero_fill(object, offset, page);
+    if ((*page)->paged_out)
+        return PAGE_ELSEWHERE;
     return exclusive || !write ? KERN_SUCCESS : copy_on_write(object, offset, page);
 }
 
@@ -253,17 +261,21 @@ static kern_return_t bring(struct vm_object *object, vm_offset_t offset, vm_prot
     return kr;
 }
 
-// Makes `page`, which is there, one that the object's users may write to.
+// Makes `page`, which is there, one that the object's users may write to. *page NULL: it is not there any
+// more.
 static kern_return_t make_writable(struct vm_object *object, vm_offset_t offset, struct page **page)
 {
     struct page *old = *page;
     kern_return_t kr = KERN_SUCCESS;
     bool exclusive;
 
+    page_hold(old);
     if (object->pager != NULL)
         kr = hand_to_copies(object, offset, old);
-    page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
-    if (kr != KERN_SUCCESS || exclusive)
+    page_release(old);
+    if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != old)
+        *page = NULL;
+    if (kr != KERN_SUCCESS || *page == NULL || exclusive)
         return kr;
     kr = copy_on_write(object, offset, page);
     if (object->pager != NULL && *page != old) // others hold that still
@@ -271,29 +283,48 @@ static kern_return_t make_writable(struct vm_object *object, vm_offset_t offset,
     return kr;
 }
 
-kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
-                             struct page **page)
+// vm_object_page for an object that may have to wait for others.
+static kern_return_t page_of_others(struct vm_object *object, vm_offset_t offset, bool write,
+                                    struct page **page)
 {
     vm_prot_t access = write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ;
     uint64_t deadline = 0;
+    kern_return_t kr;
 
-    if (!vm_object_may_block(object))
-        return vm_object_page_now(object, offset, write, page);
-    for (;;) {
-        kern_return_t kr;
+    do {
         bool exclusive;
 
         *page = page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
         if (*page == NULL) {
             kr = bring(object, offset, access, &deadline);
+        } else if ((*page)->paged_out) {
+            return PAGE_ELSEWHERE;
         } else if (object->pager != NULL && vm_pager_lock(object->pager, *page) & access) {
             kr = vm_pager_wait(object, offset, access, &deadline);
+            *page = NULL;
         } else {
-            return write ? make_writable(object, offset, page) : KERN_SUCCESS;
+            kr = write ? make_writable(object, offset, page) : KERN_SUCCESS;
         }
-        if (kr != KERN_SUCCESS)
+    } while (kr == KERN_SUCCESS && *page == NULL);
+    return kr;
+}
+
+kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
+                             struct page **page)
+{
+    kern_return_t kr;
+
+    do {
+        kr = vm_object_may_block(object) ? page_of_others(object, offset, write, page)
+                                         : vm_object_page_now(object, offset, write, page);
+        if (kr == PAGE_ELSEWHERE)
+            kr = paging_in(object, offset >> PAGE_SHIFT, *page);
+        else if (kr == KERN_RESOURCE_SHORTAGE)
+            kr = pageout_wait();
+        else
             return kr;
-    }
+    } while (kr == KERN_SUCCESS);
+    return kr;
 }
 
 kern_return_t vm_object_settle(struct vm_object *copy)

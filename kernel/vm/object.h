@@ -37,10 +37,12 @@ struct vm_object {
     uint32_t refs;            // map entries, copies, ports
     bool shared;              // may be seen at one offset through more than one map entry
     vm_size_t size;           // bytes, page multiple
+    bool stays;               // on its way to a pager: its pages stay in memory
     struct page_tree pages;   // what is there
     struct pager *pager;      // its own; NULL: anonymous memory
     struct vm_object *backing; // a reference: what is missing here is found there; NULL: nowhere
     vm_offset_t backing_offset; // of our byte 0 in it
+    struct list link;         // vm_objects (paging.h)
     struct list copy_link;    // with backing: on its pager.copies
     bool device;              // see above
     bool owned;               // … and the memory at `physical` is kmalloc's, and goes with the object
@@ -60,11 +62,12 @@ struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, v
 // still to be asked for.
 kern_return_t vm_object_settle(struct vm_object *copy);
 // The page at `offset`, present and (for `write`) held by nobody else: zero-filled, copied or asked
-// for from the pager as needed. Blocks only if vm_object_may_block; the caller holds a reference
-// then. On KERN_SUCCESS the page is valid until the caller next blocks. Errors as vm_fault.
+// for from the pager as needed. May block: the caller holds a reference. On KERN_SUCCESS the page is valid until the caller next blocks. Errors as vm_fault.
 kern_return_t vm_object_page(struct vm_object *object, vm_offset_t offset, bool write,
                              struct page **page);
-// The same for an object that is not vm_object_may_block.
+// The same without waiting, for an object that is not vm_object_may_block. PAGE_ELSEWHERE: *page is paged
+// out.
+#define PAGE_ELSEWHERE KERN_MEMORY_PRESENT
 kern_return_t vm_object_page_now(struct vm_object *object, vm_offset_t offset, bool write,
                                  struct page **page);
 // Counts the moments at which what somebody had prepared may have been undone: waits for pagers,

@@ -9,7 +9,10 @@
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
+#include "vm/paging.h"
 #include "x86/cpu.h"
+
+#define TRIES_MAX 64u
 
 // The bytes of the copy that go to one page of the map.
 struct piece {
@@ -82,10 +85,13 @@ static kern_return_t prepare_part(struct vm_map *map, struct piece *p)
 static kern_return_t prepare(struct vm_map *map, struct vm_map_copy *copy, struct piece *p)
 {
     struct page *source;
-    kern_return_t kr = copy_page(copy, p->from, &source);
+    kern_return_t kr;
 
-    if (kr == KERN_SUCCESS && p->whole)
-        return prepare_whole(p, source);
+    if (p->whole) {
+        kr = copy_page_or_record(copy, p->from, &source);
+        return kr == KERN_SUCCESS ? prepare_whole(p, source) : kr;
+    }
+    kr = copy_page(copy, p->from, &source);
     if (kr == KERN_SUCCESS) // a part may come from two pages
         kr = copy_page(copy, p->from + p->size - 1, &source);
     return kr == KERN_SUCCESS ? prepare_part(map, p) : kr;
@@ -94,11 +100,13 @@ static kern_return_t prepare(struct vm_map *map, struct vm_map_copy *copy, struc
 static kern_return_t prepare_all(struct vm_map *map, vm_offset_t address, struct vm_map_copy *copy)
 {
     vm_offset_t start, end;
-    unsigned upsets;
+    unsigned upsets, tries = 0;
 
     do {
         kern_return_t kr;
 
+        if (++tries > TRIES_MAX) // all this never is in memory at the same time
+            return KERN_RESOURCE_SHORTAGE;
         upsets = vm_object_upsets;
         if (!map->alive)
             return KERN_INVALID_ARGUMENT;
@@ -158,17 +166,19 @@ kern_return_t vm_map_copy_overwrite(struct vm_map *map, vm_offset_t address,
         return map->alive ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
     if ((kr = prepare_all(map, address, copy)) != KERN_SUCCESS)
         return kr;
+    pageout_paused++;
     for (vm_offset_t at = 0; at < copy->size;) {
         struct piece p = piece_at(map, address, copy, at);
         struct page *source;
 
-        if (p.whole && copy_page(copy, at, &source) == KERN_SUCCESS)
+        if (p.whole && copy_page_or_record(copy, at, &source) == KERN_SUCCESS)
             store_whole(map, &p, source);
         else
             store_part(copy, &p);
         at += p.size;
         preemption_point();
     }
+    pageout_paused--;
     vm_map_copy_discard(copy);
     return KERN_SUCCESS;
 }

@@ -15,6 +15,7 @@
 #include "lib/slab.h"
 #include "lib/string.h"
 #include "vm/page_tree.h"
+#include "vm/paging.h"
 #include "x86/boot.h"
 #include "x86/upcall.h"
 
@@ -41,6 +42,11 @@ unsigned pages_free(void)
 unsigned pages_total(void)
 {
     return total_count;
+}
+
+unsigned pages_reserved(void)
+{
+    return reserve;
 }
 
 static inline uint32_t frame_of(const struct page *page)
@@ -134,6 +140,8 @@ static bool stock_fill(void)
     unsigned order = STOCK_ORDER;
     struct page *block = block_alloc(order);
 
+    if (free_count < reserve * 2)
+        pageout_wake();
     while (block == NULL && order > 0)
         block = block_alloc(--order);
     if (block == NULL)
@@ -179,7 +187,8 @@ static inline struct page *take(unsigned order, unsigned keep)
         free_count -= 1u << order;
         page->holders = 1;
         page->order = (uint8_t)order;
-        page->dirty = page->managed = page->precious = false;
+        page->twin = NULL;
+        page->paging = page->paged_out = page->dirty = page->managed = page->precious = false;
         page->lock = 0;
     }
     return page;
@@ -247,6 +256,8 @@ void page_release(struct page *page)
     debug_assert(page->holders != 0);
     if (--page->holders != 0)
         return;
+    if (page->paging && !paging_unheld(page))
+        return;
     kassert(page->mapping.pmap == NULL);
     ledger_credit(ledgers[page->payer], MINATO_LIMIT_PAGES, 1); // the 0th is NULL
     page_give(page);
@@ -256,7 +267,7 @@ bool page_adopt(struct page *page)
 {
     if (page->holders != 0 || page->free || page->link.next != NULL)
         return false;
-    list_init(&page->link);
+    page->twin = NULL;
     page->holders = 1;
     total_count++;
     return true;

@@ -26,10 +26,18 @@ struct page_mapping {
 struct page {
     struct page_mapping mapping; // the first place it is mapped in; pmap NULL: nowhere
     uint32_t holders;            // tree leaves (or the kernel) that hold it
-    struct list link;            // free list
+    union {
+        struct list link;        // free list
+        struct {                 // in use (paging.h):
+            struct page *twin;   // of a page: its record; of a record: its page; or NULL
+            uint32_t place;      // of a record: in the paging space
+        };
+    };
     uint16_t payer;              // number of the ledger that is charged; 0: none
     uint8_t order;               // of the free block or kernel block that starts here
     bool free : 1;               // on a free list
+    bool paging : 1;             // is a record, or has one
+    bool paged_out : 1;          // is a record: there is no memory
     bool dirty : 1;              // modified through a mapping that is gone, or by the kernel
     // As the object sees it that has the pager `owner` (pager.h):
     bool managed : 1;            // there is one, and dirty is meant for it
@@ -52,6 +60,7 @@ struct page *page_at(uintptr_t physical); // NULL when that is not memory that p
 void *page_address(const struct page *page); // in the kernel's direct map
 unsigned pages_free(void);
 unsigned pages_total(void);
+unsigned pages_reserved(void); // so many of the free ones are not for users
 // A page of memory that is not usable (the boot module) becomes an ordinary page with one holder.
 // False when it is none of those.
 bool page_adopt(struct page *page);

@@ -173,7 +173,7 @@ struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclu
     }
     page = node->slot[i & (NODE_SLOTS - 1)].page;
     if (page != NULL)
-        *exclusive = alone && page->holders == 1;
+        *exclusive = alone && page->holders == 1 && !page->paging;
     return page;
 }
 
@@ -285,6 +285,18 @@ void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, stru
     }
     if (old != NULL)
         page_release(old);
+}
+
+void page_tree_exchange(struct page_tree *t, uint32_t i, struct page *page)
+{
+    struct page_node *leaf = t->root;
+    struct page *old;
+
+    for (i += t->base; leaf->level > 1;)
+        leaf = leaf->slot[slot_index(leaf, i)].node;
+    old = leaf->slot[i & (NODE_SLOTS - 1)].page;
+    leaf->slot[i & (NODE_SLOTS - 1)].page = page;
+    page_release(old);
 }
 
 void page_tree_mark_writable(struct page_tree *t, uint32_t i)

@@ -27,7 +27,7 @@ struct page_request {
     struct waitq wait;
 };
 
-static struct slab_cache pager_cache = SLAB_CACHE(pager_cache, "pager", sizeof(struct pager));
+struct slab_cache vm_pager_cache = SLAB_CACHE(vm_pager_cache, "pager", sizeof(struct pager));
 static struct slab_cache request_cache =
     SLAB_CACHE(request_cache, "page request", sizeof(struct page_request));
 static struct list cached = {&cached, &cached};
@@ -76,13 +76,13 @@ kern_return_t vm_pager_object(struct port *port, struct vm_object **object)
         vm_object_reference(*object);
         return KERN_SUCCESS;
     }
-    pager = slab_alloc(&pager_cache);
+    pager = slab_alloc(&vm_pager_cache);
     *object = pager == NULL ? NULL : vm_object_create(0);
     control = *object == NULL ? NULL : port_make_kernel(PORT_MEMORY_CONTROL, pager);
     if (control == NULL) {
         vm_object_deallocate(*object);
         if (pager != NULL)
-            slab_free(&pager_cache, pager);
+            slab_free(&vm_pager_cache, pager);
         return KERN_RESOURCE_SHORTAGE;
     }
     pager_init(pager, *object, port);
@@ -183,7 +183,7 @@ bool vm_pager_let_go(struct vm_object *object)
         vm_pager_terminate(pager);
     else
         fail_all(pager);
-    slab_free(&pager_cache, pager);
+    slab_free(&vm_pager_cache, pager);
     return true;
 }
 
@@ -318,6 +318,11 @@ static uint64_t deadline_of(const struct pager *pager)
     return clock_now() + (uint32_t)pager->setting[PAGER_LIMIT] * 1000000ull;
 }
 
+bool vm_pager_asked(struct pager *pager, uint32_t index)
+{
+    return request_find(pager, index) != NULL;
+}
+
 kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t access,
                             uint64_t *deadline)
 {
@@ -441,18 +446,25 @@ static kern_return_t send_part(struct pager *pager, struct vm_object *part, uint
     return memory_object_data_return(TO_PAGER(pager), offset, copy, size, dirty, kept);
 }
 
-void vm_pager_send_page(struct pager *pager, struct page *page, uint32_t offset)
+kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
+                                  uint32_t offset, bool dirty)
 {
-    struct vm_object *part = vm_object_create(PAGE_SIZE);
-    struct page_node *leaf = part == NULL ? NULL : page_tree_own(&part->pages, 0);
+    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
 
-    if (leaf == NULL) {
-        vm_object_deallocate(part);
-        return;
+    if (part == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    part->stays = true;
+    for (unsigned i = 0; i < count; i++) {
+        struct page_node *leaf = page_tree_own(&part->pages, i);
+
+        if (leaf == NULL) {
+            vm_object_deallocate(part);
+            return KERN_RESOURCE_SHORTAGE;
+        }
+        page_hold(pages[i]);
+        page_tree_set(&part->pages, leaf, i, pages[i]);
     }
-    page_hold(page);
-    page_tree_set(&part->pages, leaf, 0, page);
-    send_part(pager, part, offset, false, false);
+    return send_part(pager, part, offset, dirty, false);
 }
 
 // Sends `count` pages of one kind. What is kept is clean afterwards: it was frozen to be shared.

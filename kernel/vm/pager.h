@@ -22,6 +22,7 @@
 #include <mach/vm_prot.h>
 #include "kern/waitq.h"
 #include "lib/list.h"
+#include "lib/slab.h"
 #include "lib/tree.h"
 #include "vm/page.h"
 
@@ -38,6 +39,7 @@ enum pager_setting {
     PAGER_MAY_CACHE,     // the object is kept when nothing maps it
     PAGER_TEMPORARY,     // … and when it goes, nothing is returned
     PAGER_LIMIT,         // ms until a thread that waits gets KERN_MEMORY_ERROR
+    PAGER_SIZE,          // bytes that there are; 0: not known
     PAGER_SETTINGS,
 };
 
@@ -57,6 +59,8 @@ struct pager {
     struct list cached;       // in the list of those whose object nobody uses but that are kept
 };
 
+extern struct slab_cache vm_pager_cache; // how many there are: in_use
+
 // ---- for object.c and fault.c ----
 // The page at `offset` is not there, or locked against `access`: asks the pager, if nobody has, and
 // waits for its answer. *deadline: 0 at first, then when the waiting ends. KERN_SUCCESS: look again.
@@ -64,6 +68,8 @@ struct pager {
 #define PAGER_HAS_NONE KERN_MEMORY_DATA_MOVED
 kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t access,
                             uint64_t *deadline);
+// Whether it has been asked for that page and has not answered.
+bool vm_pager_asked(struct pager *pager, uint32_t index);
 // The last reference is gone. Modified and precious pages go to the pager, then a terminate. False:
 // the object is kept, to be found by its memory object.
 bool vm_pager_let_go(struct vm_object *object);
@@ -112,8 +118,10 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool un
 kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_t size,
                                    unsigned flags);
 void vm_pager_synchronized(struct pager *pager, uint32_t offset, uint32_t size);
-// Sends one page, not modified and not kept, which stays the caller's. Nothing if memory is short.
-void vm_pager_send_page(struct pager *pager, struct page *page, uint32_t offset);
+// Sends some pages (a hold for each stays the caller's) as what is at `offset` and not kept; they are in
+// memory until the pager has let go of them. KERN_RESOURCE_SHORTAGE: none has been sent.
+kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
+                                  uint32_t offset, bool dirty);
 // It has said how it wants to be treated: who waits for that may go on.
 void vm_pager_ready(struct pager *pager);
 // Ends the pager's part: terminate is sent, waiting threads get KERN_MEMORY_FAILURE.

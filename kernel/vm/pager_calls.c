@@ -40,6 +40,7 @@ static const struct flavor {
     {MEMORY_OBJECT_BEHAVIOR_INFO, MEMORY_OBJECT_BEHAVE_INFO_COUNT,
      {PAGER_COPY_STRATEGY, PAGER_TEMPORARY}},
     {MINATO_MEMORY_OBJECT_LIMIT_INFO, MINATO_MEMORY_OBJECT_LIMIT_INFO_COUNT, {PAGER_LIMIT}},
+    {MINATO_MEMORY_OBJECT_SIZE_INFO, MINATO_MEMORY_OBJECT_SIZE_INFO_COUNT, {PAGER_SIZE}},
 };
 
 // NULL: there is no such flavor, or it has more words than that.
@@ -105,7 +106,7 @@ kern_return_t memory_object_change_attributes(memory_object_control_t object,
     if ((unsigned)setting[PAGER_CLUSTER] > CLUSTER_MAX)
         setting[PAGER_CLUSTER] = CLUSTER_MAX;
     memcpy(pager->setting, setting, sizeof setting);
-    if (flavor != MINATO_MEMORY_OBJECT_LIMIT_INFO)
+    if (flavor < MINATO_MEMORY_OBJECT_LIMIT_INFO)
         vm_pager_ready(pager);
     if (port_valid(reply_to))
         memory_object_change_completed(reply_to, reply_to_type, port_make_send(pager->control), flavor);
@@ -155,7 +156,7 @@ static kern_return_t supply_page(struct vm_object *object, uint32_t i, struct vm
     else if ((leaf = page_tree_own(&object->pages, i)) == NULL)
         kr = KERN_RESOURCE_SHORTAGE;
     if (kr == KERN_MEMORY_PRESENT && precious)
-        vm_pager_send_page(object->pager, page, i << PAGE_SHIFT);
+        vm_pager_send_pages(object->pager, &page, 1, i << PAGE_SHIFT, false);
     if (kr != KERN_SUCCESS) {
         page_release(page);
         return kr;

@@ -16,6 +16,7 @@
 #define PTE_PRESENT 0x001u
 #define PTE_WRITE 0x002u
 #define PTE_USER 0x004u
+#define PTE_ACCESSED 0x020u
 #define PTE_DIRTY 0x040u
 #define PTE_GLOBAL 0x100u
 #define PTE_FRAME 0xFFFFF000u
@@ -216,15 +217,26 @@ void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
     translation_changed(pmap, address);
 }
 
-bool pmap_clear_modified(struct pmap *pmap, uintptr_t address)
+// Takes a bit that the processor has set back, and says whether it had.
+static bool clear_bit(struct pmap *pmap, uintptr_t address, uint32_t bit)
 {
     uint32_t *entry = entry_find(pmap, address);
 
-    if (!entry || !(*entry & PTE_PRESENT) || !(*entry & PTE_DIRTY))
+    if (!entry || !(*entry & PTE_PRESENT) || !(*entry & bit))
         return false;
-    *entry &= ~PTE_DIRTY;
+    *entry &= ~bit;
     translation_changed(pmap, address);
     return true;
+}
+
+bool pmap_clear_modified(struct pmap *pmap, uintptr_t address)
+{
+    return clear_bit(pmap, address, PTE_DIRTY);
+}
+
+bool pmap_clear_used(struct pmap *pmap, uintptr_t address)
+{
+    return clear_bit(pmap, address, PTE_ACCESSED);
 }
 
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address)

@@ -61,6 +61,7 @@ void pmap_write_protect(struct pmap *pmap, uintptr_t address);
 void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection);
 // Forgets that the page mapped there was modified, and says whether it was.
 bool pmap_clear_modified(struct pmap *pmap, uintptr_t address);
+bool pmap_clear_used(struct pmap *pmap, uintptr_t address); // likewise that it was read or written
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address);
 // The first mapped page at or after `address` and below `end`; `end` if there is none. Skips absent
 // page tables in one step each.

@@ -30,6 +30,7 @@ struct options {
     size_t size;       // of all of them
     char run[32];      // minato.run=, "lua" unless told
     uint64_t limit;    // minato.timeout=, in nanoseconds since boot; 0: none
+    bool paging;       // minato.paging=: there is to be a default pager
     unsigned seed;     // minato.seed=, 1 unless told
     bool quiet;        // minato.quiet=
 };
@@ -64,6 +65,7 @@ extern struct service name_service, console_service;
 enum rights { // what a program gets from bootstrap_ports
     RIGHTS_NONE,
     RIGHTS_CONSOLE, // serial line, keyboard, display
+    RIGHTS_PAGER,   // the privileged host port, and a device port without any power
     RIGHTS_JOB,     // the privileged host port, and devices to learn with: the battery clock, …
 };
 

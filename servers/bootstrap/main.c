@@ -42,6 +42,11 @@ static struct program console_server = {
     .rights = RIGHTS_CONSOLE,
     .service = &console_service,
 };
+static struct program pager_server = { // with minato.paging=
+    .path = "servers/pager",
+    .argv = (char *const[]){"pager", NULL},
+    .rights = RIGHTS_PAGER,
+};
 static struct program job = {.rights = RIGHTS_JOB, .is_job = true};
 
 // ---- the end ----------------------------------------------------------------------------------
@@ -349,6 +354,8 @@ int main(void)
     fw_cfg_open();
     start_server(&name_server);
     start_server(&console_server);
+    if (options.paging)
+        start_server(&pager_server);
     must(clerk_start(), "the clerk's thread");
     clerk_check_in(&console_service, tell_ready);
     serve();

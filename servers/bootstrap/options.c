@@ -47,6 +47,15 @@ static bool parse_seed(const char *text, unsigned *seed)
     return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
 }
 
+// 1M … 2047M.
+static bool is_megabytes(const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    return *text >= '0' && *text <= '9' && strcmp(end, "M") == 0 && value > 0 && value < 2048;
+}
+
 static const char *parse_word(const char *word)
 {
     static char wrong[160];
@@ -61,6 +70,13 @@ static const char *parse_word(const char *word)
         if (options.limit == 0) {
             snprintf(wrong, sizeof(wrong),
                      "minato.timeout=%.60s: that must be a number of seconds above 0", value);
+            return wrong;
+        }
+    } else if ((value = value_of(word, "minato.paging")) != NULL) {
+        options.paging = is_megabytes(value);
+        if (!options.paging) {
+            snprintf(wrong, sizeof(wrong), "minato.paging=%.60s: that must be a size such as 64M",
+                     value);
             return wrong;
         }
     } else if (value_of(word, "minato.quiet") != NULL) {

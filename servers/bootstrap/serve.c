@@ -75,7 +75,7 @@ static mach_port_t device_with(const struct power *powers, unsigned count, mach_
 kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_t *device,
                                  mach_port_t *wired, mach_port_t *paged, mach_port_t *security)
 {
-    static mach_port_t console_device, job_device;
+    static mach_port_t console_device, job_device, pager_device;
     const struct program *program = program_of_port(port);
 
     *host = *device = *wired = *paged = *security = MACH_PORT_NULL;
@@ -84,6 +84,10 @@ kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_
         return BOOTSTRAP_NOT_PRIVILEGED;
     case RIGHTS_CONSOLE:
         *device = device_with(console_powers, COUNT(console_powers), &console_device);
+        break;
+    case RIGHTS_PAGER:
+        *host = priv_host;
+        *device = device_with(&(struct power){.count = 0}, 1, &pager_device);
         break;
     case RIGHTS_JOB:
         *host = priv_host;

@@ -58,6 +58,18 @@ static void visit_object(struct vm_object *object)
         visit_object(object->backing);
 }
 
+// A page and its record know each other, and a record is mapped nowhere.
+static void check_page(const struct page *page)
+{
+    CHECK_EQ(page->holders, *tally(page));
+    if (!page->paging)
+        CHECK(!page->paged_out && page->twin == NULL);
+    else if (page->paged_out)
+        CHECK(page->mapping.pmap == NULL && (page->twin == NULL || page->twin->twin == page));
+    else
+        CHECK(page->twin != NULL && page->twin->paged_out && page->twin->twin == page);
+}
+
 static void check_node(struct page_node *node)
 {
     CHECK_EQ(node->holders, *tally(node));
@@ -67,7 +79,7 @@ static void check_node(struct page_node *node)
         if (node->level > 1)
             check_node(node->slot[i].node);
         else
-            CHECK_EQ(node->slot[i].page->holders, *tally(node->slot[i].page));
+            check_page(node->slot[i].page);
     }
 }
 
@@ -119,7 +131,7 @@ static void check_mapping(struct pmap *pmap, uintptr_t address, struct pmap_entr
     CHECK((m.protection & ~e->protection) == 0);
     CHECK(page_tree_lookup(&e->object->pages, i, &exclusive) == page);
     if ((m.protection & VM_PROT_WRITE) != 0) {
-        CHECK(exclusive);
+        CHECK(exclusive && !page->paging);
         CHECK(bits_set_on_path(e->object, i));
     }
     for (struct page_mapping *p = &page->mapping; p != NULL; p = p->next)

@@ -81,6 +81,16 @@ void waitq_wake_all(struct waitq *q, enum wait_result result)
     (void)q, (void)result;
 }
 
+// The page-out thread does not run; tests take its steps.
+void sched_switched(void)
+{
+}
+
+void thread_start_kernel(void (*body)(void *), int priority)
+{
+    (void)body, (void)priority;
+}
+
 uint64_t clock_now(void)
 {
     return 0;
@@ -161,21 +171,22 @@ kern_return_t memory_object_data_request(ipc_port_t to, ipc_port_t c, vm_offset_
                                          vm_size_t length, vm_prot_t access)
 {
     (void)to, (void)c;
-    return send((struct fake_message){"data_request", offset, length, access, false, false});
+    return send((struct fake_message){"data_request", offset, length, access, false, false, NULL});
 }
 
 kern_return_t memory_object_data_unlock(ipc_port_t to, ipc_port_t c, vm_offset_t offset,
                                         vm_size_t length, vm_prot_t access)
 {
     (void)to, (void)c;
-    return send((struct fake_message){"data_unlock", offset, length, access, false, false});
+    return send((struct fake_message){"data_unlock", offset, length, access, false, false, NULL});
 }
 
 kern_return_t memory_object_data_return(ipc_port_t to, ipc_port_t c, vm_offset_t offset,
                                         vm_map_copy_t data, mach_msg_type_number_t size,
                                         boolean_t dirty, boolean_t kept)
 {
-    kern_return_t kr = send((struct fake_message){"data_return", offset, size, 0, dirty, kept});
+    kern_return_t kr =
+        send((struct fake_message){"data_return", offset, size, 0, dirty, kept, data});
 
     (void)to, (void)c;
     vm_map_copy_discard(data);
@@ -186,14 +197,14 @@ kern_return_t memory_object_synchronize(ipc_port_t to, ipc_port_t c, vm_offset_t
                                         vm_size_t length, vm_sync_t flags)
 {
     (void)to, (void)c, (void)flags;
-    return send((struct fake_message){"synchronize", offset, length, 0, false, false});
+    return send((struct fake_message){"synchronize", offset, length, 0, false, false, NULL});
 }
 
 kern_return_t memory_object_lock_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
                                            vm_offset_t offset, vm_size_t length)
 {
     (void)to, (void)type, (void)c;
-    return send((struct fake_message){"lock_completed", offset, length, 0, false, false});
+    return send((struct fake_message){"lock_completed", offset, length, 0, false, false, NULL});
 }
 
 kern_return_t memory_object_supply_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
@@ -201,7 +212,7 @@ kern_return_t memory_object_supply_completed(ipc_port_t to, mach_msg_type_name_t
                                              kern_return_t result, vm_offset_t error_offset)
 {
     (void)to, (void)type, (void)c, (void)result, (void)error_offset;
-    return send((struct fake_message){"supply_completed", offset, length, 0, false, false});
+    return send((struct fake_message){"supply_completed", offset, length, 0, false, false, NULL});
 }
 
 kern_return_t memory_object_change_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
@@ -368,6 +379,13 @@ bool pmap_clear_modified(struct pmap *pmap, uintptr_t address)
     if (was)
         e->modified = false;
     return was;
+}
+
+// No page was used lately.
+bool pmap_clear_used(struct pmap *pmap, uintptr_t address)
+{
+    (void)pmap, (void)address;
+    return false;
 }
 
 uintptr_t pmap_next(struct pmap *pmap, uintptr_t address, uintptr_t end)

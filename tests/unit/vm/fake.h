@@ -34,6 +34,7 @@ struct fake_message {
     vm_size_t size;
     vm_prot_t access;
     bool dirty, kept;
+    struct vm_map_copy *data; // returned
 };
 extern kern_return_t (*fake_to_pager)(const struct fake_message *m);
 extern unsigned fake_rights; // rights to ports, and kernel ports, that the kernel holds

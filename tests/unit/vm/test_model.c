@@ -11,8 +11,14 @@
 #include "fake.h"
 #include "lib/slab.h"
 #include "tap.h"
+#include "ipc/port.h"
+#include "mach_host_server.h"
+#include "mach_server.h"
 #include "vm/entry.h"
+#include "vm/object.h"
 #include "vm/page.h"
+#include "vm/pager.h"
+#include "vm/paging.h"
 
 #define BASE 0x10000u // where the part of the address space begins that is used
 #define PAGES 160u
@@ -42,6 +48,7 @@ static struct model_page model[MAPS][PAGES];
 static struct vm_map_copy *copies[COPIES];
 static struct model_copy model_copies[COPIES];
 static uint32_t seed;
+static bool interrupted; // a wait in this step
 
 static uint32_t below(uint32_t n)
 {
@@ -168,7 +175,7 @@ static bool agreed(const char *what, kern_return_t got, kern_return_t want)
 {
     bool ordered = fake_fail_at != 0 && fake_allocations >= fake_fail_at;
 
-    if (got == KERN_RESOURCE_SHORTAGE && ordered)
+    if ((got == KERN_RESOURCE_SHORTAGE && ordered) || (got == KERN_ABORTED && interrupted))
         return false;
     if (got != want)
         tap_fail(__FILE__, __LINE__, "%s answers %d, not %d", what, got, want);
@@ -483,12 +490,107 @@ static void op_remap(unsigned k)
     CHECK_EQ(got_max, max);
 }
 
+// ---- the default pager: what it has been given, and what it is asked for -----------------------
+
+#define PLACES 700u
+
+static char store[PLACES][PAGE_SIZE];
+static struct port paging_port = {.kind = PORT_USER, .active = true};
+static bool asked[PLACES];
+
+static kern_return_t to_pager(const struct fake_message *m)
+{
+    unsigned first = m->offset / PAGE_SIZE, count = m->size / PAGE_SIZE;
+
+    if (strcmp(m->what, "data_return") == 0) {
+        if (below(20) == 0)
+            return KERN_RESOURCE_SHORTAGE;
+        CHECK(first + count <= PLACES && !m->kept);
+        CHECK_EQ(vm_map_copy_read(m->data, 0, store[first], m->size), KERN_SUCCESS);
+    }
+    for (unsigned i = first; strcmp(m->what, "data_request") == 0 && i < first + count; i++)
+        asked[i] = true;
+    return KERN_SUCCESS;
+}
+
+// It answers while somebody waits; now and then he does not wait long enough for that.
+static enum wait_result wait(struct waitq *q)
+{
+    struct pager *pager = paging_port.object;
+
+    (void)q;
+    if (fake_fail_at != 0 && below(3) == 0) {
+        interrupted = true;
+        return WAIT_INTERRUPTED;
+    }
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct vm_map_copy *data;
+        unsigned fail_at = fake_fail_at;
+
+        if (!asked[i])
+            continue;
+        asked[i] = false;
+        fake_fail_at = 0;
+        CHECK_EQ(vm_map_copy_from_kernel(store[i], PAGE_SIZE, &data), KERN_SUCCESS);
+        CHECK_EQ(memory_object_data_supply(pager->object, i * PAGE_SIZE, data, PAGE_SIZE,
+                                           VM_PROT_NONE, FALSE, NULL, 0),
+                 KERN_SUCCESS);
+        fake_fail_at = fail_at;
+    }
+    return WAIT_AWAKENED;
+}
+
+static void open_store(void)
+{
+    minato_memory_object_size_info_data_t size = {sizeof(store)};
+    memory_object_attr_info_data_t ready = {MEMORY_OBJECT_COPY_NONE, PAGE_SIZE, FALSE, FALSE};
+    ipc_port_t port = &paging_port;
+    struct vm_object *object;
+
+    fake_to_pager = to_pager;
+    fake_wait = wait;
+    pageout_init();
+    CHECK_EQ(host_default_memory_manager(NULL, &port, PAGE_SIZE), KERN_SUCCESS);
+    object = ((struct pager *)paging_port.object)->object;
+    CHECK_EQ(memory_object_change_attributes(object, MINATO_MEMORY_OBJECT_SIZE_INFO,
+                                             (memory_object_info_t)&size, 1, NULL, 0),
+             KERN_SUCCESS);
+    CHECK_EQ(memory_object_change_attributes(object, MEMORY_OBJECT_ATTRIBUTE_INFO,
+                                             (memory_object_info_t)&ready, 4, NULL, 0),
+             KERN_SUCCESS);
+    CHECK(paging_possible());
+}
+
+// What was asked for and nobody waited for comes, and goes.
+static void empty_store(void)
+{
+    struct vm_object *object = ((struct pager *)paging_port.object)->object;
+    uint32_t i = 0;
+
+    fake_fail_from(0);
+    wait(NULL);
+    for (unsigned laps = 0; laps < 2;)
+        pageout_step(&laps);
+    CHECK(page_tree_next(&object->pages, &i) == NULL);
+    page_tree_clear(&object->pages); // nodes may be left
+}
+
+// Memory is short: some pages leave it.
+static void op_page_out(unsigned k)
+{
+    unsigned laps = 0;
+
+    (void)k;
+    for (unsigned n = below(12); n > 0; n--)
+        pageout_step(&laps);
+}
+
 typedef void (*op_fn)(unsigned k);
 static const op_fn ops[] = {op_allocate, op_allocate,  op_allocate, op_deallocate, op_protect,
                             op_inherit,  op_access,    op_access,   op_access,     op_access,
                             op_fork,     op_copyin,    op_copyin,   op_copyout,    op_overwrite,
                             op_overwrite, op_discard,  op_from_kernel, op_copyout,
-                            op_remap};
+                            op_remap,    op_page_out,  op_page_out};
 
 // Takes the address space outside the part that is used.
 static void block_rest(struct vm_map *map)
@@ -509,6 +611,7 @@ static void one_step(void)
 
     if (maps[k] == NULL)
         return;
+    interrupted = false;
     fake_fail_from(below(4) == 0 ? 1 + below(12) : 0);
     ops[below(sizeof(ops) / sizeof(ops[0]))](k);
     fake_fail_from(0);
@@ -538,6 +641,7 @@ static void run(uint32_t with, unsigned steps)
             vm_map_copy_discard(copies[c]);
             copy_gone(c);
         }
+    empty_store();
     check_resources(before);
     snprintf(rule, sizeof(rule), "maps do what the model does (seed %u, %u steps)", (unsigned)with,
              steps);
@@ -547,6 +651,7 @@ static void run(uint32_t with, unsigned steps)
 int main(int argc, char **argv)
 {
     fake_boot(64, 0);
+    open_store();
     if (argc > 1) {
         run((uint32_t)atoi(argv[1]), argc > 2 ? (unsigned)atoi(argv[2]) : 2000);
         return tap_done();
