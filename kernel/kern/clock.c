@@ -11,6 +11,7 @@
 #include "ipc/kobject.h"
 #include "ipc/port.h"
 #include "ipc/space.h"
+#include "kern/ledger.h"
 #include "kern/waitq.h"
 #include "lib/assert.h"
 #include "vm/object.h"
@@ -21,7 +22,6 @@
 #define CLOCK_COUNT 2u
 #define RESOLUTION_MAX (10u * NSEC_PER_MSEC) // the coarsest for sleeps and alarms
 #define MAP_RESOLUTION NSEC_PER_MSEC // of mapped time
-#define ALARMS_MAX 1024u // for one reply port
 
 static struct clock clocks[CLOCK_COUNT];
 static struct clock *const realtime_clock = &clocks[REALTIME_CLOCK];
@@ -157,9 +157,14 @@ kern_return_t clock_alarm(clock_serv_t clock, alarm_type_t type, tvalspec_t time
 
     if (!port_valid(port) || !port->active)
         return KERN_INVALID_CAPABILITY;
-    kmsg = port->sorights > ALARMS_MAX ? NULL : kmsg_alloc(sizeof(*alarm));
+    kmsg = kmsg_alloc(sizeof(*alarm));
     if (!kmsg)
         return KERN_RESOURCE_SHORTAGE;
+    kmsg->header.msgh_bits = 0;
+    if (!kmsg_pay(kmsg, current_ledger())) {
+        kmsg_free(kmsg);
+        return KERN_RESOURCE_SHORTAGE;
+    }
     alarm = (struct alarm *)&kmsg->header;
     *alarm = (struct alarm){.clock = clock, .port = port, .type = type};
     timer_init(&alarm->timer, alarm_expired);
