@@ -8,71 +8,16 @@
 // step that may fail. Then the receiver's call is over: a thread that waits for a message holds nothing
 // in the kernel, so its stack is forgotten and it goes back to user mode when it next runs, which is now.
 //
-// A call to the kernel is even simpler: the routine runs here and now.
+// A call to the kernel is even simpler: the routine runs here and now. Read next: fast_rights.c.
 #include "ipc/mach_msg.h"
 
 #include <mach/mig_errors.h>
+#include "ipc/fast.h"
 #include "ipc/kobject.h"
-#include "ipc/mqueue.h"
-#include "ipc/space.h"
-#include "kern/hand_over.h"
-#include "kern/task.h"
-#include "lib/string.h"
-#include "vm/map.h"
-#include "x86/usercopy.h"
 
-#define FAST_MAX 16384u // bytes: copied twice with interrupts off
-#define HEADER sizeof(mach_msg_header_t)
+uint8_t fast_body[FAST_MAX - HEADER];
 
-// Called twice, which is no reason to make calls of them.
-#define FORCE_INLINE inline __attribute__((always_inline))
-
-static uint8_t body[FAST_MAX - HEADER]; // of the message on its way
-
-// Of the options of a receive: what takes more than writing the message and the least trailer.
-#define RECEIVE_SPECIAL (MACH_RCV_NOTIFY | MACH_RCV_OVERWRITE | MACH_RCV_TRAILER_MASK)
-
-static inline bool nothing_to_receive(const struct port *port)
-{
-    return !port->set && list_empty(&port->messages);
-}
-
-// Where a thread waits that receives from `entry`; NULL when it need not wait, or must not.
-static inline struct waitq *place_to_wait(struct entry *entry)
-{
-    if (!entry)
-        return NULL;
-    if (entry->type & MACH_PORT_TYPE_RECEIVE)
-        return nothing_to_receive(entry->port) ? &entry->port->receivers : NULL;
-    return (entry->type & MACH_PORT_TYPE_PORT_SET) && list_empty(&entry->set->ready)
-               ? &entry->set->receivers : NULL;
-}
-
-static inline bool has_room(const struct message_arguments *receive, mach_msg_size_t size)
-{
-    if (!(receive->option & RECEIVE_SPECIAL))
-        return size + MACH_MSG_TRAILER_MINIMUM_SIZE <= receive->rcv_size;
-    return !(receive->option & (MACH_RCV_NOTIFY | MACH_RCV_OVERWRITE)) &&
-           size + REQUESTED_TRAILER_SIZE(receive->option) <= receive->rcv_size;
-}
-
-// The thread that waits for just this message and is the one to run next; NULL when there is none.
-static inline struct thread *find_receiver(const struct port *port, mach_msg_size_t size)
-{
-    const struct waitq *q = port->set ? &port->set->receivers : &port->receivers;
-    struct thread *receiver = waitq_first(q);
-
-    if (!receiver || !has_room(receiver->ipc.receive, size) ||
-        receiver->priority > sched_best_ready())
-        return NULL;
-    return receiver;
-}
-
-// ---- showing the receiver its message ------------------------------------------------------
-
-// More than the least trailer: what was asked for of the longest.
-static __attribute__((noinline)) bool show_trailer(uintptr_t to, mach_msg_option_t option,
-                                                   const struct port *port)
+bool fast_write_trailer(uintptr_t to, mach_msg_option_t option, const struct port *port)
 {
     const mach_msg_max_trailer_t trailer = {
         .msgh_trailer_type = MACH_MSG_TRAILER_FORMAT_0,
@@ -84,35 +29,6 @@ static __attribute__((noinline)) bool show_trailer(uintptr_t to, mach_msg_option
     return copy_to_user_resident(to, &trailer, trailer.msgh_trailer_size);
 }
 
-// Writes a message where its receiver, whose address space this is, wants it. False: that cannot be done
-// without a page fault.
-static FORCE_INLINE bool write_message(const struct message_arguments *receive, const struct port *port,
-                                 mach_msg_size_t size, mach_msg_bits_t bits, mach_port_name_t reply,
-                                 mach_msg_id_t id)
-{
-    uintptr_t to = receive->msg, end = to + size;
-
-    if (to > VM_MAX_ADDRESS - MAX_TRAILER_SIZE - size)
-        return false;
-    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_bits), bits, failed);
-    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_size), size, failed);
-    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_remote_port), reply, failed);
-    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_local_port), port->receiver_name, failed);
-    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_reserved), 0, failed);
-    USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_id), id, failed);
-    if (size > HEADER && !user_words_copy((void *)(to + HEADER), body, (size - HEADER) / 4))
-        return false;
-    if (receive->option & RECEIVE_SPECIAL)
-        return show_trailer(end, receive->option, port);
-    USER_WORD_WRITE(end, offsetof(mach_msg_trailer_t, msgh_trailer_type), MACH_MSG_TRAILER_FORMAT_0,
-                    failed);
-    USER_WORD_WRITE(end, offsetof(mach_msg_trailer_t, msgh_trailer_size),
-                    MACH_MSG_TRAILER_MINIMUM_SIZE, failed);
-    return true;
-failed:
-    return false;
-}
-
 // The whole message. The address space is the receiver's afterwards, unless it failed.
 static FORCE_INLINE bool show(const struct message_arguments *a, const struct thread *receiver,
                         const struct port *port, mach_msg_bits_t bits, mach_port_name_t reply,
@@ -120,26 +36,13 @@ static FORCE_INLINE bool show(const struct message_arguments *a, const struct th
 {
     mach_msg_size_t size = a->send_size;
 
-    if (size > HEADER && !user_words_copy(body, (void *)(a->msg + HEADER), (size - HEADER) / 4))
+    if (size > HEADER && !user_words_copy(fast_body, (void *)(a->msg + HEADER), (size - HEADER) / 4))
         return false;
     pmap_activate(&receiver->task->map->pmap);
     if (write_message(receiver->ipc.receive, port, size, bits, reply, id))
         return true;
     pmap_activate(&current_thread()->task->map->pmap);
     return false;
-}
-
-// `receiver` has the message now. Waits on `q` for the answer.
-static FORCE_INLINE mach_msg_return_t hand_over(const struct message_arguments *a, struct port *port,
-                                          struct thread *receiver, struct waitq *q)
-{
-    struct thread *self = current_thread();
-
-    port->seqno++;
-    self->task->events.messages_sent++;
-    receiver->task->events.messages_received++;
-    self->ipc.receive = a;
-    return mach_msg_received(sched_hand_over(q, receiver), a);
 }
 
 // ---- calls to the kernel -------------------------------------------------------------------
@@ -264,7 +167,9 @@ static FORCE_INLINE bool reply(const struct message_arguments *a, const struct u
         return false;
     port = dest->port;
     receiver = find_receiver(port, a->send_size);
-    if (!receiver || !show(a, receiver, port,
+    if (!receiver)
+        return once && !port->receiver && fast_answer_kernel(a, dest, h->id, q, mr);
+    if (!show(a, receiver, port,
                            MACH_MSGH_BITS(0, once ? MACH_MSG_TYPE_PORT_SEND_ONCE
                                                   : MACH_MSG_TYPE_PORT_SEND),
                            MACH_PORT_NULL, h->id))
@@ -282,7 +187,7 @@ static inline bool send_and_receive(const struct message_arguments *a, mach_msg_
 {
     struct user_header h;
 
-    if (this_cpu()->ast || a->send_size % 4 != 0 || a->send_size - HEADER > sizeof body ||
+    if (this_cpu()->ast || a->send_size % 4 != 0 || a->send_size - HEADER > sizeof fast_body ||
         a->msg > VM_MAX_ADDRESS - a->send_size)
         return false;
     h = user_header_read(a->msg);
@@ -294,7 +199,7 @@ static inline bool send_and_receive(const struct message_arguments *a, mach_msg_
     case MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0):
         return reply(a, &h, MACH_MSG_TYPE_COPY_SEND, mr);
     default:
-        return false;
+        return (h.bits & MACH_MSGH_BITS_COMPLEX) && fast_with_rights(a, mr);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "ipc/kobject.h"
 
 #include <mach/mig.h>
+#include "ipc/fast.h"
 #include "ipc/kmsg.h"
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
@@ -189,54 +190,94 @@ kern_return_t mach_msg_send_from_kernel(mach_msg_header_t *msg, mach_msg_size_t 
     return KERN_SUCCESS;
 }
 
-static mach_msg_return_t receive_in_kernel(struct port *port, mach_msg_header_t *msg,
-                                           mach_msg_size_t size)
-{
-    struct receive_source source = {.port = port};
-    // MACH_RCV_NOTIFY keeps the fast path away, which would end a trap that this thread is not in.
-    const struct message_arguments a = {.option = MACH_RCV_MSG | MACH_RCV_NOTIFY,
-                                        .rcv_size = size + sizeof(mach_msg_trailer_t)};
-    struct kmsg *reply;
-    mach_msg_return_t mr = mqueue_receive(&source, &a, &reply);
+// ---- calls by the kernel ----
 
-    if (!reply)
-        return mr;
+// Nearly every call ends with its reply port as it began: that one is used for the next, as a new port.
+static struct port *spare;
+
+static struct port *reply_port_make(void)
+{
+    struct port *port = spare;
+
+    if (!port)
+        return port_make();
+    spare = NULL;
+    port->seqno = 0;
+    port->id = ++port_counts.last_id;
+    port_counts.ports++;
+    return port;
+}
+
+static void reply_port_free(struct port *port)
+{
+    if (!spare && port->refs == 1 && list_empty(&port->messages)) {
+        spare = port;
+        port_counts.ports--;
+        return;
+    }
+    port_destroy(port);
+    port_release(port);
+}
+
+// The general way there: NULL in *kmsg when no message has come.
+static mach_msg_return_t call(mach_msg_header_t *msg, mach_msg_size_t size, struct port *reply,
+                              const struct message_arguments *a, struct kmsg **kmsg)
+{
+    struct receive_source source = {.port = reply};
+    struct kmsg *request = kmsg_from_kernel(msg, size);
+    mach_msg_return_t mr;
+
+    *kmsg = NULL;
+    if (!request)
+        return KERN_RESOURCE_SHORTAGE;
+    request->header.msgh_bits |= MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
+    request->header.msgh_local_port = kmsg_field(port_make_send_once(reply));
+    mr = mqueue_send(request, MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
+    if (mr == MACH_MSG_SUCCESS)
+        return mqueue_receive(&source, a, kmsg);
+    kmsg_destroy(request);
+    return mr;
+}
+
+// A reply that came the general way goes to `msg`, if it fits there.
+static void unpack_reply(struct kmsg *reply, struct port *port, mach_msg_header_t *msg, bool fits)
+{
     // The right that it was sent by has been used, and nobody will answer it.
     port->sorights--;
     port_release(port);
     reply->header.msgh_remote_port = MACH_PORT_NULL;
     port_release_right(kmsg_port(reply->header.msgh_local_port),
                        MACH_MSGH_BITS_LOCAL(reply->header.msgh_bits));
-    if (mr == MACH_MSG_SUCCESS)
+    if (fits)
         memcpy(msg, &reply->header, reply->header.msgh_size);
     else
         kmsg_release_body(reply, kmsg_descriptor_count(reply));
     kmsg_free(reply);
-    return mr;
 }
 
 kern_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *msg, mach_msg_size_t send_size,
                                        mach_msg_size_t rcv_size)
 {
-    struct port *port = port_make();
-    struct kmsg *request = kmsg_from_kernel(msg, send_size);
-    mach_msg_return_t mr = KERN_RESOURCE_SHORTAGE;
+    // MACH_RCV_NOTIFY keeps the fast path of users away, which would end a trap that this thread is not in.
+    const struct message_arguments a = {.msg = (uintptr_t)msg,
+                                        .option = MACH_RCV_MSG | MACH_RCV_NOTIFY,
+                                        .rcv_size = rcv_size + sizeof(mach_msg_trailer_t)};
+    struct port *port = reply_port_make();
+    enum wait_result wait;
+    struct kmsg *reply;
+    mach_msg_return_t mr;
 
-    if (port && request) {
-        request->header.msgh_bits |= MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE);
-        request->header.msgh_local_port = kmsg_field(port_make_send_once(port));
-        mr = mqueue_send(request, MACH_MSG_OPTION_NONE, MACH_MSG_TIMEOUT_NONE);
-        if (mr == MACH_MSG_SUCCESS)
-            mr = receive_in_kernel(port, msg, rcv_size);
-        else
-            kmsg_destroy(request);
-    } else if (request) {
-        kmsg_destroy(request);
+    if (!port) {
+        mach_msg_destroy_from_kernel(msg);
+        return KERN_RESOURCE_SHORTAGE;
     }
-    if (port) {
-        port_destroy(port);
-        port_release(port);
-    }
+    if (fast_call_from_kernel(msg, send_size, port, &a, &wait))
+        mr = mqueue_outcome(wait, &reply);
+    else
+        mr = call(msg, send_size, port, &a, &reply);
+    if (reply)
+        unpack_reply(reply, port, msg, mr == MACH_MSG_SUCCESS);
+    reply_port_free(port);
     return mr;
 }
 

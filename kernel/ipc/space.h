@@ -106,6 +106,16 @@ static inline struct entry *space_ready_entry(const struct space *space)
 
     return entry && (entry->name | 0xff) < space->chosen_low ? entry : NULL;
 }
+// Whether the next `count` allocations are as sure.
+static inline bool space_names_ready(const struct space *space, unsigned count)
+{
+    const struct entry *entry = space->free;
+
+    for (; count > 0; count--, entry = entry->next_free)
+        if (!entry || (entry->name | 0xff) >= space->chosen_low)
+            return false;
+    return true;
+}
 static inline void space_take_ready(struct space *space, const struct entry *entry)
 {
     space->free = entry->next_free;

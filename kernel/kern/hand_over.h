@@ -22,12 +22,11 @@ static inline void sched_change_current(struct thread *self, struct thread *next
     cpu->ast = next->ast;
 }
 
-// Waits on `q` for good ("receive") and gives the processor, with the rest of the turn, straight to
-// `next`, which waits in a trap that is over now, successfully, and is at least as urgent as any that is
-// ready. The current thread has no AST pending; the address space is that of `next` already.
-static inline enum wait_result sched_hand_over(struct waitq *q, struct thread *next)
+// The current thread, which has no AST pending, waits on `q` for good ("receive"), and the wait of `next`,
+// which is at least as urgent as any that is ready, is over. Books all that a switch is; the address space
+// is that of `next` already.
+static inline void sched_change_places(struct waitq *q, struct thread *self, struct thread *next)
 {
-    struct thread *self = current_thread();
     struct task *task = next->task;
 
     waitq_leave(next);
@@ -38,7 +37,29 @@ static inline enum wait_result sched_hand_over(struct waitq *q, struct thread *n
     sched_change_current(self, next, cpu_cycles());
     task->events.csw++;
     this_cpu()->task = &task->entry;
+}
+
+// Gives the processor, with the rest of the turn, straight to `next`, which waits in a trap that is over
+// now, successfully.
+static inline enum wait_result sched_hand_over(struct waitq *q, struct thread *next)
+{
+    struct thread *self = current_thread();
+
+    sched_change_places(q, self, next);
     context_finish_trap(&self->machine, &next->machine);
+    if (processors[0].dead)
+        sched_switched();
+    return self->wait_result;
+}
+
+// The same, but `next` goes on in the kernel, where it is told WAIT_AWAKENED.
+static inline enum wait_result sched_hand_back(struct waitq *q, struct thread *next)
+{
+    struct thread *self = current_thread();
+
+    next->wait_result = WAIT_AWAKENED;
+    sched_change_places(q, self, next);
+    context_switch(&self->machine, &next->machine);
     if (processors[0].dead)
         sched_switched();
     return self->wait_result;
