@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "special_trans.h"
 
 #define SUBSYSTEM(name) extern const void *const name;
 #include "table.h"
@@ -31,6 +32,46 @@ kern_return_t vm_deallocate(mach_port_t task, vm_address_t address, vm_size_t si
 {
     (void)task, (void)address, (void)size;
     return KERN_SUCCESS;
+}
+
+/* ---- the translations of special.defs ---- */
+
+static int windows; /* that have been made and not released */
+
+struct_window_t port_to_window(mach_port_t port)
+{
+    struct_window_t window = malloc(sizeof(*window));
+
+    window->port = port;
+    windows++;
+    return window;
+}
+
+void window_release(struct_window_t window)
+{
+    free(window);
+    windows--;
+}
+
+/* The function gives back no window that could be looked into. */
+mach_port_t window_to_port(struct_window_t window)
+{
+    return window ? 0x1003 : MACH_PORT_NULL;
+}
+
+half_degrees_t degrees_in(int degrees)
+{
+    return (half_degrees_t)(degrees / 2);
+}
+
+int degrees_out(half_degrees_t degrees)
+{
+    return degrees * 2;
+}
+
+void handle_done(server_handle_t handle)
+{
+    (void)handle;
 }
 
 /* ---- what server functions do ---- */
@@ -108,19 +149,25 @@ static kern_return_t answer(const struct mig_subsystem *subsystem, mach_msg_head
 }
 
 /* Whether a message was treated as it should be. */
-static int deliver(const struct mig_subsystem *subsystem, const void *bytes, size_t size, int good)
+static int deliver(const struct mig_subsystem *subsystem, const void *bytes, size_t size,
+                   size_t trailer, int good)
 {
     size_t shift = random_number() % 2 * 4; /* messages are aligned to words, not to more */
-    char *block = malloc(shift + size);
+    char *block = calloc(1, shift + size + trailer + (trailer ? -size % 4 : 0));
     mach_msg_header_t *request = (void *)(block + shift);
     kern_return_t code;
 
     memcpy(request, bytes, size);
+    if (trailer != 0)
+        ((mach_msg_trailer_t *)(void *)((char *)request + round_msg(size)))->msgh_trailer_size =
+            trailer;
     memory(request, 1);
     calls = too_large = 0;
     code = answer(subsystem, request);
     memory(request, 0);
     free(block);
+    if (windows != 0)
+        return 0;
     if (!good)
         return code == MIG_BAD_ARGUMENTS && calls == 0;
     if (too_large)
@@ -131,7 +178,7 @@ static int deliver(const struct mig_subsystem *subsystem, const void *bytes, siz
 int main(int argc, char **argv)
 {
     struct {
-        unsigned int subsystem, good, size;
+        unsigned int subsystem, good, size, trailer;
     } head;
     FILE *in = fopen(argv[argc - 1], "rb");
     unsigned int count[2] = {0, 0}, wrong = 0;
@@ -143,7 +190,7 @@ int main(int argc, char **argv)
         if (fread(bytes, head.size, 1, in) != 1)
             return 2;
         count[head.good]++;
-        if (!deliver(subsystem, bytes, head.size, head.good) && ++wrong < 20)
+        if (!deliver(subsystem, bytes, head.size, head.trailer, head.good) && ++wrong < 20)
             printf("message %u, of id %d, %u bytes, is %s, but not treated so\n",
                    count[0] + count[1], ((mach_msg_header_t *)(void *)bytes)->msgh_id, head.size,
                    head.good ? "good" : "malformed");

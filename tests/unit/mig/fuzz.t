@@ -66,6 +66,7 @@ sub function {
         my $n = $arg->{count_arg} // '';
         my $data = $kind =~ /array|c_string/ ? $x : $kind =~ /^ool/ ? "(void *)$star$x"
                  : $star ? $x : "&$x";
+        my $whole = $kind =~ /^(scalar|port)$/ && "sizeof($star$x)"; # it may have been translated
 
         if ($kind eq 'count') {
             push @after, "*$x = choose(*$x, $arg->{max});" if $star;
@@ -75,11 +76,11 @@ sub function {
             my $count = $n && $pointer{$n} ? "*$n" : $n;
             my $room = $way eq 'out' ? $count : $arg->{max};
             push @before, $kind eq 'c_string' ? "touch($x, strlen($x) + 1);"
-                                              : "touch($data, " . bytes($arg, $count) . ');'
+                                              : "touch($data, " . ($whole || bytes($arg, $count)) . ');'
                 if $way =~ /^in/;
             unshift @after, $kind eq 'c_string' ? "fill($x, $arg->{max});"
                           : $kind =~ /^ool/ ? "*$x = 0;"
-                          : "fill($data, " . bytes($arg, $room) . ');'
+                          : "fill($data, " . ($whole || bytes($arg, $room)) . ');'
                 if $way =~ /out$/;
         }
     }
@@ -198,6 +199,14 @@ sub is_good {
     return 1;
 }
 
+# A request with a return code, as an answer has one, may be that code alone if it is an error.
+sub is_error_answer {
+    my ($routine, $m) = @_;
+
+    return 0 if !grep { $_->{ret_code} } @{ $routine->{args} };
+    return length($m) == 36 && !(word($m, 0) >> 31) && word($m, 32) != 0 ? 1 : 0;
+}
+
 my @strange = (0, 1, 3, 4, 5, 10, 11, 16, 17, 18, 255, 0x3fffffff, 0x40000001, 0x40000003,
                0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff);
 
@@ -256,7 +265,7 @@ sub as_delivered {
 # ---- all together ----
 
 my ($messages, $table, %verdicts, @objects) = ('', '');
-my @defs = (map({ "$here/$_.defs" } qw(data hostile ports)),
+my @defs = (map({ "$here/$_.defs" } qw(data hostile ports special)),
             grep { !/types\.defs$/ } glob('include/mach/*.defs include/servers/*.defs'));
 
 spew('fuzz.h', "#include <mach/mig.h>\n#include <string.h>\nextern int calls;\n" .
@@ -273,9 +282,11 @@ for my $i (0 .. $#defs) {
             my $longer = @counts && rand(8) < 1 ? one_of(@counts)->{name} : '';
             my $good = good($routine->{request}, $longer);
             my $m = as_delivered($good, $longer ? $good : spoil($routine->{request}, $good));
-            my $verdict = is_good($routine->{request}, $m);
+            my $verdict = is_good($routine->{request}, $m) || is_error_answer($routine, $m);
             $verdicts{$verdict}++;
-            $messages .= pack('VVV', $i, $verdict, length $m) . $m;
+            # Some of its stubs look at the trailer, which the kernel puts behind each message.
+            my $trailer = $name eq 'special' ? 20 : 0;
+            $messages .= pack('VVVV', $i, $verdict, length $m, $trailer) . $m;
         }
     }
 }
