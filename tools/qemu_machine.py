@@ -7,6 +7,7 @@ stream of text lines and a wall-clock limit; `run_interactive` puts the serial l
 terminal. Everything a user can get wrong is refused by `LaunchError` with one sentence.
 
 The environment may say: QEMU (the program), MEM (MiB, default 128), CPU (model), ACCEL (tcg, kvm),
+SCREEN (the display of a machine that a person uses: yes, or a word that QEMU's -display takes),
 MINATO_KERNEL and MINATO_ARCHIVE (other files than those in build/).
 """
 
@@ -132,6 +133,7 @@ class Machine:
         self.files = {}             # fw_cfg name -> path of the content
         self.strings = {}           # fw_cfg name -> content
         self.extra = []             # further options for QEMU, as they are
+        self.display = ["-display", "none"]
 
     def hand_in_script(self, path, name):
         """Gives the guest a script through fw_cfg, and the name it is to be known by."""
@@ -160,7 +162,7 @@ class Machine:
         check_accelerator(qemu, accel)
         memory = whole(self.memory or os.environ.get("MEM") or "128", "MEM (the memory in MiB)",
                        LEAST_MEMORY, MOST_MEMORY)
-        command = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+        command = [qemu, "-nodefaults", "-no-user-config", "-no-reboot", *self.display,
                    "-vga", "std", "-machine", "pc", "-accel", accel, "-m", str(memory),
                    "-cpu", os.environ.get("CPU") or DEFAULT_CPU,
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-serial", serial]
@@ -210,7 +212,8 @@ def refusal(complaint):
 
 def judge(code, complaints):
     """What QEMU's exit code means. A code of isa-debug-exit is odd; so is QEMU's own 1."""
-    errors = [line for line in complaints if "warning:" not in line]
+    errors = [line for line in complaints
+              if "warning:" not in line and not line.startswith("VNC server running")]
     if code == 1 and errors:
         return Ending(NO_STATUS, refusal(errors[-1]))
     if code > 0 and code & 1:
@@ -285,11 +288,26 @@ def run_batch(machine, seconds, sink):
         stop(process)
 
 
+def show_screen(machine):
+    """Gives the machine the display that SCREEN asks for; returns where its serial line goes."""
+    screen = os.environ.get("SCREEN") or "no"
+    if not re.fullmatch(r"[a-z-]+", screen):
+        raise LaunchError(f"SCREEN must be yes, no or a word for QEMU's -display, not '{screen}'")
+    if screen == "no":
+        return "mon:stdio"
+    machine.display = [] if screen == "yes" else ["-display", screen]
+    if screen != "curses":
+        return "mon:stdio"
+    machine.extra += ["-monitor", "vc"]
+    return "vc" # the terminal is the display's
+
+
 def run_interactive(machine, seconds=None):
     """Boots with the serial line in the terminal (Ctrl-A X leaves); returns the Ending."""
     saved = terminal_state()
+    serial = show_screen(machine)
     with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(machine.command("mon:stdio"), stderr=complaints,
+        process = subprocess.Popen(machine.command(serial), stderr=complaints,
                                    preexec_fn=die_with_parent)
         try:
             code = process.wait(seconds)

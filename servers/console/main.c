@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The console server: the serial line for any number of clients (include/servers/console.defs).
+// The console server: the serial line, display and keyboard for any number of clients
+// (include/servers/console.defs). Both ways in and both ways out are one terminal.
 //
-//   typed bytes -> uart -> line discipline -> reads that wait
+//   typed bytes -> uart, keyboard -> line discipline -> reads that wait
 //   writes -> output queue -> uart
+//          -> display
 //
 // One thread receives from one port set: the service, the sessions, interrupts, notifications. It
 // never waits for a client: calls that cannot be answered yet keep their reply right in a list.
-// Read line.c for editing, session.c for clients, uart.c for the hardware.
+// Read line.c for editing, session.c for clients, screen.c and keys.c for what a terminal does; uart.c,
+// vga.c and keyboard.c for the hardware.
+#include "keyboard.h"
 #include "line.h"
 #include "output.h"
 #include "session.h"
 #include "uart.h"
+#include "vga.h"
 
 #include <mach/bootstrap.h>
 #include <mach/device_io.h>
@@ -26,6 +31,15 @@
 static struct line line;
 static struct output output;
 static mach_port_t interrupt_port;
+
+// Puts bytes on their way to the serial line, and on the display. False: there is no room for them.
+static bool show(const char *data, size_t size)
+{
+    if (!output_put(&output, data, size))
+        return false;
+    vga_write(data, size);
+    return true;
+}
 
 // ---- input ------------------------------------------------------------------------------------
 
@@ -109,7 +123,7 @@ static void typed(char c)
     struct session *session = session_foreground();
     enum line_event event = line_input(&line, c, session != NULL ? session->mode : 0);
 
-    output_put(&output, line.echo, line.echo_length);
+    show(line.echo, line.echo_length);
     if (event == LINE_INTERRUPT)
         interrupt_foreground();
     deliver_input();
@@ -119,7 +133,7 @@ static void typed(char c)
 
 static bool queue_output(const char *data, size_t size)
 {
-    return size + ECHO_RESERVE <= output_room(&output) && output_put(&output, data, size);
+    return size + ECHO_RESERVE <= output_room(&output) && show(data, size);
 }
 
 static void answer_drains(void)
@@ -306,6 +320,7 @@ static boolean_t demux(mach_msg_header_t *request, mach_msg_header_t *reply)
 {
     if (request->msgh_local_port == interrupt_port) {
         uart_interrupt(request, &output, typed);
+        keyboard_interrupt(request, typed);
         push_output();
         mach_msg_destroy(request); // an interrupt brings no rights, what looks like one may
         return no_reply(reply);
@@ -337,6 +352,10 @@ static kern_return_t open_hardware(void)
 
     if (result == KERN_SUCCESS)
         result = uart_open(device, interrupt_port);
+    if (result == KERN_SUCCESS) {
+        vga_open(device);
+        keyboard_open(device, interrupt_port);
+    }
     return result;
 }
 
