@@ -322,19 +322,16 @@ static void start_server(struct program *program)
         give_up(program->path, wrong);
 }
 
-// The first words on the console, while no server has it.
+// The first words on the console: the job is less urgent than the clerk.
 static void announce(void)
 {
     struct host_basic_info info;
     mach_msg_type_number_t count = HOST_BASIC_INFO_COUNT;
     kernel_version_t version;
-    char text[sizeof(version) + 32];
 
     must(host_kernel_version(priv_host, version), "the kernel's version");
     must(host_info(priv_host, HOST_BASIC_INFO, (host_info_t)&info, &count), "the machine's memory");
-    snprintf(text, sizeof(text), "%s: %u MiB of memory\n", version,
-             (unsigned)info.memory_size / (1024 * 1024));
-    serial_say(text);
+    say("%s: %u MiB of memory", version, (unsigned)info.memory_size / (1024 * 1024));
 }
 
 int main(void)
@@ -348,8 +345,6 @@ int main(void)
          "the boot command line");
     wrong_options = options_parse((char *)words);
     must(minato_host_set_seed(priv_host, options.seed), "the seed");
-    if (!options.quiet) // the console is a script's alone
-        announce();
     calendar_set();
     fw_cfg_open();
     start_server(&name_server);
@@ -358,5 +353,7 @@ int main(void)
         start_server(&pager_server);
     must(clerk_start(), "the clerk's thread");
     clerk_check_in(&console_service, tell_ready);
+    if (!options.quiet) // the console is a script's alone
+        announce();
     serve();
 }

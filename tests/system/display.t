@@ -184,7 +184,7 @@ def typing(computer):
     (text, _, cursor), shown = computer.seen(lambda text, _, cursor: last_lines(text)[-1:] == [">"]
                                              and cursor[1] == 2)
     point(shown, "the prompt is on the display, the cursor behind it", text)
-    point(any(line.startswith("Minato 0.1") for line in text), "above it what the kernel has said", text)
+    point(any(line.startswith("Minato 0.1") for line in text), "above it the first words", text)
     computer.type("print(6*7)\n")
     point(computer.heard(rb"\n42\r"), "what is typed on the keyboard is run, as the serial line says",
           computer.serial)
@@ -203,11 +203,11 @@ def typing(computer):
     computer.press("caps_lock")
     computer.type("print")
     computer.press("caps_lock")
+    point(computer.heard(rb"PRINT"), "Caps Lock makes letters large", computer.serial)
     computer.press("ctrl-u")
     computer.type("'a_B'\n")
     (text, _, _), shown = computer.seen(lambda text, *_: last_lines(text)[-3:-1] == ["> 'a_B'", "a_B"])
     point(shown, "Control and Shift; Caps Lock comes and goes", text)
-    point(b"PRINT" in computer.serial, "Caps Lock makes letters large", computer.serial)
     computer.type("print('now') while 1 do end\n")
     computer.heard(rb"\nnow\r")
     computer.press("ctrl-c")
@@ -219,9 +219,10 @@ def output(computer):
     computer.serial += b"\r> \x1b[K\r\x1b[2C"   # the prompt has been seen
     computer.run("for i = 1, 1000 do print('line ' .. i) end")
     wanted = [f"line {i}" for i in range(977, 1001)] + [">"]
-    (text, _, cursor), shown = computer.seen(lambda text, *_: text == wanted)
-    point(shown, "a thousand lines: the last are shown", "\n".join(text))
-    point(cursor == (24, 2), "the cursor is in the last row", cursor)
+    (text, _, cursor), shown = computer.seen(lambda text, _, cursor: text == wanted and
+                                             cursor == (24, 2))
+    point(shown, "a thousand lines: the last are shown, the cursor is behind them",
+          "\n".join([*text, str(cursor)]))
     computer.run(r"_ = io.write('\27[2J\27[3;5H\27[31mred\27[44m on blue\27[0m\n')")
     (text, colours, _), shown = computer.seen(lambda text, *_: text[2:4] == ["    red on blue", ">"])
     point(shown and colours[2][4:7] == b"\x04" * 3 and colours[2][7:15] == b"\x14" * 8,
