@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
+#include "ipc/fast.h"
 #include "ipc/kobject.h"
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
@@ -285,6 +286,17 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
     return KERN_SUCCESS;
 }
 
+kern_return_t vm_map_copy_overwrite(struct vm_map *map, vm_offset_t address,
+                                    struct vm_map_copy *copy)
+{
+    (void)map;
+    if (address < FAKE_USER_MIN)
+        return KERN_INVALID_ADDRESS;
+    memcpy((void *)address, copy->bytes, copy->size);
+    vm_map_copy_discard(copy);
+    return KERN_SUCCESS;
+}
+
 // ---- who runs -----------------------------------------------------------------------------------
 
 // A thread's coroutine never ends: it makes one call after the other.
@@ -476,6 +488,14 @@ void __wrap_kobject_serve(struct kmsg *request)
 {
     allocates_notice = true;
     __real_kobject_serve(request);
+}
+
+// A question of the kernel's goes the general way.
+bool fast_call_from_kernel(mach_msg_header_t *msg, mach_msg_size_t send_size, struct port *reply,
+                           const struct message_arguments *arguments, enum wait_result *wait)
+{
+    (void)msg, (void)send_size, (void)reply, (void)arguments, (void)wait;
+    return false;
 }
 
 // What the kernel serves: nothing, so that every request is answered with MIG_BAD_ID.

@@ -8,7 +8,7 @@
 HOST32 ?= i686-linux-gnu-
 HERE   := tests/unit/ipc
 OUT    ?= build/tests/ipc
-NAMES  := $(filter-out convert fast port_traps,$(patsubst kernel/ipc/%.c,%,$(wildcard \
+NAMES  := $(filter-out convert fast% port_traps,$(patsubst kernel/ipc/%.c,%,$(wildcard \
           kernel/ipc/*.c)))
 HELP   := $(patsubst %.c,%,$(wildcard $(HERE)/*.c)) tests/unit/vm/tap kernel/lib/tree \
           kernel/kern/waitq build/kernel/mig/notify_user
