@@ -36,6 +36,9 @@ static struct {
     vm_size_t size;
 } owed[200]; // answers that the pager owes
 static unsigned owed_count, returned;
+// The pager forbids that pages are read; it then throws away nothing that was written, for a copy that
+// did not get such a page would ask for it later.
+static bool hides;
 static uint32_t seed;
 
 static uint32_t below(uint32_t n)
@@ -214,10 +217,10 @@ static void op_lock(void)
     unsigned first = below(PAGES), count = 1 + below(PAGES - first);
     static const vm_prot_t locks[] = {VM_PROT_NO_CHANGE, VM_PROT_NONE, VM_PROT_WRITE, VM_PROT_READ};
     int give = (int)below(4);
-    bool flush = below(2) == 0;
+    bool flush = below(2) == 0 && (give != MEMORY_OBJECT_RETURN_NONE || !hides);
 
     CHECK_EQ(memory_object_lock_request(object, first * PAGE_SIZE, count * PAGE_SIZE, give, flush,
-                                        locks[below(4)], NULL, 0),
+                                        locks[below(hides ? 4 : 3)], NULL, 0),
              KERN_SUCCESS);
     // What is thrown away comes from the pager again.
     for (unsigned i = first; flush && give == MEMORY_OBJECT_RETURN_NONE && i < first + count; i++)
@@ -244,7 +247,7 @@ static void step(void)
         op_lock();
         break;
     case 5:
-        supply(below(PAGES), 1 + below(8), below(3) == 0 ? VM_PROT_READ : VM_PROT_NONE);
+        supply(below(PAGES), 1 + below(8), hides && below(3) == 0 ? VM_PROT_READ : VM_PROT_NONE);
         break;
     default:
         touch(v, below(v->count), below(2) == 0);
@@ -254,12 +257,13 @@ static void step(void)
 
 static struct resources at_start;
 
-static void walk(uint32_t with, unsigned steps, int strategy, unsigned cluster)
+static void walk(uint32_t with, unsigned steps, int strategy, unsigned cluster, bool hiding)
 {
     int attributes[] = {strategy, (int)(cluster * PAGE_SIZE), 0, 0};
     char rule[120];
 
     seed = with;
+    hides = hiding;
     port = (struct port){.kind = PORT_USER, .active = true};
     maps[0] = vm_map_create();
     CHECK_EQ(vm_pager_object(&port, &object), KERN_SUCCESS);
@@ -309,8 +313,8 @@ int main(int argc, char **argv)
     at_start = resources_now();
     fake_wait = wait;
     fake_to_pager = to_pager;
-    walk(with, steps, MEMORY_OBJECT_COPY_DELAY, 1);
-    walk(with + 1, steps, MEMORY_OBJECT_COPY_DELAY, 8);
-    walk(with + 2, steps / 4, MEMORY_OBJECT_COPY_NONE, 4);
+    walk(with, steps, MEMORY_OBJECT_COPY_DELAY, 1, false);
+    walk(with + 1, steps, MEMORY_OBJECT_COPY_DELAY, 8, true);
+    walk(with + 2, steps / 4, MEMORY_OBJECT_COPY_NONE, 4, true);
     return tap_done();
 }
