@@ -28,7 +28,9 @@ kern_return_t do_bootstrap_arguments(host_t bootstrap, task_t task, vm_map_copy_
                                      mach_msg_type_number_t *size)
 {
     *size = strlen(boot_info.command_line) + 1;
-    return vm_map_copy_from_kernel(boot_info.command_line, *size, arguments);
+    return vm_map_copy_from_kernel(boot_info.command_line, *size, arguments) == KERN_SUCCESS
+               ? KERN_SUCCESS
+               : BOOTSTRAP_NO_MEMORY;
 }
 
 // The kernel waits for nobody: it has started the only task it starts.

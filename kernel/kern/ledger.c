@@ -55,8 +55,10 @@ struct ledger *ledger_make(struct ledger *maker)
     for (unsigned kind = 0; kind < MINATO_LIMIT_COUNT; kind++) {
         uint32_t limit = maker ? maker->limit[kind] : MINATO_UNLIMITED;
 
-        if (limit == MINATO_UNLIMITED && (maker || kind == MINATO_LIMIT_TASKS))
+        if (limit == MINATO_UNLIMITED && maker)
             limit = defaults[kind];
+        else if (kind == MINATO_LIMIT_TASKS && !maker)
+            limit = LEDGERS_MAX / 2;
         ledger->used[kind] = 0;
         ledger->limit[kind] = limit;
     }

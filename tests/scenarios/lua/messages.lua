@@ -516,3 +516,24 @@ test("fields of a wrong type or name are errors that name them", function(t)
     t.ok(error_of(mach.receive, "port"):find("must be a table of fields", 1, true))
     t.ok(error_of(mach.rpc, {reply_timeout = -1}):find("reply_timeout must be", 1, true))
 end)
+
+test("Memory that Lua has no room for is an error, and released: of a message, and of a call.",
+function(t)
+    local self, SIZE = mach.mach_task_self(), 256 << 20
+    local kr, address = mach.vm_allocate(self, 0, SIZE, true)
+    t.eq(kr, 0, "vm_allocate")
+    local kr, port = mach.mach_port_allocate(self, mach.MACH_PORT_RIGHT_RECEIVE)
+    local function mapped() return ({mach.minato_task_counts(self)})[2].virtual_pages end
+    local before = mapped()
+    local fine, why = pcall(mach.vm_read, self, address, SIZE)
+    t.eq({fine, why}, {false, "not enough memory"}, "vm_read")
+    t.eq(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND,
+                   ool = {{addr = address, size = 8192}, {addr = address, size = SIZE},
+                          {addr = address, size = 4096}},
+                   ool_ports = {{{port, port}, mach.MACH_MSG_TYPE_MAKE_SEND}}}, 0, "send")
+    fine, why = pcall(mach.receive, {port = port, timeout = 0})
+    t.eq({fine, why}, {false, "not enough memory"}, "receive")
+    t.ok(mapped() - before < SIZE // 4096 // 4, ("pages mapped: %d more"):format(mapped() - before))
+    mach.vm_deallocate(self, address, SIZE)
+    mach.mach_port_destroy(self, port)
+end)

@@ -203,20 +203,49 @@ static void release(vm_address_t address, vm_size_t size)
         vm_deallocate(mach_task_self(), address, size);
 }
 
+/* The three below: out-of-line memory (argument 1) to a value; argument 2 says how much. */
+static int bytes_value(lua_State *L)
+{
+    lua_pushlstring(L, lua_touserdata(L, 1), (size_t)lua_tointeger(L, 2));
+    return 1;
+}
+
+static int words_value(lua_State *L)
+{
+    push_words(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2));
+    return 1;
+}
+
+static int signed_words_value(lua_State *L)
+{
+    push_words_signed(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2));
+    return 1;
+}
+
+/* Pushes such a value and releases the memory, whether Lua has room for it or not. */
+static void push_ool(lua_State *L, lua_CFunction value, vm_address_t address, unsigned count,
+                     vm_size_t size)
+{
+    lua_pushcfunction(L, value);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)address);
+    lua_pushinteger(L, count);
+    int status = lua_pcall(L, 2, 1, 0);
+    release(address, size);
+    if (status != LUA_OK)
+        lua_error(L);
+}
+
 void push_ool_bytes(lua_State *L, vm_address_t address, vm_size_t size)
 {
-    lua_pushlstring(L, (const char *)(uintptr_t)address, size);
-    release(address, size);
+    push_ool(L, bytes_value, address, size, size);
 }
 
 void push_ool_words(lua_State *L, vm_address_t address, unsigned count)
 {
-    push_words(L, (const uint32_t *)(uintptr_t)address, count);
-    release(address, count * sizeof(uint32_t));
+    push_ool(L, words_value, address, count, count * sizeof(uint32_t));
 }
 
 void push_ool_words_signed(lua_State *L, vm_address_t address, unsigned count)
 {
-    push_words_signed(L, (const int32_t *)(uintptr_t)address, count);
-    release(address, count * sizeof(uint32_t));
+    push_ool(L, signed_words_value, address, count, count * sizeof(uint32_t));
 }

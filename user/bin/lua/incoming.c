@@ -21,6 +21,12 @@ static const struct loan *loan_of(const struct incoming *in, unsigned descriptor
     return NULL;
 }
 
+/* Whether a descriptor's memory is shown as a string: not if it is the script's own. */
+static int as_data(const struct incoming *in, unsigned descriptor)
+{
+    return in->returned != NULL ? loan_of(in, descriptor) != NULL : !in->raw;
+}
+
 /* Memory that came with a message is released, unless the script is to have it. What we lent is
  * outgoing_settle()'s affair. */
 static void release_memory(const struct incoming *in, unsigned descriptor, void *address,
@@ -47,38 +53,55 @@ static void push_port(lua_State *L, const mach_msg_port_descriptor_t *port)
 static void push_memory(lua_State *L, const struct incoming *in, unsigned index,
                         const mach_msg_ool_descriptor_t *ool)
 {
-    int as_data = in->returned != NULL ? loan_of(in, index) != NULL : !in->raw;
+    int data = as_data(in, index);
 
     lua_createtable(L, 0, 2);
     push_unsigned(L, ool->size);
     lua_setfield(L, -2, "size");
-    if (as_data && ool->size != 0)
+    if (data && ool->size != 0)
         lua_pushlstring(L, ool->address, ool->size);
-    else if (as_data)
+    else if (data)
         lua_pushliteral(L, "");
     else
         push_unsigned(L, (uint32_t)(uintptr_t)ool->address);
-    lua_setfield(L, -2, as_data ? "data" : "addr");
-    if (as_data)
-        release_memory(in, index, ool->address, ool->size);
+    lua_setfield(L, -2, data ? "data" : "addr");
 }
 
-static void push_ool_ports(lua_State *L, const struct incoming *in, unsigned index,
-                           const mach_msg_ool_ports_descriptor_t *ool)
+static void push_ool_ports(lua_State *L, const mach_msg_ool_ports_descriptor_t *ool)
 {
     lua_createtable(L, 2, 0);
     push_words(L, ool->address, ool->count);
     lua_rawseti(L, -2, 1);
     push_unsigned(L, ool->disposition);
     lua_rawseti(L, -2, 2);
-    release_memory(in, index, ool->address, ool->count * sizeof(mach_port_t));
+}
+
+static mach_msg_descriptor_t *descriptor_at(const struct incoming *in, unsigned index)
+{
+    return &message_descriptors((mach_msg_header_t *)(uintptr_t)in->header)[index];
+}
+
+/* The memory of a descriptor that has been shown, or cannot be. */
+static void release_descriptor(const struct incoming *in, unsigned index)
+{
+    const mach_msg_descriptor_t *d = descriptor_at(in, index);
+
+    switch (d->type.type) {
+    case MACH_MSG_OOL_PORTS_DESCRIPTOR:
+        release_memory(in, index, d->ool_ports.address, d->ool_ports.count * sizeof(mach_port_t));
+        break;
+    case MACH_MSG_OOL_DESCRIPTOR:
+    case MACH_MSG_OOL_VOLATILE_DESCRIPTOR:
+        if (as_data(in, index))
+            release_memory(in, index, d->out_of_line.address, d->out_of_line.size);
+        break;
+    }
 }
 
 /* The three lists lie on the stack from `lists` on, in the order of the descriptor types. */
 static void push_descriptor(lua_State *L, const struct incoming *in, unsigned index, int lists)
 {
-    mach_msg_header_t *header = (mach_msg_header_t *)(uintptr_t)in->header;
-    mach_msg_descriptor_t *d = &message_descriptors(header)[index];
+    const mach_msg_descriptor_t *d = descriptor_at(in, index);
     int list = lists;
 
     switch (d->type.type) {
@@ -91,13 +114,40 @@ static void push_descriptor(lua_State *L, const struct incoming *in, unsigned in
         list = lists + 1;
         break;
     case MACH_MSG_OOL_PORTS_DESCRIPTOR:
-        push_ool_ports(L, in, index, &d->ool_ports);
+        push_ool_ports(L, &d->ool_ports);
         list = lists + 2;
         break;
     default:
         return;
     }
     lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+}
+
+/* The same as a function of Lua's: message, index, the three lists. */
+static int add_descriptor(lua_State *L)
+{
+    push_descriptor(L, lua_touserdata(L, 1), (unsigned)lua_tointeger(L, 2), 3);
+    return 0;
+}
+
+/* Fills the lists; memory that came with the message is released, even when Lua has no room for it. */
+static void push_descriptors(lua_State *L, const struct incoming *in, unsigned count, int lists)
+{
+    int status = LUA_OK;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (status == LUA_OK) {
+            lua_pushcfunction(L, add_descriptor);
+            lua_pushlightuserdata(L, (void *)(uintptr_t)in);
+            lua_pushinteger(L, i);
+            for (int list = 0; list < 3; list++)
+                lua_pushvalue(L, lists + list);
+            status = lua_pcall(L, 5, 0, 0);
+        }
+        release_descriptor(in, i);
+    }
+    if (status != LUA_OK)
+        lua_error(L);
 }
 
 /* Bytes of the message that are in the buffer, header included. */
@@ -127,8 +177,7 @@ static void push_contents(lua_State *L, const struct incoming *in)
 
     for (int i = 0; i < 3; i++)
         lua_newtable(L);
-    for (unsigned i = 0; i < count; i++)
-        push_descriptor(L, in, i, table + 1);
+    push_descriptors(L, in, count, table + 1);
     for (int i = 0; i < 3; i++)
         lua_setfield(L, table, names[i]);
     if (in->extent != WHOLE_MESSAGE || bytes_there(in) < start)
