@@ -7,6 +7,7 @@
 
 #include "ipc/port.h"
 #include "ipc/right.h"
+#include "kern/sched.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "lib/string.h"
@@ -316,7 +317,7 @@ void space_shutdown(struct space *space)
     for (uint32_t i = 1; i < space->chunk_count * ENTRIES_PER_CHUNK; i++) {
         if (space_slot(space, i)->type != 0)
             right_destroy(space, space_slot(space, i));
-        preemption_point();
+        sched_point();
     }
     while ((node = tree_first(&space->chosen)) != NULL)
         right_destroy(space, &container_of(node, struct chosen_entry, node)->entry);

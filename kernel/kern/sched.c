@@ -349,6 +349,13 @@ void sched_preempt(void)
     switch_to(p, self, next, now);
 }
 
+void sched_point(void)
+{
+    preemption_point();
+    if (this_cpu()->ast & AST_RESCHEDULE)
+        sched_preempt();
+}
+
 // Gives ready timeshare threads the priority that their usage has decayed to. Walks from the most
 // urgent level down; threads only move up from where they are, so none is met twice.
 static void age_ready(struct processor *p, uint64_t now)

@@ -55,6 +55,9 @@ void sched_unready(struct thread *thread);
 // For AST_RESCHEDULE: gives way if a more urgent thread is ready, or an equal one and the quantum is
 // used up. A thread that had to give way before its quantum was up keeps its turn.
 void sched_preempt(void);
+// A preemption point (x86/cpu.h) where the thread gives way as well, if it should: for whoever relies on
+// nothing but what it has counted references to.
+void sched_point(void);
 // The priority of the best ready thread; PRIORITY_LEVELS when there is none.
 static inline int sched_best_ready(void)
 {

@@ -180,7 +180,8 @@ static void release_ports(struct task *task)
 }
 
 // Its memory goes now, first of all: telling others of the rest takes some. Then its ports die, and its
-// threads end at their next boundary. Nobody could end the machine later than the first task.
+// threads end at their next boundary. Others may run meanwhile; they find that its port stands for
+// nothing any more, and its own threads stop. Nobody could end the machine later than the first task.
 kern_return_t task_terminate(task_t task)
 {
     if (!task->alive)
@@ -192,6 +193,8 @@ kern_return_t task_terminate(task_t task)
     task->alive = false;
     task_count--;
     list_remove(&task->link);
+    task->self->object = NULL;
+    task_suspend(task);
     vm_map_shutdown(task->map);
     release_ports(task);
     while (!list_empty(&task->synchronizers))

@@ -6,6 +6,7 @@
 #include "vm/map.h"
 #include <stddef.h>
 #include "kern/ledger.h"
+#include "kern/sched.h"
 #include "lib/slab.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
@@ -46,7 +47,7 @@ void vm_map_shutdown(struct vm_map *map)
 
     map->alive = false;
     while (map_remove_some(map, &start, VM_MAX_ADDRESS))
-        preemption_point();
+        sched_point();
 }
 
 void vm_map_deallocate(struct vm_map *map)
@@ -231,6 +232,7 @@ kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t si
 kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t size)
 {
     vm_offset_t start, end;
+    bool whole;
 
     if (map == NULL || !map->alive)
         return KERN_INVALID_ARGUMENT;
@@ -240,10 +242,15 @@ kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t s
         return KERN_INVALID_ADDRESS;
     if (!map_clip(map, start, end))
         return KERN_RESOURCE_SHORTAGE;
+    // In a hole somebody else might allocate memory, and lose it, if he came to run in between.
+    whole = map_check(map, start, end, VM_PROT_NONE, VM_PROT_NONE) == KERN_SUCCESS;
     while (map_remove_some(map, &start, end)) {
         if (start >= end)
             break;
-        preemption_point();
+        if (whole)
+            sched_point();
+        else
+            preemption_point();
         // Meanwhile something may have been allocated across the end.
         if (!map_clip(map, start, end))
             return KERN_RESOURCE_SHORTAGE;

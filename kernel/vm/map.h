@@ -66,7 +66,7 @@ struct vm_map_copy;
 // ---- maps (vm/map.c) ----
 struct vm_map *vm_map_create(void); // one reference; NULL when memory is short
 void vm_map_deallocate(struct vm_map *map); // map may be NULL
-// Unmaps everything; the last user does this. Calls preemption_point(): the caller holds a
+// Unmaps everything; the last user does this. Calls sched_point(): the caller holds a
 // reference and relies on nothing else in the map.
 void vm_map_shutdown(struct vm_map *map);
 // A child's map by the inheritance of each entry. NULL when memory is short (or `parent` was shut
@@ -82,7 +82,7 @@ bool vm_map_pay(struct vm_map *map, struct ledger *ledger);
 kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
                               boolean_t anywhere);
 // Holes in the range do not matter, but KERN_INVALID_ADDRESS when it is nothing but hole. Calls
-// preemption_point() when there is much to unmap: the caller holds a reference to the map, and
+// sched_point() when there is much to unmap: the caller holds a reference to the map, and
 // nothing that it could not look up again.
 kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t size);
 kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, boolean_t set_max,

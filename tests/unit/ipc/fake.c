@@ -46,6 +46,10 @@ void preemption_point(void)
 {
 }
 
+void sched_point(void)
+{
+}
+
 // ---- allocations: what was asked for, behind a word that says from whom -----------------------
 
 #define FROM_KMALLOC ((struct slab_cache *)0x6b6d616c)

@@ -180,6 +180,12 @@ void spend(uint64_t ns)
     }
 }
 
+void preemption_point(void)
+{
+    if (armed <= sim_now)
+        timer_interrupt();
+}
+
 void cpu_idle(void)
 {
     if (armed == UINT64_MAX) {

@@ -52,6 +52,11 @@ void preemption_point(void)
         fake_preempt();
 }
 
+void sched_point(void)
+{
+    preemption_point();
+}
+
 struct vm_map *current_map(void)
 {
     return fake_current_map;
