@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Ports to objects and objects to ports: one pair of functions per kind.
+// Ports to objects and objects to ports (kobject.h).
 #include "ipc/kobject.h"
 
 #include "ipc/space.h"
 #include "kern/clock.h"
 #include "kern/device.h"
 #include "kern/host.h"
-#include "kern/lock_set.h"
-#include "kern/semaphore.h"
+#include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "lib/assert.h"
 #include "vm/map.h"
 #include "vm/object.h"
 #include "vm/pager.h"
@@ -28,29 +28,43 @@ struct task *task_from_name(mach_port_name_t name)
     return port_object(space_send_target(current_space(), name), PORT_TASK);
 }
 
-_Static_assert(offsetof(struct task, refs) == 0 && offsetof(struct thread, refs) == 0 &&
-                   offsetof(struct synchronizer, refs) == 0 && offsetof(struct device, refs) == 0,
-               "counted_object");
+// ---- objects that are counted, all in the same way ----
 
-// With a reference; every object that is counted begins with its count.
-static void *counted_object(struct port *port, enum port_kind kind)
+#define COUNTED(type, its_port)                                                     \
+    _Static_assert(offsetof(struct type, refs) == offsetof(struct counted, refs) &&  \
+                   offsetof(struct type, its_port) == offsetof(struct counted, port), #type)
+COUNTED(task, self);
+COUNTED(thread, self);
+COUNTED(synchronizer, port);
+COUNTED(device, port);
+
+void *counted_object(struct port *port, enum port_kind kind)
 {
-    uint32_t *refs = port_object(port, kind);
+    struct counted *object = port_object(port, kind);
 
-    if (refs)
-        ++*refs;
-    return refs;
+    if (object)
+        object->refs++;
+    return object;
 }
 
-task_t convert_port_to_task(ipc_port_t port)
+void *synchronizer_object(struct port *port, enum port_kind kind)
 {
-    return counted_object(port, PORT_TASK);
+    if (port != PORT_DEAD)
+        return counted_object(port, kind);
+    dead_synchronizer.refs++;
+    return &dead_synchronizer;
 }
 
-thread_t convert_port_to_thread(ipc_port_t port)
+struct port *counted_object_to_port(void *object)
 {
-    return counted_object(port, PORT_THREAD);
+    struct counted *o = object;
+
+    kassert(o->refs > 1); // it is alive
+    o->refs--;
+    return port_make_send(o->port);
 }
+
+// ---- the others ----
 
 vm_map_t convert_port_to_map(ipc_port_t port)
 {
@@ -85,35 +99,6 @@ host_t convert_port_to_host(ipc_port_t port)
     return host ? host : port_object(port, PORT_HOST_PRIV);
 }
 
-host_priv_t convert_port_to_host_priv(ipc_port_t port)
-{
-    return port_object(port, PORT_HOST_PRIV);
-}
-
-host_t convert_port_to_bootstrap(ipc_port_t port)
-{
-    return port_object(port, PORT_BOOTSTRAP);
-}
-
-// A right whose port has died counts as one to an object that was destroyed: the caller shall hear so.
-static void *synchronizer_of(struct port *port, enum port_kind kind)
-{
-    if (port != PORT_DEAD)
-        return counted_object(port, kind);
-    dead_synchronizer.refs++;
-    return &dead_synchronizer;
-}
-
-semaphore_t convert_port_to_semaphore(ipc_port_t port)
-{
-    return synchronizer_of(port, PORT_SEMAPHORE);
-}
-
-lock_set_t convert_port_to_lock_set(ipc_port_t port)
-{
-    return synchronizer_of(port, PORT_LOCK_SET);
-}
-
 exceptions_t convert_port_to_thread_exceptions(ipc_port_t port)
 {
     struct thread *thread = port_object(port, PORT_THREAD);
@@ -137,17 +122,7 @@ clock_serv_t convert_port_to_clock(ipc_port_t port)
 {
     clock_serv_t clock = port_object(port, PORT_CLOCK);
 
-    return clock ? clock : convert_port_to_clock_ctrl(port);
-}
-
-clock_ctrl_t convert_port_to_clock_ctrl(ipc_port_t port)
-{
-    return port_object(port, PORT_CLOCK_CTRL);
-}
-
-device_master_t convert_port_to_device(ipc_port_t port)
-{
-    return counted_object(port, PORT_DEVICE);
+    return clock ? clock : port_object(port, PORT_CLOCK_CTRL);
 }
 
 memory_object_control_t convert_port_to_memory_control(ipc_port_t port)
@@ -160,40 +135,6 @@ memory_object_control_t convert_port_to_memory_control(ipc_port_t port)
     return pager->object;
 }
 
-ipc_port_t convert_task_to_port(task_t task)
-{
-    struct port *port = port_make_send(task->self);
-
-    task_deallocate(task);
-    return port;
-}
-
-ipc_port_t convert_thread_to_port(thread_t thread)
-{
-    struct port *port = port_make_send(thread->self);
-
-    thread_deallocate(thread);
-    return port;
-}
-
-static struct port *port_of_synchronizer(struct synchronizer *s)
-{
-    struct port *port = port_make_send(s->port);
-
-    synchronizer_dereference(s);
-    return port;
-}
-
-ipc_port_t convert_semaphore_to_port(semaphore_t semaphore)
-{
-    return port_of_synchronizer(&semaphore->base);
-}
-
-ipc_port_t convert_lock_set_to_port(lock_set_t set)
-{
-    return port_of_synchronizer(&set->base);
-}
-
 ipc_port_t convert_clock_to_port(clock_serv_t clock)
 {
     return port_make_send(clock->port);
@@ -202,12 +143,4 @@ ipc_port_t convert_clock_to_port(clock_serv_t clock)
 ipc_port_t convert_clock_ctrl_to_port(clock_ctrl_t clock)
 {
     return port_make_send(clock->control);
-}
-
-ipc_port_t convert_device_to_port(device_master_t device)
-{
-    struct port *port = port_make_send(device->port);
-
-    device_deallocate(device);
-    return port;
 }

@@ -2,10 +2,11 @@
 // Kernel objects as ports: from a port to what it stands for and back, and from a message to such a
 // port to the function that serves it (MIG's generated code).
 //
-// The convert_port_to_* functions are what the generated servers call on port arguments. They take a
-// reference on the object, which the matching destructor drops after the call, and give NULL for a
-// port of another kind, dead or null; a served function answers NULL with KERN_INVALID_ARGUMENT. The
-// convert_*_to_port functions make a send right and consume the reference.
+// counted_object and the convert_port_to_* functions are what the generated servers call on port
+// arguments (the .defs say which). They take a reference on the object, which the matching destructor
+// drops after the call, and give NULL for a port of another kind, dead or null, which the generated code
+// answers. The functions the other way make a send right and consume the reference. Objects that live
+// as long as the kernel are not counted: for them port_object does (port.h).
 //
 // Who owns what in a served function, as in OSF's kernel: when it returns KERN_SUCCESS it has consumed
 // the rights and memory that it was given untranslated (ipc_port_t, vm_map_copy_t, arrays of ports);
@@ -34,30 +35,28 @@ typedef struct device *device_master_t;
 typedef struct vm_object *memory_object_control_t;
 typedef struct exception_actions **exceptions_t; // where a thread, a task, the host keeps them
 
-task_t convert_port_to_task(ipc_port_t port);
-thread_t convert_port_to_thread(ipc_port_t port);
+// What every counted object begins with.
+struct counted {
+    uint32_t refs;     // one for being alive, one per holder of a pointer
+    struct port *port; // the kernel port that stands for it: a reference; NULL when dead
+};
+void *counted_object(ipc_port_t port, enum port_kind kind);
+// The same for semaphores and lock sets: a right whose port has died counts as one to an object that was
+// destroyed, for the caller shall hear so.
+void *synchronizer_object(ipc_port_t port, enum port_kind kind);
+ipc_port_t counted_object_to_port(void *object); // which is alive
+
 vm_map_t convert_port_to_map(ipc_port_t port);
 ipc_space_t convert_port_to_space(ipc_port_t port);
 host_t convert_port_to_host(ipc_port_t port);           // the privileged port will do as well
-host_priv_t convert_port_to_host_priv(ipc_port_t port);
-host_t convert_port_to_bootstrap(ipc_port_t port);
-semaphore_t convert_port_to_semaphore(ipc_port_t port);
-lock_set_t convert_port_to_lock_set(ipc_port_t port);
 clock_serv_t convert_port_to_clock(ipc_port_t port);    // the control port will do as well
-clock_ctrl_t convert_port_to_clock_ctrl(ipc_port_t port);
-device_master_t convert_port_to_device(ipc_port_t port);
 memory_object_control_t convert_port_to_memory_control(ipc_port_t port);
 exceptions_t convert_port_to_thread_exceptions(ipc_port_t port); // borrowed: such calls do not block
 exceptions_t convert_port_to_task_exceptions(ipc_port_t port);
 exceptions_t convert_port_to_host_exceptions(ipc_port_t port); // the privileged port
 
-ipc_port_t convert_task_to_port(task_t task);
-ipc_port_t convert_thread_to_port(thread_t thread);
-ipc_port_t convert_semaphore_to_port(semaphore_t semaphore);
-ipc_port_t convert_lock_set_to_port(lock_set_t set);
 ipc_port_t convert_clock_to_port(clock_serv_t clock);
 ipc_port_t convert_clock_ctrl_to_port(clock_ctrl_t clock);
-ipc_port_t convert_device_to_port(device_master_t device);
 
 void space_deallocate(ipc_space_t space); // NULL is fine
 

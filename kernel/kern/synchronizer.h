@@ -16,11 +16,11 @@ struct task;
 // The first member of either.
 struct synchronizer {
     uint32_t refs;         // one for being alive, one per holder of a pointer
+    struct port *port;     // a reference; NULL when dead
     bool alive;
     int policy;            // SYNC_POLICY_*
     struct task *owner;    // made in it and destroyed with it; no reference; NULL when dead
     struct list task_link; // owner->synchronizers
-    struct port *port;     // a reference; NULL when dead
 };
 
 extern unsigned semaphore_count; // alive, in the whole system

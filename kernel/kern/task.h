@@ -21,6 +21,7 @@ struct io_ports;
 
 struct task {
     uint32_t refs;
+    struct port *self;          // kernel port: a reference, no right
     bool alive;
     uint32_t number;            // for people: counts from 1
     char name[32];              // for people: the program, set by the loader (minato_task_set_name)
@@ -38,7 +39,6 @@ struct task {
     struct task_entry entry;    // its emulation vector, and how often it came to the kernel
 
     // ports: each a send right that the task owns, or NULL
-    struct port *self;          // kernel port: a reference, no right
     struct port *sself;         // TASK_KERNEL_PORT
     struct port *host;          // TASK_HOST_PORT
     struct port *name_server;   // TASK_NAME_PORT

@@ -43,13 +43,13 @@ struct thread_ipc {
 
 struct thread {
     uint32_t refs;                 // one for being alive, one per holder of a pointer
+    struct port *self;             // kernel port of the thread; the thread holds a reference
     struct machine_thread machine; // x86's half
     struct task *task;             // a reference is held
     struct list task_link;         // task->threads
     uint32_t number;               // for people: counts from 1 in its task
 
     // ports
-    struct port *self;   // kernel port of the thread; the thread holds a reference
     struct port *sself;  // THREAD_KERNEL_PORT as others set it: a send right, or NULL
     struct exception_actions *exceptions; // NULL: none
 

@@ -106,7 +106,8 @@ static void emit_local(FILE *out, const struct routine *routine, const struct ar
     if (arg->direction == DIR_OUT)
         fprintf(out, arg->type->kind == TYPE_STRUCT ? "{0};\n" : "0;\n");
     else if (is_translated_in(arg))
-        fprintf(out, "%s(%s);\n", arg->type->in_trans, source(routine, arg));
+        fprintf(out, arg->type->in_constant ? "%s(%s, %s);\n" : "%s(%s);\n", arg->type->in_trans,
+                source(routine, arg), arg->type->in_constant);
     else
         fprintf(out, "%s;\n", source(routine, arg));
 }

@@ -88,6 +88,7 @@ struct type {
     bool server_ctype_given;  /* by cservertype: the kernel's own names do not replace it */
     const char *trans_ctype;  /* what the server function sees after translation */
     const char *in_trans, *out_trans, *destructor;
+    const char *in_constant;  /* a second argument of in_trans, or null */
     const char *null_code;    /* what the server answers when in_trans gives null; or null */
 
     struct type *next; /* in the table of names */

@@ -62,7 +62,7 @@ static struct type *lookup_type(struct place where, const char *name);
 %left '*' '/'
 
 %type <number> expression direction flags flag
-%type <string> option word
+%type <string> option word constant
 %type <type> type_spec translated primitive argument_type
 %type <arg> arguments argument_list argument
 
@@ -132,11 +132,12 @@ expression: NUMBER
 /* ---- types ---- */
 
 translated: type_spec           { $$ = type_anonymous($1); }
-    | translated INTRAN ':' IDENTIFIER IDENTIFIER '(' IDENTIFIER ')'
+    | translated INTRAN ':' IDENTIFIER IDENTIFIER '(' IDENTIFIER constant ')'
         {
             set_once(@2, &$1->trans_ctype, $4, "translated type");
             set_once(@2, &$1->in_trans, $5, "intran procedure");
             set_once(@2, &$1->server_ctype, $7, "server type");
+            $1->in_constant = $8;
         }
     | translated OUTTRAN ':' IDENTIFIER IDENTIFIER '(' IDENTIFIER ')'
         {
@@ -163,6 +164,10 @@ translated: type_spec           { $$ = type_anonymous($1); }
             set_once(@2, &$1->server_ctype, $4, "server type");
             $1->server_ctype_given = true;
         }
+    ;
+
+constant: %empty                { $$ = NULL; }
+    | ',' IDENTIFIER            { $$ = $2; }
     ;
 
 type_spec: primitive

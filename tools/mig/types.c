@@ -118,6 +118,7 @@ struct type *type_anonymous(const struct type *type)
     copy->user_ctype = copy->server_ctype = copy->trans_ctype = NULL;
     copy->server_ctype_given = false;
     copy->in_trans = copy->out_trans = copy->destructor = copy->null_code = NULL;
+    copy->in_constant = NULL;
     copy->next = NULL;
     return copy;
 }
