@@ -192,17 +192,12 @@ kern_return_t vm_object_page_now(struct vm_object *object, vm_offset_t offset, b
 
 // ---- pages that may have to be waited for ---------------------------------------------------
 
-// Takes over the page that the backing object has at that place.
-static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t offset)
+// Shares a page of the backing object.
+static kern_return_t take_page(struct vm_object *object, vm_offset_t offset, struct page *page)
 {
-    struct page *page;
-    kern_return_t kr = vm_object_page(object->backing, object->backing_offset + offset, false,
-                                      &page);
     struct page_node *leaf;
     bool exclusive;
 
-    if (kr != KERN_SUCCESS)
-        return kr;
     if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
         return KERN_SUCCESS; // somebody else did it while we waited
     if ((leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT)) == NULL)
@@ -212,6 +207,21 @@ static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t off
     page_hold(page);
     page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, page);
     return KERN_SUCCESS;
+}
+
+// Takes over the page that the backing object has at that place.
+static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t offset)
+{
+    struct vm_object *backing = object->backing;
+    struct page *page;
+    kern_return_t kr;
+
+    vm_object_reference(backing); // vm_object_settle may let go of it meanwhile
+    kr = vm_object_page(backing, object->backing_offset + offset, false, &page);
+    if (kr == KERN_SUCCESS)
+        kr = take_page(object, offset, page);
+    vm_object_deallocate(backing);
+    return kr;
 }
 
 // Before `page` of a pager's object is written to, all copies get it that have none of their own.

@@ -80,23 +80,16 @@ static bool settings_valid(const struct pager *pager, const int *setting)
            limit <= MINATO_MEMORY_OBJECT_LIMIT_MAX;
 }
 
-// A receive right is no way to answer: the message would lie in its own port's queue for good.
-static bool reply_valid(const struct port *reply_to, mach_msg_type_name_t type)
-{
-    return !port_valid(reply_to) || type != MACH_MSG_TYPE_PORT_RECEIVE;
-}
-
 kern_return_t memory_object_change_attributes(memory_object_control_t object,
                                               memory_object_flavor_t flavor,
                                               memory_object_info_t attributes,
-                                              mach_msg_type_number_t count, ipc_port_t reply_to,
-                                              mach_msg_type_name_t reply_to_type)
+                                              mach_msg_type_number_t count, ipc_port_t reply_to)
 {
     const struct flavor *f = flavor_find(flavor, count);
     struct pager *pager = object->pager;
     int setting[PAGER_SETTINGS];
 
-    if (f == NULL || !reply_valid(reply_to, reply_to_type))
+    if (f == NULL)
         return KERN_INVALID_ARGUMENT;
     memcpy(setting, pager->setting, sizeof setting);
     for (unsigned i = 0; i < f->words; i++)
@@ -109,7 +102,7 @@ kern_return_t memory_object_change_attributes(memory_object_control_t object,
     if (flavor < MINATO_MEMORY_OBJECT_LIMIT_INFO)
         vm_pager_ready(pager);
     if (port_valid(reply_to))
-        memory_object_change_completed(reply_to, reply_to_type, port_make_send(pager->control), flavor);
+        memory_object_change_completed(reply_to, port_make_send(pager->control), flavor);
     return KERN_SUCCESS;
 }
 
@@ -174,7 +167,7 @@ static kern_return_t supply_page(struct vm_object *object, uint32_t i, struct vm
 kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offset_t offset,
                                         vm_map_copy_t data, mach_msg_type_number_t size,
                                         vm_prot_t lock_value, boolean_t precious,
-                                        ipc_port_t reply_to, mach_msg_type_name_t reply_to_type)
+                                        ipc_port_t reply_to)
 {
     struct pager *pager = object->pager;
     kern_return_t kr = KERN_SUCCESS, result = KERN_SUCCESS;
@@ -182,7 +175,7 @@ kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offse
     uint32_t first, end;
 
     if (!pages_of(offset, trunc_page(size), &first, &end) || (lock_value & ~VM_PROT_ALL) != 0 ||
-        size != vm_map_copy_size(data) || !reply_valid(reply_to, reply_to_type))
+        size != vm_map_copy_size(data))
         return KERN_INVALID_ARGUMENT;
     for (uint32_t i = first; i < end && pager->port != NULL && kr == KERN_SUCCESS; i++) {
         kr = supply_page(object, i, data, (i - first) << PAGE_SHIFT, lock_value, precious);
@@ -197,10 +190,10 @@ kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offse
     }
     vm_map_copy_discard(data);
     if (pager->port == NULL)
-        port_release_right(reply_to, reply_to_type);
+        port_release_send_once(reply_to);
     else if (port_valid(reply_to))
-        memory_object_supply_completed(reply_to, reply_to_type, port_make_send(pager->control), offset,
-                                       size, result, error_offset);
+        memory_object_supply_completed(reply_to, port_make_send(pager->control), offset, size, result,
+                                       error_offset);
     return KERN_SUCCESS;
 }
 
@@ -248,7 +241,7 @@ static void lock_pages(struct vm_object *object, uint32_t first, uint32_t end, v
 kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offset_t offset,
                                          vm_size_t size, memory_object_return_t should_return,
                                          boolean_t should_flush, vm_prot_t lock_value,
-                                         ipc_port_t reply_to, mach_msg_type_name_t reply_to_type)
+                                         ipc_port_t reply_to)
 {
     static const unsigned kinds[] = {
         [MEMORY_OBJECT_RETURN_NONE] = 0,
@@ -262,8 +255,7 @@ kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offs
 
     if (!pages_of(offset, size, &first, &end) || should_return < MEMORY_OBJECT_RETURN_NONE ||
         should_return > MEMORY_OBJECT_RETURN_ANYTHING ||
-        (lock_value != VM_PROT_NO_CHANGE && (lock_value & ~VM_PROT_ALL) != 0) ||
-        !reply_valid(reply_to, reply_to_type))
+        (lock_value != VM_PROT_NO_CHANGE && (lock_value & ~VM_PROT_ALL) != 0))
         return KERN_INVALID_ARGUMENT;
     if (first < end) {
         kr = vm_object_return(object, first, end - 1, kinds[should_return], should_flush);
@@ -272,8 +264,7 @@ kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offs
         vm_pager_answer(pager, first, end - 1, true, KERN_SUCCESS); // those look again
     }
     if (kr == KERN_SUCCESS && port_valid(reply_to))
-        memory_object_lock_completed(reply_to, reply_to_type, port_make_send(pager->control), offset,
-                                     size);
+        memory_object_lock_completed(reply_to, port_make_send(pager->control), offset, size);
     return kr;
 }
 

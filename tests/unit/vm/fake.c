@@ -125,9 +125,8 @@ void port_release_send(struct port *port)
     fake_rights--;
 }
 
-void port_release_right(struct port *port, mach_msg_type_name_t type)
+void port_release_send_once(struct port *port)
 {
-    (void)type;
     port_release_send(port);
 }
 
@@ -205,25 +204,25 @@ kern_return_t memory_object_synchronize(ipc_port_t to, ipc_port_t c, vm_offset_t
     return send((struct fake_message){"synchronize", offset, length, 0, false, false, NULL});
 }
 
-kern_return_t memory_object_lock_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
+kern_return_t memory_object_lock_completed(ipc_port_t to, ipc_port_t c,
                                            vm_offset_t offset, vm_size_t length)
 {
-    (void)to, (void)type, (void)c;
+    (void)to, (void)c;
     return send((struct fake_message){"lock_completed", offset, length, 0, false, false, NULL});
 }
 
-kern_return_t memory_object_supply_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
+kern_return_t memory_object_supply_completed(ipc_port_t to, ipc_port_t c,
                                              vm_offset_t offset, vm_size_t length,
                                              kern_return_t result, vm_offset_t error_offset)
 {
-    (void)to, (void)type, (void)c, (void)result, (void)error_offset;
+    (void)to, (void)c, (void)result, (void)error_offset;
     return send((struct fake_message){"supply_completed", offset, length, 0, false, false, NULL});
 }
 
-kern_return_t memory_object_change_completed(ipc_port_t to, mach_msg_type_name_t type, ipc_port_t c,
+kern_return_t memory_object_change_completed(ipc_port_t to, ipc_port_t c,
                                              memory_object_flavor_t flavor)
 {
-    (void)to, (void)type, (void)c, (void)flavor;
+    (void)to, (void)c, (void)flavor;
     return send((struct fake_message){.what = "change_completed"});
 }
 

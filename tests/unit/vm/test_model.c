@@ -533,7 +533,7 @@ static enum wait_result wait(struct waitq *q)
         fake_fail_at = 0;
         CHECK_EQ(vm_map_copy_from_kernel(store[i], PAGE_SIZE, &data), KERN_SUCCESS);
         CHECK_EQ(memory_object_data_supply(pager->object, i * PAGE_SIZE, data, PAGE_SIZE,
-                                           VM_PROT_NONE, FALSE, NULL, 0),
+                                           VM_PROT_NONE, FALSE, NULL),
                  KERN_SUCCESS);
         fake_fail_at = fail_at;
     }
@@ -553,10 +553,10 @@ static void open_store(void)
     CHECK_EQ(host_default_memory_manager(NULL, &port, PAGE_SIZE), KERN_SUCCESS);
     object = ((struct pager *)paging_port.object)->object;
     CHECK_EQ(memory_object_change_attributes(object, MINATO_MEMORY_OBJECT_SIZE_INFO,
-                                             (memory_object_info_t)&size, 1, NULL, 0),
+                                             (memory_object_info_t)&size, 1, NULL),
              KERN_SUCCESS);
     CHECK_EQ(memory_object_change_attributes(object, MEMORY_OBJECT_ATTRIBUTE_INFO,
-                                             (memory_object_info_t)&ready, 4, NULL, 0),
+                                             (memory_object_info_t)&ready, 4, NULL),
              KERN_SUCCESS);
     CHECK(paging_possible());
 }

@@ -38,7 +38,7 @@ static void supply(void)
         return;
     }
     CHECK_EQ(vm_map_copy_from_kernel(data, PAGE, &copy), KERN_SUCCESS);
-    CHECK_EQ(memory_object_data_supply(object, asked, copy, PAGE, VM_PROT_NONE, false, NULL, 0),
+    CHECK_EQ(memory_object_data_supply(object, asked, copy, PAGE, VM_PROT_NONE, false, NULL),
              KERN_SUCCESS);
 }
 

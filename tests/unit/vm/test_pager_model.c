@@ -60,7 +60,7 @@ static void supply(unsigned first, unsigned count, vm_prot_t lock)
         memset(data + i * PAGE_SIZE, file[first + i], PAGE_SIZE);
     CHECK_EQ(vm_map_copy_from_kernel(data, count * PAGE_SIZE, &copy), KERN_SUCCESS);
     CHECK_EQ(memory_object_data_supply(object, first * PAGE_SIZE, copy, count * PAGE_SIZE, lock,
-                                       below(4) == 0, NULL, 0),
+                                       below(4) == 0, NULL),
              KERN_SUCCESS);
 }
 
@@ -93,7 +93,7 @@ static void answer(vm_offset_t offset, vm_size_t size, bool unlock)
     for (unsigned i = first; i < first + count; i++)
         zeros &= file[i] == 0;
     if (unlock)
-        memory_object_lock_request(object, offset, size, 0, false, VM_PROT_NONE, NULL, 0);
+        memory_object_lock_request(object, offset, size, 0, false, VM_PROT_NONE, NULL);
     else if (zeros)
         memory_object_data_unavailable(object, offset, size);
     else
@@ -220,7 +220,7 @@ static void op_lock(void)
     bool flush = below(2) == 0 && (give != MEMORY_OBJECT_RETURN_NONE || !hides);
 
     CHECK_EQ(memory_object_lock_request(object, first * PAGE_SIZE, count * PAGE_SIZE, give, flush,
-                                        locks[below(hides ? 4 : 3)], NULL, 0),
+                                        locks[below(hides ? 4 : 3)], NULL),
              KERN_SUCCESS);
     // What is thrown away comes from the pager again.
     for (unsigned i = first; flush && give == MEMORY_OBJECT_RETURN_NONE && i < first + count; i++)
@@ -276,8 +276,7 @@ static void walk(uint32_t with, unsigned steps, int strategy, unsigned cluster, 
              KERN_SUCCESS);
     CHECK_EQ(vm_pager_initialize(object->pager), KERN_SUCCESS);
     vm_object_deallocate(object); // the map keeps it
-    CHECK_EQ(memory_object_change_attributes(object, MEMORY_OBJECT_ATTRIBUTE_INFO, attributes, 4, NULL,
-                                             0),
+    CHECK_EQ(memory_object_change_attributes(object, MEMORY_OBJECT_ATTRIBUTE_INFO, attributes, 4, NULL),
              KERN_SUCCESS);
     for (unsigned i = 0; i < steps && tap_failures() == 0; i++) {
         step();
