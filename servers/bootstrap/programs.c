@@ -249,9 +249,6 @@ static void restart(struct program *program)
     wrong = start(program);
     if (wrong != NULL)
         restart_later(program, wrong);
-    // A new name server knows no names.
-    else if (program->service == &name_service)
-        clerk_check_in(&console_service, NULL);
 }
 
 uint64_t programs_restart(uint64_t now)
