@@ -432,87 +432,41 @@ static unsigned kind_of(struct pager *pager, struct page *page)
     return page->precious ? PAGES_PRECIOUS : PAGES_CLEAN;
 }
 
-// Sends the pages of `part`, which is consumed, as what is at `offset`.
-static kern_return_t send_part(struct pager *pager, struct vm_object *part, uint32_t offset,
-                               bool dirty, bool kept)
+kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
+                                  uint32_t offset, bool dirty, bool kept)
 {
-    struct vm_map_copy *copy = copy_of_object(part);
-    vm_size_t size = part->size;
+    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
+    struct vm_map_copy *copy = part == NULL ? NULL : copy_of_object(part);
+    struct page_node *leaf;
 
     if (copy == NULL) {
         vm_object_deallocate(part);
         return KERN_RESOURCE_SHORTAGE;
     }
-    return memory_object_data_return(TO_PAGER(pager), offset, copy, size, dirty, kept);
-}
-
-kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
-                                  uint32_t offset, bool dirty)
-{
-    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
-
-    if (part == NULL)
-        return KERN_RESOURCE_SHORTAGE;
     part->stays = true;
     for (unsigned i = 0; i < count; i++) {
-        struct page_node *leaf = page_tree_own(&part->pages, i);
-
-        if (leaf == NULL) {
-            vm_object_deallocate(part);
+        if ((leaf = page_tree_own(&part->pages, i)) == NULL) {
+            vm_map_copy_discard(copy);
             return KERN_RESOURCE_SHORTAGE;
         }
+        page_write_protect(pages[i]); // it is shared now
         page_hold(pages[i]);
         page_tree_set(&part->pages, leaf, i, pages[i]);
     }
-    return send_part(pager, part, offset, dirty, false);
+    return memory_object_data_return(TO_PAGER(pager), offset, copy, count << PAGE_SHIFT, dirty, kept);
 }
 
-// Sends `count` pages of one kind. What is kept is clean afterwards: it was frozen to be shared.
-static kern_return_t send_run(struct vm_object *object, uint32_t first, uint32_t count, bool dirty,
-                              bool kept)
+// The pages from `i` on, which is there, that come one after another and are of that kind; their number.
+static uint32_t find_run(struct vm_object *object, uint32_t i, uint32_t last, unsigned kind,
+                         struct page **run)
 {
-    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
-    kern_return_t kr = KERN_RESOURCE_SHORTAGE;
+    uint32_t count = 0;
     bool exclusive;
 
-    if (part == NULL || !page_tree_slice(&object->pages, first, count, &part->pages))
-        vm_object_deallocate(part);
-    else
-        kr = send_part(object->pager, part, first << PAGE_SHIFT, dirty, kept);
-    for (uint32_t i = first; kr == KERN_SUCCESS && i < first + count; i++) {
-        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
-
-        if (vm_pager_owns(object->pager, page))
-            page->dirty = false;
-    }
-    return kr;
-}
-
-static kern_return_t drop_run(struct vm_object *object, uint32_t first, uint32_t count)
-{
-    for (uint32_t i = first; i < first + count; i++) {
-        bool exclusive;
-        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
-
-        page_unmap_everywhere(page);
-        if (vm_pager_owns(object->pager, page))
-            page->managed = false;
-    }
-    return page_tree_remove(&object->pages, first, count) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
-}
-
-// How many pages from `first` on, which is there, are one after another and of that kind.
-static uint32_t run_length(struct vm_object *object, uint32_t first, uint32_t last, unsigned kind)
-{
-    uint32_t count = 1;
-
-    for (uint32_t i = first + 1; i <= last && count < RUN_MAX; i++, count++) {
-        bool exclusive;
-        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
-
-        if (page == NULL || kind_of(object->pager, page) != kind)
-            break;
-    }
+    while (count < RUN_MAX && i + count <= last &&
+           (run[count] = page_tree_lookup(&object->pages, i + count, &exclusive)) != NULL &&
+           kind_of(object->pager, run[count]) == kind)
+        count++;
     return count;
 }
 
@@ -520,8 +474,8 @@ kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_
                                unsigned which, bool flush)
 {
     struct pager *pager = object->pager;
+    struct page *page, *run[RUN_MAX];
     kern_return_t kr = KERN_SUCCESS;
-    struct page *page;
     uint32_t count;
 
     if (pager->port == NULL)
@@ -530,13 +484,21 @@ kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_
          i += count) {
         unsigned kind = kind_of(pager, page);
 
-        count = run_length(object, i, last, kind);
+        count = find_run(object, i, last, kind, run);
         if ((kind & which) != 0)
-            kr = send_run(object, i, count, kind == PAGES_DIRTY, !flush);
-        if (kr == KERN_SUCCESS && flush)
-            kr = drop_run(object, i, count);
+            kr = vm_pager_send_pages(pager, run, count, i << PAGE_SHIFT, kind == PAGES_DIRTY, !flush);
         if (kr != KERN_SUCCESS)
             return kr;
+        for (uint32_t k = 0; k < count; k++) {
+            if (flush)
+                page_unmap_everywhere(run[k]);
+            if (vm_pager_owns(pager, run[k])) {
+                run[k]->dirty = run[k]->dirty && (kind & which) == 0; // what was sent is clean
+                run[k]->managed = !flush;
+            }
+        }
+        if (flush && !page_tree_remove(&object->pages, i, count))
+            return KERN_RESOURCE_SHORTAGE;
         preemption_point();
     }
     return KERN_SUCCESS;

@@ -118,10 +118,10 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool un
 kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_t size,
                                    unsigned flags);
 void vm_pager_synchronized(struct pager *pager, uint32_t offset, uint32_t size);
-// Sends some pages (a hold for each stays the caller's) as what is at `offset` and not kept; they are in
-// memory until the pager has let go of them. KERN_RESOURCE_SHORTAGE: none has been sent.
+// Sends some pages (a hold for each stays the caller's) as what is at `offset`; they are in memory until
+// the pager has let go of them. KERN_RESOURCE_SHORTAGE: none has been sent.
 kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
-                                  uint32_t offset, bool dirty);
+                                  uint32_t offset, bool dirty, bool kept);
 // It has said how it wants to be treated: who waits for that may go on.
 void vm_pager_ready(struct pager *pager);
 // Ends the pager's part: terminate is sent, waiting threads get KERN_MEMORY_FAILURE.
