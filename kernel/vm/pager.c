@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include "ipc/port.h"
+#include "kern/task.h"
 #include "lib/assert.h"
 #include "lib/slab.h"
 #include "vm/copy.h"
@@ -283,6 +284,7 @@ static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, 
         while (end < low + cluster && end < size && add_neighbour(pager, end))
             end++;
         vm_object_pages_asked += end - first;
+        current_task()->events.pageins += end - first;
     }
     kr = (unlock ? memory_object_data_unlock : memory_object_data_request)(
         TO_PAGER(pager), first << PAGE_SHIFT, (end - first) << PAGE_SHIFT, access);
