@@ -52,7 +52,7 @@ static bool page_idle(struct page *page)
         struct vm_map *map = container_of(m->pmap, struct vm_map, pmap);
         struct vm_map_entry *e = entry_find(map, m->address);
 
-        if (e->wired != 0)
+        if (map->stays || e->wired != 0)
             return false;
         used |= pmap_clear_used(m->pmap, m->address) && !sequential(e);
     }

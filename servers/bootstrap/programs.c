@@ -129,6 +129,8 @@ static kern_return_t fill_task(struct program *program, const void *image, size_
         result = program_load(program->task, image, size, program->argv, environment(), &entry, &sp);
     if (result == KERN_SUCCESS && program->is_job)
         result = priority_lower(program->task);
+    if (result == KERN_SUCCESS && !program->is_job && options.paging)
+        result = program_wire(priv_host, program->task);
     if (result == KERN_SUCCESS)
         result = watch_task(program->task);
     if (result == KERN_SUCCESS)

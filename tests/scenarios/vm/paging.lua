@@ -2,7 +2,7 @@
 -- Page-out to the default pager: a machine with little memory in which tasks use much more. Contracts:
 -- mach_host.defs (host_default_memory_manager); docs/vm.md, "Page-out".
 --
--- memory: 36
+-- memory: 40
 -- paging: 24M
 -- timeout: 120
 
@@ -14,6 +14,9 @@ local PAGE, BASE = 4096, 0x10000000
 local RW, COPY = mach.VM_PROT_READ | mach.VM_PROT_WRITE, mach.VM_INHERIT_COPY
 
 local FREE = counts.host().pages_free -- what there is for programs, about
+
+-- This task must not wait for a pager that it has stopped.
+must(mach.task_wire(self, true), "task_wire")
 
 -- Runs `body(task, pages)` with a task that has twice as many pages at BASE as there are, numbered from
 -- `first` on.
