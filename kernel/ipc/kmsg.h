@@ -12,7 +12,6 @@
 
 #include <mach/message.h>
 #include "ipc/port.h"
-#include "lib/list.h"
 
 struct ledger;
 struct space;

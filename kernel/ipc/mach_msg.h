@@ -4,7 +4,6 @@
 // (<mach/mach_traps.h>, <mach/mach_port.h>).
 #pragma once
 
-#include <stdint.h>
 #include <mach/message.h>
 #include <mach/port.h>
 #include "kern/waitq.h"

@@ -9,7 +9,6 @@
 #include "ipc/port.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
-#include "lib/slab.h"
 #include "notify_user.h"
 #include "vm/map.h"
 

@@ -7,8 +7,6 @@
 
 #include "ipc/mqueue.h"
 #include "ipc/port.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "notify_user.h"
 
 // ---- dead-name requests ----

@@ -8,9 +8,6 @@
 #include "ipc/port.h"
 #include "ipc/right.h"
 #include "kern/sched.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "x86/cpu.h"
 
 #define DIRECTORY_MAX 16384u // chunks: a million names

@@ -7,12 +7,7 @@
 // tree beside it. Send and receive rights for one port share a name; `hash` finds it from the port.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/port.h>
-#include "lib/list.h"
-#include "lib/tree.h"
 #include "ipc/port.h"
 #include "kern/ledger.h"
 

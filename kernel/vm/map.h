@@ -14,17 +14,12 @@
 // KERN_RESOURCE_SHORTAGE.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <mach/boolean.h>
-#include <mach/kern_return.h>
 #include <mach/vm_behavior.h>
 #include <mach/vm_types.h>
 #include <mach/vm_prot.h>
 #include <mach/vm_inherit.h>
 #include <mach/vm_region.h>
-#include "lib/slab.h"
-#include "lib/tree.h"
 #include "x86/pmap.h"
 
 struct ledger;

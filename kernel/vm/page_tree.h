@@ -17,8 +17,7 @@
 // when memory is short, takes more.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "lib/base.h"
 
 struct page;
 

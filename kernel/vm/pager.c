@@ -4,11 +4,8 @@
 #include "vm/pager.h"
 #include "memory_object_user.h"
 
-#include <stddef.h>
 #include "ipc/port.h"
 #include "kern/task.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "vm/copy.h"
 #include "vm/object.h"
 #include "x86/cpu.h"

@@ -3,9 +3,7 @@
 // implemented above (kern, vm), so that nothing in x86 includes upward.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
+#include "lib/base.h"
 
 struct io_ports;
 
