@@ -11,7 +11,8 @@
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 
-#define RUN_MAX 64u // pages sent in one message
+#define RUN_MAX 64u          // pages sent in one message
+#define REQUESTS_MAX 4096u   // that a pager may leave unanswered: threads that give up leave theirs behind
 
 // Something that a pager has been asked for one page, or for a synchronize. It stays until there is
 // an answer, even when nobody waits any more: so a page is asked for once.
@@ -28,7 +29,6 @@ struct page_request {
 struct slab_cache vm_pager_cache = SLAB_CACHE(vm_pager_cache, "pager", sizeof(struct pager));
 static struct slab_cache request_cache =
     SLAB_CACHE(request_cache, "page request", sizeof(struct page_request));
-static struct list cached = {&cached, &cached};
 static uint32_t last_number;
 
 static struct page_request *request_of(const struct tree_node *n)
@@ -56,7 +56,6 @@ static void pager_init(struct pager *pager, struct vm_object *object, struct por
     tree_init(&pager->requests, request_less, NULL);
     waitq_init(&pager->unready);
     list_init(&pager->copies);
-    list_init(&pager->cached);
     object->pager = pager;
     port->object = pager;
 }
@@ -69,7 +68,6 @@ kern_return_t vm_pager_object(struct port *port, struct vm_object **object)
     if (!port_valid(port) || port->kind != PORT_USER || !port->active)
         return KERN_INVALID_OBJECT;
     if ((pager = port->object) != NULL) {
-        list_remove(&pager->cached);
         *object = pager->object;
         vm_object_reference(*object);
         return KERN_SUCCESS;
@@ -172,30 +170,13 @@ bool vm_pager_let_go(struct vm_object *object)
     if (!keep && pager->port != NULL && !pager->setting[PAGER_TEMPORARY])
         keep = vm_object_return(object, 0, UINT32_MAX, PAGES_DIRTY | PAGES_PRECIOUS, true) !=
                KERN_SUCCESS;
-    list_remove(&pager->cached);
-    if (keep) {
-        list_insert_tail(&cached, &pager->cached);
+    if (keep)
         return false;
-    }
     if (pager->port != NULL)
         vm_pager_terminate(pager);
     else
         fail_all(pager);
     slab_free(&vm_pager_cache, pager);
-    return true;
-}
-
-bool vm_pager_trim(void)
-{
-    struct list *first = list_pop(&cached);
-    struct pager *pager;
-
-    if (first == NULL)
-        return false;
-    pager = container_of(first, struct pager, cached);
-    pager->setting[PAGER_MAY_CACHE] = FALSE;
-    vm_object_reference(pager->object);
-    vm_object_deallocate(pager->object);
     return true;
 }
 
@@ -232,10 +213,12 @@ static struct page_request *request_make(uint32_t index, uint32_t count, bool un
 
 static bool request_add(struct pager *pager, uint32_t index, bool unlock)
 {
-    struct page_request *r = request_make(index, 1, unlock);
+    struct page_request *r = NULL;
 
-    if (r != NULL)
+    if (pager->request_count < REQUESTS_MAX && (r = request_make(index, 1, unlock)) != NULL) {
         tree_insert(&pager->requests, &r->node);
+        pager->request_count++;
+    }
     return r != NULL;
 }
 
@@ -249,6 +232,7 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool un
 
         if (r->unlock == unlock) {
             tree_remove(&pager->requests, &r->node);
+            pager->request_count--;
             request_finish(r, result);
         }
         r = next;
