@@ -8,7 +8,4 @@
 #define PROGRAM_PATH_MAX 128 /* bytes of a path in the boot archive, its end included */
 typedef char program_path_t[PROGRAM_PATH_MAX];
 
-typedef char program_name_t[80]; /* as netname_name_t */
-#define PROGRAM_PLACES 16384     /* for names that the name server leaves to its next incarnation */
-
 #endif

@@ -9,6 +9,7 @@
 #include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "lib/assert.h"
 #include "vm/map.h"
 #include "vm/object.h"
 #include "vm/pager.h"
@@ -24,7 +25,13 @@ struct port *space_send_target(struct space *space, mach_port_name_t name)
 
 struct task *task_from_name(mach_port_name_t name)
 {
-    return port_object(space_send_target(current_space(), name), PORT_TASK);
+    struct task *self = current_thread()->task;
+    const struct entry *entry = space_table_entry(self->space, name);
+
+    // Nearly always it is the caller's own.
+    if (entry && entry->port == self->self && (entry->type & MACH_PORT_TYPE_SEND) && self->alive)
+        return self;
+    return port_object(space_send_target(self->space, name), PORT_TASK);
 }
 
 // ---- objects that are counted, all in the same way ----

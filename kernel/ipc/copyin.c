@@ -10,6 +10,8 @@
 
 #include "ipc/right.h"
 #include "ipc/space.h"
+#include "lib/slab.h"
+#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"
@@ -41,19 +43,6 @@ struct copyin {
     struct deallocation *deallocations;
     unsigned deallocation_count;
 };
-
-mach_msg_type_name_t right_carried(mach_msg_type_name_t type)
-{
-    switch (type) {
-    case MACH_MSG_TYPE_COPY_SEND:
-    case MACH_MSG_TYPE_MAKE_SEND:
-        return MACH_MSG_TYPE_PORT_SEND;
-    case MACH_MSG_TYPE_MAKE_SEND_ONCE:
-        return MACH_MSG_TYPE_PORT_SEND_ONCE;
-    default:
-        return type;
-    }
-}
 
 static bool name_valid(mach_port_name_t name)
 {

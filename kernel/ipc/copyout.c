@@ -10,6 +10,7 @@
 #include "ipc/scatter.h"
 #include "ipc/space.h"
 #include "kern/thread.h"
+#include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"

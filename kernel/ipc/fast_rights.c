@@ -7,6 +7,7 @@
 // after them.
 #include "ipc/fast.h"
 #include "ipc/right.h"
+#include "lib/assert.h"
 
 #define RIGHTS_MAX 4u
 #define SIZE_MAX_FAST 1024u // with its trailer on two pages at most
@@ -67,18 +68,24 @@ static void deliver(const struct thread *receiver, const struct port *port, stru
                     mach_msg_size_t size, mach_msg_type_name_t type, mach_msg_id_t id)
 {
     struct space *space = port->receiver;
+    struct entry *named = space_ready_entry(space);
     mach_port_name_t name = MACH_PORT_NULL;
     bool written;
 
-    if (reply)
+    // A slot that has just become free may have a chosen name in its way.
+    if (reply && named) {
+        name = named->name;
+        give_reply(space, named, reply);
+    } else if (reply) {
         name = give(space, port_make_send_once(reply), MACH_MSG_TYPE_PORT_SEND_ONCE);
+    }
     for (unsigned i = 0; i < carried->body.msgh_descriptor_count; i++) {
         mach_msg_port_descriptor_t *d = &carried->rights[i];
 
         d->disposition = right_carried(d->disposition);
         d->name = give(space, kmsg_port(d->name), d->disposition);
     }
-    written = write_message(receiver->ipc.receive, port, size,
+    written = write_message(receiver->ipc.receive, user_words_copy, port, size,
                             MACH_MSGH_BITS_COMPLEX |
                                 MACH_MSGH_BITS(reply ? MACH_MSG_TYPE_PORT_SEND_ONCE : 0, type),
                             name, id);
@@ -148,7 +155,7 @@ bool fast_with_rights(const struct message_arguments *a, mach_msg_return_t *mr)
         return false;
     port = dest->port;
     receiver = find_receiver(port, size);
-    if (!receiver || !user_words_copy(fast_body, (void *)(a->msg + HEADER), (size - HEADER) / 4) ||
+    if (!receiver || !user_words_copy(fast_body, (void *)(a->msg + HEADER), size - HEADER) ||
         !rights_only(size - HEADER) || !right_promise(dest, type))
         return false;
     if (!promise(space, from)) {
@@ -186,13 +193,13 @@ bool fast_call_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size, struct 
         !(receiver = find_receiver(port, size)) ||
         (receiver->ipc.receive->option & RECEIVE_SPECIAL))
         return false;
-    memcpy(fast_body, msg + 1, size - HEADER);
-    if (!rights_only(size - HEADER) ||
+    if (!user_words_copy(fast_body, msg + 1, size - HEADER) || !rights_only(size - HEADER) ||
         !prepare(receiver, port->receiver, size, carried->body.msgh_descriptor_count + 1))
         return false;
     deliver(receiver, port, reply, size, MACH_MSG_TYPE_PORT_SEND, msg->msgh_id);
     port->seqno++;
-    port_release_send(port); // not the last
+    port->srights--; // not the last
+    port->refs--;
     receiver->task->events.messages_received++;
     current_thread()->ipc.receive = a;
     *wait = sched_hand_over(&reply->receivers, receiver);
@@ -211,7 +218,7 @@ bool fast_answer_kernel(const struct message_arguments *a, struct entry *dest, m
         size + MACH_MSG_TRAILER_MINIMUM_SIZE > receiver->ipc.receive->rcv_size)
         return false;
     header = (mach_msg_header_t *)receiver->ipc.receive->msg;
-    if (!user_words_copy(header + 1, (void *)(a->msg + HEADER), (size - HEADER) / 4))
+    if (!user_words_copy(header + 1, (void *)(a->msg + HEADER), size - HEADER))
         return false;
     *header = (mach_msg_header_t){
         .msgh_bits = MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE), .msgh_size = size, .msgh_id = id};

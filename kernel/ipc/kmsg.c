@@ -4,6 +4,8 @@
 
 #include "ipc/port.h"
 #include "kern/ledger.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"

@@ -12,6 +12,7 @@
 
 #include <mach/message.h>
 #include "ipc/port.h"
+#include "lib/list.h"
 
 struct ledger;
 struct space;
@@ -94,7 +95,13 @@ mach_msg_return_t kmsg_copyin(struct space *space, struct vm_map *map, struct km
 kern_return_t right_copyin(struct space *space, mach_port_name_t name, mach_msg_type_name_t type,
                            struct port **port);
 // What `type` becomes on the way: MOVE_*, COPY_*, MAKE_* to PORT_*.
-mach_msg_type_name_t right_carried(mach_msg_type_name_t type);
+static inline mach_msg_type_name_t right_carried(mach_msg_type_name_t type)
+{
+    if (type < MACH_MSG_TYPE_COPY_SEND)
+        return type;
+    return type == MACH_MSG_TYPE_MAKE_SEND_ONCE ? MACH_MSG_TYPE_PORT_SEND_ONCE
+                                                : MACH_MSG_TYPE_PORT_SEND;
+}
 
 // ---- copyout.c ----
 // Puts one carried right into a space and consumes it; *name is MACH_PORT_NULL or MACH_PORT_DEAD for

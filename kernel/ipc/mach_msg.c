@@ -11,6 +11,7 @@
 #include "ipc/space.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"

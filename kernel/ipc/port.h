@@ -10,9 +10,12 @@
 // what they do to both.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <mach/port.h>
 #include <mach/message.h>
 #include "kern/waitq.h"
+#include "lib/list.h"
 
 struct space;
 struct kmsg;

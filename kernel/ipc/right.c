@@ -7,6 +7,8 @@
 
 #include "ipc/mqueue.h"
 #include "ipc/port.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
 #include "notify_user.h"
 
 // ---- dead-name requests ----
@@ -328,7 +330,7 @@ static void right_fill(struct space *space, struct entry *entry, struct port *po
 }
 
 // Adds a carried send or receive right to an entry that has the other, or more of the same.
-static void right_join(struct space *space, struct entry *entry, struct port *port,
+static inline void right_join(struct space *space, struct entry *entry, struct port *port,
                        mach_msg_type_name_t type)
 {
     if (type == MACH_MSG_TYPE_PORT_RECEIVE) {
@@ -337,7 +339,8 @@ static void right_join(struct space *space, struct entry *entry, struct port *po
         port_release(port);
     } else if (entry->type & MACH_PORT_TYPE_SEND) {
         add_uref(entry);
-        port_release_send(port);
+        port->srights--; // neither is the last: the entry has one
+        port->refs--;
     } else {
         entry->type |= MACH_PORT_TYPE_SEND;
         entry->urefs = 1;
@@ -359,10 +362,11 @@ kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_typ
     }
     if (!space->active)
         return KERN_NO_SPACE;
-    if (type == MACH_MSG_TYPE_PORT_SEND && !space_hash_ready(space))
-        return KERN_RESOURCE_SHORTAGE;
     if (type != MACH_MSG_TYPE_PORT_SEND_ONCE)
         entry = space_find_port(space, port);
+    if (type == MACH_MSG_TYPE_PORT_SEND && !(entry && entry->type & MACH_PORT_TYPE_SEND) &&
+        !space_hash_ready(space))
+        return KERN_RESOURCE_SHORTAGE;
     if (entry) {
         *name = entry->name;
         right_join(space, entry, port, type);

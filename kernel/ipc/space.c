@@ -8,6 +8,9 @@
 #include "ipc/port.h"
 #include "ipc/right.h"
 #include "kern/sched.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
 #include "x86/cpu.h"
 
 #define DIRECTORY_MAX 16384u // chunks: a million names
@@ -215,11 +218,6 @@ void space_free(struct space *space, struct entry *entry)
 
 // ---- from port to name ----
 
-static unsigned bucket_of(const struct space *space, const struct port *port)
-{
-    return ((uintptr_t)port >> 5) * 2654435761u >> 7 & (space->bucket_count - 1);
-}
-
 // Doubles the buckets when they are full; without memory the chains just get longer.
 static void grow_buckets(struct space *space)
 {
@@ -233,7 +231,7 @@ static void grow_buckets(struct space *space)
     space->bucket_count = count;
     for (unsigned i = 0; i < old_count; i++) {
         for (struct entry *entry = old[i], *next; entry; entry = next) {
-            unsigned bucket = bucket_of(space, entry->port);
+            unsigned bucket = space_bucket(space, entry->port);
 
             next = entry->hash_next;
             entry->hash_next = buckets[bucket];
@@ -243,10 +241,9 @@ static void grow_buckets(struct space *space)
     kfree(old);
 }
 
-bool space_hash_ready(struct space *space)
+bool space_hash_grow(struct space *space)
 {
-    if (space->hashed >= 2 * space->bucket_count)
-        grow_buckets(space);
+    grow_buckets(space);
     return space->bucket_count != 0;
 }
 
@@ -255,7 +252,7 @@ void space_hash_insert(struct space *space, struct entry *entry)
     unsigned bucket;
 
     kassert(space->bucket_count != 0);
-    bucket = bucket_of(space, entry->port);
+    bucket = space_bucket(space, entry->port);
     entry->hash_next = space->buckets[bucket];
     space->buckets[bucket] = entry;
     space->hashed++;
@@ -263,27 +260,13 @@ void space_hash_insert(struct space *space, struct entry *entry)
 
 void space_hash_remove(struct space *space, struct entry *entry)
 {
-    struct entry **link = &space->buckets[bucket_of(space, entry->port)];
+    struct entry **link = &space->buckets[space_bucket(space, entry->port)];
 
     while (*link != entry)
         link = &(*link)->hash_next;
     *link = entry->hash_next;
     entry->hash_next = NULL;
     space->hashed--;
-}
-
-struct entry *space_find_port(struct space *space, const struct port *port)
-{
-    struct entry *entry;
-
-    if (port->receiver == space)
-        return space_find(space, port->receiver_name);
-    if (!space->bucket_count)
-        return NULL;
-    entry = space->buckets[bucket_of(space, port)];
-    while (entry && entry->port != port)
-        entry = entry->hash_next;
-    return entry;
 }
 
 // ---- all of them ----

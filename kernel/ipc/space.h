@@ -7,7 +7,12 @@
 // tree beside it. Send and receive rights for one port share a name; `hash` finds it from the port.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
 #include <mach/port.h>
+#include "lib/list.h"
+#include "lib/tree.h"
 #include "ipc/port.h"
 #include "kern/ledger.h"
 
@@ -135,10 +140,30 @@ kern_return_t space_allocate(struct space *space, struct entry **entry);
 kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, struct entry **entry);
 // Gives the name back; type, object and hash must be cleared already.
 void space_free(struct space *space, struct entry *entry);
+static inline unsigned space_bucket(const struct space *space, const struct port *port)
+{
+    return ((uintptr_t)port >> 5) * 2654435761u >> 7 & (space->bucket_count - 1);
+}
 // The entry with a send or receive right for `port`; NULL if there is none.
-struct entry *space_find_port(struct space *space, const struct port *port);
+static inline struct entry *space_find_port(struct space *space, const struct port *port)
+{
+    struct entry *entry;
+
+    if (port->receiver == space)
+        return space_find(space, port->receiver_name);
+    if (!space->bucket_count)
+        return NULL;
+    entry = space->buckets[space_bucket(space, port)];
+    while (entry && entry->port != port)
+        entry = entry->hash_next;
+    return entry;
+}
 // Makes sure that there are buckets; false when memory is short. Before space_hash_insert.
-bool space_hash_ready(struct space *space);
+bool space_hash_grow(struct space *space);
+static inline bool space_hash_ready(struct space *space)
+{
+    return space->hashed < 2 * space->bucket_count || space_hash_grow(space);
+}
 void space_hash_insert(struct space *space, struct entry *entry);
 void space_hash_remove(struct space *space, struct entry *entry);
 // Calls `visit` for each name in use, table first in index order, then chosen names in order.

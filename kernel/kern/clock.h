@@ -3,9 +3,12 @@
 // PORT_CLOCK, for everybody, and PORT_CLOCK_CTRL, to set them. They live as long as the kernel.
 #pragma once
 
+#include <stdint.h>
 #include <mach/clock_types.h>
+#include <mach/kern_return.h>
 #include <mach/port.h>
 #include "kern/waitq.h"
+#include "lib/list.h"
 #include "x86/upcall.h"
 
 struct port;
@@ -24,3 +27,6 @@ struct clock {
 void clock_init(void);
 // The reply port of an alarm has died (ipc/port.c); consumes the request, which is off the port's list.
 void clock_alarm_cancel(struct dead_name_request *request);
+// The trap (kern/traps.c).
+TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec,
+                                             int nsec, uintptr_t wake_address);

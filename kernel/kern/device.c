@@ -12,6 +12,8 @@
 #include "ipc/mqueue.h"
 #include "ipc/port.h"
 #include "kern/task.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
 #include "vm/map.h"
 #include "vm/object.h"
 #include "x86/boot.h"

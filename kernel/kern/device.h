@@ -3,8 +3,9 @@
 // interrupt lines. The device master port has it over all; others have parts of that.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <mach/device_io.h>
-#include "lib/base.h"
 
 struct port;
 

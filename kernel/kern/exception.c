@@ -11,6 +11,7 @@
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/printf.h"
+#include "lib/string.h"
 #include "mach_server.h"
 #include "x86/cpu.h"
 #include "x86/upcall.h"
@@ -101,6 +102,7 @@ static kern_return_t ask_with_state(const struct exception_action *action, ipc_p
 static kern_return_t ask(const struct exception_actions *actions, int exception, exception_data_t code)
 {
     struct exception_action action = {.port = NULL};
+    const struct thread *self = current_thread();
     struct port *thread = NULL, *task = NULL;
 
     if (actions)
@@ -112,8 +114,8 @@ static kern_return_t ask(const struct exception_actions *actions, int exception,
     if (action.port == PORT_DEAD)
         return KERN_FAILURE;
     if (action.behavior != EXCEPTION_STATE) {
-        thread = port_make_send(current_thread()->self);
-        task = port_make_send(current_task()->self);
+        thread = port_make_send(self->self);
+        task = port_make_send(self->task->self);
     }
     if (action.behavior != EXCEPTION_DEFAULT)
         return ask_with_state(&action, thread, task, exception, code);

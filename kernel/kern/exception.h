@@ -2,8 +2,8 @@
 // Exception ports: whom the kernel asks about the exceptions of a thread, a task or the whole host.
 #pragma once
 
+#include <stdbool.h>
 #include <mach/exception.h>
-#include "lib/base.h"
 
 struct port;
 

@@ -3,6 +3,7 @@
 // exception.c.
 #include "ipc/kobject.h"
 #include "kern/exception.h"
+#include "lib/slab.h"
 #include "mach_host_server.h"
 #include "minato_server.h"
 #include "x86/context.h"

@@ -10,6 +10,7 @@
 #include "kern/hand_over.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "lib/assert.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"

@@ -6,9 +6,12 @@
 // numbers and the reasons.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <mach/time_value.h>
 #include "kern/timer.h"
 #include "kern/waitq.h"
+#include "lib/list.h"
 #include "x86/cpu.h"
 
 #define PRIORITY_LEVELS 128

@@ -10,6 +10,8 @@
 #include "kern/semaphore.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
 
 unsigned semaphore_count;
 struct synchronizer dead_synchronizer = {.refs = 1};

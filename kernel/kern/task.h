@@ -3,8 +3,12 @@
 // all; the structure stays while somebody holds a reference.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
 #include <mach/task_info.h>
 #include <mach/task_special_ports.h>
+#include "lib/list.h"
 #include "x86/cpu.h"
 
 struct exception_actions;
@@ -47,7 +51,6 @@ struct task {
     int max_priority;           // the most urgent base they may ask for
     uint32_t quantum_ms;
 
-    natural_t user_data;        // TASK_USER_DATA: users'
     uint64_t dead_cycles, dead_system_cycles; // of threads that have ended
     struct task_events_info events;           // whoever sees the event counts it, but for traps
 };

@@ -12,9 +12,14 @@
 // already at that boundary (stopped, new, or waiting for its turn there) holds nothing and ends at once.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
 #include <mach/message.h>
 #include "kern/timer.h"
 #include "kern/waitq.h"
+#include "lib/assert.h"
+#include "lib/list.h"
 #include "x86/context.h"
 #include "x86/cpu.h"
 

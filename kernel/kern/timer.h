@@ -2,7 +2,8 @@
 // Timers: a function to call at a time. One tree of deadlines per machine drives the one-shot timer.
 #pragma once
 
-#include "lib/base.h"
+#include <stdint.h>
+#include "lib/tree.h"
 
 struct timer {
     struct tree_node node;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Those traps that are neither messages nor ports: memory, semaphores, and giving the processor away.
-// The build makes the table of all of them from <mach/syscall_sw.h> (tools/traptable).
+// The trap table, and those traps that are neither messages nor ports: memory, semaphores, and giving
+// the processor away.
 //
 // A trap is a short cut for a message to the object that its first argument names. If that name does
 // not denote an object of the right kind in this kernel (no such name, a user's port, a proxy for an
 // object elsewhere) the answer is MACH_SEND_INVALID_DEST and nothing has happened; the library then
 // sends the message. Contracts: <mach/mach_traps.h>; entry: x86/entry.asm.
+#include <mach/syscall_sw.h>
 #include <mach/thread_switch.h>
 #include "ipc/kobject.h"
 #include "ipc/mach_msg.h"
@@ -36,7 +37,7 @@ static void *object_named(mach_port_name_t name, enum port_kind kind)
 // The map of the task that `name` denotes, with a reference; NULL when it denotes none.
 static struct vm_map *map_named(mach_port_name_t name)
 {
-    struct task *task = object_named(name, PORT_TASK);
+    struct task *task = task_from_name(name);
 
     if (!task)
         return NULL;
@@ -54,28 +55,26 @@ static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_addre
     return KERN_INVALID_ADDRESS;
 }
 
-TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer,
+static TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer,
                                                     vm_size_t size, boolean_t anywhere)
 {
     struct vm_map *map;
     vm_address_t address;
     kern_return_t kr;
 
-    if (!object_named(task, PORT_TASK))
-        return MACH_SEND_INVALID_DEST;
-    if (!copy_from_user(&address, pointer, sizeof(address)))
-        return KERN_INVALID_ADDRESS;
-    map = map_named(task); // only now: the copy may have blocked
+    map = map_named(task);
     if (!map)
         return MACH_SEND_INVALID_DEST;
-    kr = vm_allocate(map, &address, size, anywhere);
+    kr = copy_from_user(&address, pointer, sizeof(address)) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+    if (kr == KERN_SUCCESS)
+        kr = vm_allocate(map, &address, size, anywhere);
     if (kr == KERN_SUCCESS)
         kr = address_out(map, pointer, address, size);
     vm_map_deallocate(map);
     return kr;
 }
 
-TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address,
+static TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address,
                                                       vm_size_t size)
 {
     struct vm_map *map = map_named(task);
@@ -89,7 +88,7 @@ TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address
 }
 
 // Only zero-filled memory; to map an object the library sends the message, which carries its right.
-TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer,
+static TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer,
                                                vm_size_t size, vm_address_t mask,
                                                boolean_t anywhere, mach_port_name_t object,
                                                vm_offset_t offset, boolean_t copy,
@@ -117,21 +116,21 @@ TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer
 
 // ---- semaphores ----
 
-TRAP_FUNCTION kern_return_t semaphore_signal_trap(mach_port_name_t name)
+static TRAP_FUNCTION kern_return_t semaphore_signal_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_signal(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-TRAP_FUNCTION kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
+static TRAP_FUNCTION kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_signal_all(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
+static TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
                                                                 mach_port_name_t thread_name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
@@ -142,14 +141,14 @@ TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
     return semaphore_wake(semaphore, thread);
 }
 
-TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
+static TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_wait(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec,
+static TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec,
                                                             int nsec)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
@@ -159,7 +158,7 @@ TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsi
     return semaphore_timedwait(semaphore, (tvalspec_t){sec, nsec});
 }
 
-TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name,
+static TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name,
                                                               mach_port_name_t signal_name)
 {
     struct semaphore *wait = object_named(wait_name, PORT_SEMAPHORE);
@@ -168,7 +167,7 @@ TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_nam
     return wait && signal ? semaphore_wait_signal(wait, signal) : MACH_SEND_INVALID_DEST;
 }
 
-TRAP_FUNCTION kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name,
+static TRAP_FUNCTION kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name,
                                                                    mach_port_name_t signal_name,
                                                                    unsigned sec, int nsec)
 {
@@ -199,7 +198,7 @@ static void give_way(struct thread *next)
     thread_undepress(self);
 }
 
-TRAP_FUNCTION boolean_t swtch_trap(void)
+static TRAP_FUNCTION boolean_t swtch_trap(void)
 {
     if (sched_best_ready() == PRIORITY_LEVELS)
         return FALSE;
@@ -207,7 +206,7 @@ TRAP_FUNCTION boolean_t swtch_trap(void)
     return TRUE;
 }
 
-TRAP_FUNCTION boolean_t swtch_pri_trap(int priority)
+static TRAP_FUNCTION boolean_t swtch_pri_trap(int priority)
 {
     if (sched_best_ready() == PRIORITY_LEVELS)
         return FALSE;
@@ -226,7 +225,7 @@ static kern_return_t switch_wait(mach_msg_timeout_t ms)
 }
 
 // A name that is no thread's is only a bad hint.
-TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option,
+static TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option,
                                                       mach_msg_timeout_t ms)
 {
     struct thread *next;
@@ -241,3 +240,36 @@ TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option
     give_way(next);
     return KERN_SUCCESS;
 }
+
+// ---- the table ----
+
+#define TRAP(name, implementation) \
+    [MACH_TRAP_##name] = {(void *)(implementation), MACH_TRAP_ARGS_##name}
+
+const struct trap_entry trap_table[] = {
+    TRAP(mach_msg_trap, mach_msg_trap),
+    TRAP(mach_msg_overwrite_trap, mach_msg_overwrite_trap),
+    TRAP(mach_reply_port, mach_reply_port_trap),
+    TRAP(mach_thread_self, mach_thread_self_trap),
+    TRAP(mach_task_self, mach_task_self_trap),
+    TRAP(mach_host_self, mach_host_self_trap),
+    TRAP(semaphore_signal_trap, semaphore_signal_trap),
+    TRAP(semaphore_signal_all_trap, semaphore_signal_all_trap),
+    TRAP(semaphore_signal_thread_trap, semaphore_signal_thread_trap),
+    TRAP(semaphore_wait_trap, semaphore_wait_trap),
+    TRAP(semaphore_wait_signal_trap, semaphore_wait_signal_trap),
+    TRAP(semaphore_timedwait_trap, semaphore_timedwait_trap),
+    TRAP(semaphore_timedwait_signal_trap, semaphore_timedwait_signal_trap),
+    TRAP(swtch_pri, swtch_pri_trap),
+    TRAP(swtch, swtch_trap),
+    TRAP(thread_switch, thread_switch_trap),
+    TRAP(clock_sleep_trap, clock_sleep_trap),
+    TRAP(vm_map, vm_map_trap),
+    TRAP(vm_allocate, vm_allocate_trap),
+    TRAP(vm_deallocate, vm_deallocate_trap),
+    TRAP(mach_port_allocate, mach_port_allocate_trap),
+    TRAP(mach_port_deallocate, mach_port_deallocate_trap),
+    TRAP(mach_port_insert_right, mach_port_insert_right_trap),
+};
+
+const uint32_t trap_count = sizeof(trap_table) / sizeof(trap_table[0]);

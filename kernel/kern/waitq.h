@@ -7,7 +7,10 @@
 // queue made with waitq_init_fifo, first come first served whatever their priority.
 #pragma once
 
-#include "lib/base.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
+#include "lib/list.h"
 
 struct thread;
 

@@ -17,14 +17,22 @@ static int height(const struct tree_node *n)
     return n == NULL ? 0 : n->height;
 }
 
-// Recomputes what n says about its subtree. True when the owner's part of that has changed.
-static inline bool refresh(const struct tree *t, struct tree_node *n)
+// Recomputes what n says about its subtree; says by how much the right side of that is higher.
+// *changed: the owner's part has changed.
+static inline int refresh_and_weigh(const struct tree *t, struct tree_node *n, bool *changed)
 {
     int left = height(n->child[0]);
     int right = height(n->child[1]);
 
     n->height = 1 + (left > right ? left : right);
-    return t->update != NULL && t->update(n);
+    *changed = t->update != NULL && t->update(n);
+    return right - left;
+}
+static inline void refresh(const struct tree *t, struct tree_node *n)
+{
+    bool changed;
+
+    refresh_and_weigh(t, n, &changed);
 }
 
 // Puts `heir` (or nothing) where `n` hangs.
@@ -78,8 +86,8 @@ static void retrace(struct tree *t, struct tree_node *n, bool to_root)
 {
     while (n != NULL) {
         int was = n->height;
-        bool changed = refresh(t, n);
-        int lean = height(n->child[1]) - height(n->child[0]);
+        bool changed;
+        int lean = refresh_and_weigh(t, n, &changed);
 
         if (lean < -1 || lean > 1)
             n = balance(t, n, lean > 0);

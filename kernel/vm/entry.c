@@ -3,7 +3,10 @@
 // the extent of its subtree and the largest gap in it: that is how room for `anywhere` is found
 // without looking at each entry. Read first: entry.h. Read next: map.c.
 #include "vm/entry.h"
+#include <stddef.h>
 #include "kern/ledger.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
 #include "vm/object.h"
 #include "vm/page.h"
 
@@ -250,6 +253,21 @@ kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, 
     return refused ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
 }
 
+bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room,
+                 struct vm_map_entry **below)
+{
+    struct vm_map_entry *low = entry_floor(map, start);
+    struct vm_map_entry *high = low != NULL ? entry_next(low) : entry_of(tree_first(&map->entries));
+
+    if ((low != NULL && low->end > start) || (high != NULL && high->start < end))
+        return false;
+    room->address = start;
+    room->parent = low != NULL && low->node.child[1] == NULL ? &low->node
+                   : high != NULL                            ? &high->node : NULL;
+    *below = low;
+    return true;
+}
+
 bool map_is_free(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 {
     struct vm_map_entry *e = entry_from(map, start);
@@ -304,25 +322,10 @@ void entry_destroy(struct vm_map_entry *entry)
     slab_free(&vm_entry_cache, entry);
 }
 
-// `size` bytes more, or less, are shown by `entry` or one like it.
-static inline void count_in(struct vm_map *map, const struct vm_map_entry *entry, vm_size_t size)
-{
-    map->size += size;
-    if (entry->wired != 0)
-        vm_wired_pages += size >> PAGE_SHIFT;
-}
-
-static inline void count_out(struct vm_map *map, const struct vm_map_entry *entry, vm_size_t size)
-{
-    map->size -= size;
-    if (entry->wired != 0)
-        vm_wired_pages -= size >> PAGE_SHIFT;
-}
-
 static inline void account(struct vm_map *map, const struct vm_map_entry *entry)
 {
     map->entry_count++;
-    count_in(map, entry, entry_size(entry));
+    map->size += entry_size(entry);
     map->version++;
 }
 
@@ -342,16 +345,24 @@ static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)
 {
     tree_remove(&map->entries, &entry->node);
     map->entry_count--;
-    count_out(map, entry, entry_size(entry));
+    map->size -= entry_size(entry);
     map->version++;
     if (map->hint == entry)
         map->hint = NULL;
+}
+
+// The first `size` bytes of the entry are about to go.
+static void unwire(const struct vm_map_entry *entry, vm_size_t size)
+{
+    if (entry->wired != 0)
+        vm_wired_pages -= size >> PAGE_SHIFT;
 }
 
 void entry_delete(struct vm_map *map, struct vm_map_entry *entry)
 {
     struct vm_object *object = entry->object;
 
+    unwire(entry, entry_size(entry));
     entry_unlink(map, entry);
     if (object != NULL && !entry->shared && object->refs > 1)
         vm_object_forget(object, entry->offset, entry_size(entry));
@@ -384,7 +395,7 @@ static bool entry_clip(struct vm_map *map, vm_offset_t address)
         upper->offset += address - e->start;
         vm_object_reference(e->object);
     }
-    count_out(map, e, entry_size(upper));
+    map->size -= entry_size(upper);
     e->end = address;
     tree_refresh(&map->entries, &e->node);
     entry_insert(map, upper);
@@ -420,7 +431,7 @@ bool entry_extend(struct vm_map *map, struct vm_map_entry *entry, vm_offset_t en
 {
     if (entry->object != NULL && !grow_object(entry, end - entry->end))
         return false;
-    count_in(map, entry, end - entry->end);
+    map->size += end - entry->end;
     map->version++;
     entry->end = end;
     tree_refresh(&map->entries, &entry->node);
@@ -435,15 +446,14 @@ static bool continues(struct vm_map_entry *a, const struct vm_map_entry *b)
     return b->object == NULL && a->object != NULL && grow_object(a, entry_size(b));
 }
 
-// Makes `a` and the entry behind it one if they can be; true then.
-static bool entry_join(struct vm_map *map, struct vm_map_entry *a)
+bool entry_join(struct vm_map *map, struct vm_map_entry *a)
 {
     struct vm_map_entry *b = entry_next(a);
 
     if (b == NULL || a->end != b->start || !entries_alike(a, b) || !continues(a, b))
         return false;
     entry_unlink(map, b);
-    count_in(map, a, entry_size(b));
+    map->size += entry_size(b);
     a->end = b->end;
     tree_refresh(&map->entries, &a->node);
     entry_destroy(b);
@@ -491,7 +501,8 @@ bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end)
             vm_object_forget(e->object, e->offset, reached - e->start);
         e->offset += reached - e->start;
     }
-    count_out(map, e, reached - e->start);
+    unwire(e, reached - e->start);
+    map->size -= reached - e->start;
     map->version++;
     e->start = reached;
     tree_refresh(&map->entries, &e->node);

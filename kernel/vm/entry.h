@@ -36,6 +36,9 @@ struct room {
     vm_offset_t address;
     struct tree_node *parent; // below which an entry there hangs; NULL: the map is empty
 };
+// Whether nothing is mapped in [start, end): then *room is that, and *below what ends there or before.
+bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room,
+                 struct vm_map_entry **below);
 bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room);
 // Checks that [start, end) is mapped without holes (else KERN_INVALID_ADDRESS) and that each
 // entry's maximum protection includes `max` and its current one `now` (else
@@ -56,7 +59,7 @@ extern const struct vm_map_entry fresh_entry;
 // Frees an entry that is in no map; its reference to the object goes too.
 void entry_destroy(struct vm_map_entry *entry);
 void entry_insert(struct vm_map *map, struct vm_map_entry *entry);
-// Where map_find_room has found room, and nothing has changed in the map since.
+// Where there is room, which has been found, and nothing has changed in the map since.
 void entry_insert_into(struct vm_map *map, struct vm_map_entry *entry, const struct room *room);
 // Takes the entry out of the map; nothing of it is mapped any more. The pages that only it could
 // reach go, and the entry.
@@ -69,6 +72,8 @@ bool entry_extend(struct vm_map *map, struct vm_map_entry *entry, vm_offset_t en
 // Cuts the entries that lie across `start` and `end` in two, so that every entry is either inside
 // or outside. False when memory is short.
 bool map_clip(struct vm_map *map, vm_offset_t start, vm_offset_t end);
+// Makes an entry and the one behind it one, if they can be; true then.
+bool entry_join(struct vm_map *map, struct vm_map_entry *entry);
 // Joins the entries in and beside [start, end) that can be one.
 void map_simplify(struct vm_map *map, vm_offset_t start, vm_offset_t end);
 // Gives the entry an object if it has none yet. False when memory is short.

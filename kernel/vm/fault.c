@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Page faults: from an address to its entry, from there to the object's page, and into the page
 // table. docs/fault.md follows one through. Read next: vm_object_page in object.c.
+#include <stddef.h>
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "vm/entry.h"
@@ -99,7 +100,7 @@ kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
     struct vm_map *map = current_map();
     struct task_events_info *events;
-    unsigned copied;
+    unsigned copied, asked;
     uint64_t begin;
     kern_return_t kr;
 
@@ -108,9 +109,11 @@ kern_return_t resolve_page_fault(uintptr_t address, bool write)
     events = &current_task()->events;
     begin = thread_system_begin();
     copied = vm_object_pages_copied;
+    asked = vm_object_pages_asked;
     kr = vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
     events->faults++;
     events->cow_faults += vm_object_pages_copied - copied;
+    events->pageins += vm_object_pages_asked - asked;
     thread_system_end(begin);
     return kr;
 }

@@ -4,8 +4,10 @@
 // change things, which cannot fail. Read first: map.h. Read next: entry.c for the entries, fault.c
 // for what happens at an access, copy.c for memory in messages.
 #include "vm/map.h"
+#include <stddef.h>
 #include "kern/ledger.h"
 #include "kern/sched.h"
+#include "lib/slab.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"
@@ -29,7 +31,6 @@ struct vm_map *vm_map_create(void)
     }
     map->refs = 1;
     map->alive = true;
-    map->stays = false;
     map_entries_init(map);
     return map;
 }
@@ -65,17 +66,12 @@ void vm_map_deallocate(struct vm_map *map)
 
 // ---- allocate and enter --------------------------------------------------------------------
 
-// Whether `size` bytes can be entered at `address`.
-static kern_return_t check_place(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                                 vm_offset_t mask)
+// Whether `size` bytes can be entered at `address`, if nothing is there.
+static kern_return_t check_place(vm_offset_t address, vm_size_t size, vm_offset_t mask)
 {
     if (address < VM_MIN_ADDRESS || address >= VM_MAX_ADDRESS || size > VM_MAX_ADDRESS - address)
         return KERN_INVALID_ADDRESS;
-    if ((address & mask) != 0)
-        return KERN_INVALID_ARGUMENT;
-    if (!map_is_free(map, address, address + size))
-        return KERN_NO_SPACE;
-    return KERN_SUCCESS;
+    return (address & mask) != 0 ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
 }
 
 // Where `size` bytes, a page multiple, are entered: at *address, or if `anywhere` at the first gap
@@ -90,7 +86,7 @@ static kern_return_t find_place(struct vm_map *map, vm_offset_t *address, vm_siz
         return KERN_RESOURCE_SHORTAGE;
     if (anywhere)
         return map_find_space(map, *address, size, mask, address);
-    return check_place(map, *address, size, mask);
+    return check_place(*address, size, mask);
 }
 
 static bool inheritance_valid(vm_inherit_t inheritance)
@@ -98,18 +94,21 @@ static bool inheritance_valid(vm_inherit_t inheritance)
     return inheritance >= 0 && inheritance <= VM_INHERIT_LAST_VALID;
 }
 
-// Makes an entry like `like` of fresh memory: more of the neighbour below if that is alike.
-static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *like)
+// Makes an entry like `like` of fresh memory: more of what is below if that is alike.
+static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *like,
+                                 vm_offset_t start, vm_offset_t end)
 {
-    struct vm_map_entry *below = entry_find(map, like->start - 1);
     struct vm_map_entry *e;
+    struct room room;
 
-    if (below == NULL || !entries_alike(below, like) || !entry_extend(map, below, like->end)) {
-        if ((e = entry_create(like, like->start, like->end)) == NULL)
+    if (!map_room_at(map, start, end, &room, &e))
+        return KERN_NO_SPACE;
+    if (e == NULL || e->end != start || !entries_alike(e, like) || !entry_extend(map, e, end)) {
+        if ((e = entry_create(like, start, end)) == NULL)
             return KERN_RESOURCE_SHORTAGE;
-        entry_insert(map, e);
+        entry_insert_into(map, e, &room);
     }
-    map_simplify(map, like->start, like->end);
+    entry_join(map, e);
     return KERN_SUCCESS;
 }
 
@@ -138,11 +137,13 @@ static kern_return_t object_to_enter(struct vm_object **object, vm_offset_t *off
 
 static kern_return_t enter_object(struct vm_map *map, const struct vm_map_entry *like, bool copy)
 {
-    struct vm_map_entry *e = entry_create(like, like->start, like->end);
     struct vm_object *object = like->object;
+    struct vm_map_entry *e;
     kern_return_t kr;
 
-    if (e == NULL)
+    if (!map_is_free(map, like->start, like->end))
+        return KERN_NO_SPACE;
+    if ((e = entry_create(like, like->start, like->end)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
     kr = object_to_enter(&object, &e->offset, entry_size(e), copy);
     if (kr != KERN_SUCCESS) {
@@ -201,7 +202,8 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
     if ((kr = find_place(map, &like.start, size, mask, anywhere)) != KERN_SUCCESS)
         return kr;
     like.end = like.start + size;
-    kr = object == NULL ? enter_fresh(map, &like) : enter_object(map, &like, copy);
+    kr = object == NULL ? enter_fresh(map, &like, like.start, like.end)
+                        : enter_object(map, &like, copy);
     if (kr == KERN_SUCCESS && copy)
         kr = settle(map, like.start, like.end);
     if (kr == KERN_SUCCESS)
@@ -219,8 +221,13 @@ kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t si
         *address = 0;
         return KERN_SUCCESS;
     }
-    kr = vm_map_enter(map, &start, size, 0, anywhere, NULL, 0, false, VM_PROT_DEFAULT, VM_PROT_ALL,
-                      VM_INHERIT_DEFAULT);
+    if (map == NULL || !map->alive)
+        return KERN_INVALID_ARGUMENT;
+    if (size <= VM_MAX_ADDRESS)
+        size = round_page(size);
+    kr = find_place(map, &start, size, 0, anywhere);
+    if (kr == KERN_SUCCESS)
+        kr = enter_fresh(map, &fresh_entry, start, start + size);
     if (kr == KERN_SUCCESS)
         *address = start;
     return kr;
@@ -418,12 +425,6 @@ kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t siz
     return kr;
 }
 
-kern_return_t task_wire(struct vm_map *map, boolean_t must_wire)
-{
-    map->stays = must_wire;
-    return KERN_SUCCESS;
-}
-
 // ---- region --------------------------------------------------------------------------------
 
 static bool seen_by_others(const struct vm_map_entry *e)
@@ -547,6 +548,8 @@ kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size,
         kr = find_place(map, &to, end - start, mask, anywhere);
     if (kr != KERN_SUCCESS)
         return kr;
+    if (!map_is_free(map, to, to + (end - start)))
+        return KERN_NO_SPACE;
     *protection = *max_protection = VM_PROT_ALL;
     for (vm_offset_t at = start, stop; at < end; at = stop) {
         struct vm_map_entry *e = entry_find(source, at), *new;

@@ -14,12 +14,17 @@
 // KERN_RESOURCE_SHORTAGE.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <mach/boolean.h>
+#include <mach/kern_return.h>
 #include <mach/vm_behavior.h>
 #include <mach/vm_types.h>
 #include <mach/vm_prot.h>
 #include <mach/vm_inherit.h>
 #include <mach/vm_region.h>
+#include "lib/slab.h"
+#include "lib/tree.h"
 #include "x86/pmap.h"
 
 struct ledger;
@@ -44,7 +49,6 @@ struct vm_map_entry {
 struct vm_map {
     uint32_t refs;
     bool alive;               // false after vm_map_shutdown
-    bool stays;               // no page that is mapped leaves memory (task_wire)
     struct tree entries;
     unsigned entry_count;
     unsigned entries_paid;    // for so many the ledger is charged

@@ -3,9 +3,14 @@
 // "zero-fill", "copy first" and "ask the pager and wait"), and copying (vm_object_copy).
 // Read first: object.h. Read next: page_tree.c, fault.c, pager.c.
 #include "vm/object.h"
+#include <stddef.h>
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
 #include "vm/page.h"
 #include "vm/pager.h"
 #include "vm/paging.h"
+#include "x86/block.h"
 #include "x86/cpu.h"
 
 struct slab_cache vm_object_cache =
@@ -164,7 +169,7 @@ static inline kern_return_t copy_on_write(struct vm_object *object, vm_offset_t 
     }
     if (own == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    memcpy(page_address(own), page_address(*page), PAGE_SIZE);
+    page_copy(page_address(own), page_address(*page));
     vm_object_pages_copied++;
     if (object->shared)
         page_unmap_everywhere(*page);

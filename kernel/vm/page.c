@@ -11,8 +11,12 @@
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
 #include "vm/page_tree.h"
 #include "vm/paging.h"
+#include "x86/block.h"
 #include "x86/boot.h"
 #include "x86/upcall.h"
 
@@ -239,7 +243,7 @@ struct page *page_alloc_zeroed(void)
     struct page *page = page_alloc();
 
     if (page != NULL)
-        memset(page_address(page), 0, PAGE_SIZE);
+        page_clear(page_address(page));
     return page;
 }
 
@@ -306,7 +310,7 @@ uintptr_t machine_page_alloc(void)
 
     if (page == NULL)
         return 0;
-    memset(page_address(page), 0, PAGE_SIZE);
+    page_clear(page_address(page));
     return page_physical(page);
 }
 

@@ -17,7 +17,8 @@
 // when memory is short, takes more.
 #pragma once
 
-#include "lib/base.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 struct page;
 

@@ -9,6 +9,7 @@
 // Nothing here waits for a pager: a page that is sent has left memory when the pager has taken it. So the
 // thread looks again a moment later, and who needs memory waits for the thread.
 #include "vm/paging.h"
+#include <stddef.h>
 #include "ipc/port.h"
 
 #include "kern/sched.h"
@@ -51,7 +52,7 @@ static bool page_idle(struct page *page)
         struct vm_map *map = container_of(m->pmap, struct vm_map, pmap);
         struct vm_map_entry *e = entry_find(map, m->address);
 
-        if (map->stays || e->wired != 0)
+        if (e->wired != 0)
             return false;
         used |= pmap_clear_used(m->pmap, m->address) && !sequential(e);
     }
@@ -119,7 +120,7 @@ unsigned pageout_step(unsigned *laps)
         list_remove(&hand);
         list_insert_head(&vm_objects, &hand);
         ++*laps;
-        return vm_pager_trim();
+        return 0;
     }
     vm_object_reference(object);
     if (object->stays || (object->pager == NULL ? !paging_possible() : !paging_may_return(object)))
@@ -185,14 +186,19 @@ void pageout_wake(void)
 
 kern_return_t pageout_wait(void)
 {
-    enum wait_result result;
-
     if (pages_free() > pages_reserved() || vm_pager_cache.in_use == 0 || hopeless ||
         current_thread()->max_priority <= PRIORITY_SERVER)
         return KERN_RESOURCE_SHORTAGE;
     vm_object_upsets++;
     pageout_wake();
-    result = waitq_wait(&waiting, clock_now() + WAIT_MAX, true, "memory");
-    return result == WAIT_TIMED_OUT || result == WAIT_DESTROYED ? KERN_RESOURCE_SHORTAGE
-                                                                 : (kern_return_t)result;
+    switch (waitq_wait(&waiting, clock_now() + WAIT_MAX, true, "memory")) {
+    case WAIT_AWAKENED:
+        return KERN_SUCCESS;
+    case WAIT_INTERRUPTED:
+        return KERN_ABORTED;
+    case WAIT_TIMED_OUT:
+    case WAIT_DESTROYED:
+        break;
+    }
+    return KERN_RESOURCE_SHORTAGE;
 }

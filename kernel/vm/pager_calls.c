@@ -6,6 +6,7 @@
 #include "memory_object_user.h"
 
 #include <mach/error.h>
+#include <stddef.h>
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"
@@ -148,7 +149,7 @@ static kern_return_t supply_page(struct vm_object *object, uint32_t i, struct vm
     else if ((leaf = page_tree_own(&object->pages, i)) == NULL)
         kr = KERN_RESOURCE_SHORTAGE;
     if (kr == KERN_MEMORY_PRESENT && precious)
-        vm_pager_send_pages(object->pager, &page, 1, i << PAGE_SHIFT, false, false);
+        vm_pager_send_pages(object->pager, &page, 1, i << PAGE_SHIFT, false);
     if (kr != KERN_SUCCESS) {
         page_release(page);
         return kr;

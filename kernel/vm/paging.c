@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The paging space and its records. Read first: paging.h. Read next: pageout.c.
 #include "vm/paging.h"
+#include <stddef.h>
 #include "ipc/port.h"
+#include "lib/assert.h"
+#include "lib/slab.h"
+#include "lib/string.h"
 #include "mach_host_server.h"
 #include "vm/object.h"
 #include "vm/pager.h"
@@ -239,7 +243,7 @@ unsigned paging_send(struct vm_object *object, const uint32_t *numbers, struct p
     while (made < count && (records[made] = record_make(first + made)) != NULL)
         made++;
     if (made < count || vm_pager_send_pages(space->pager, pages, count, first << PAGE_SHIFT,
-                                            true, false) != KERN_SUCCESS) {
+                                            true) != KERN_SUCCESS) {
         for (uint32_t i = made; i < count; i++)
             place_give(first + i);
         while (made > 0)

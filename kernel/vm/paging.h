@@ -16,6 +16,10 @@
 // paging.c has this; pageout.c decides what goes.
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <mach/kern_return.h>
+#include "lib/list.h"
 #include "vm/page.h"
 
 struct vm_object;

@@ -4,6 +4,8 @@
 // NULL map. On KERN_SUCCESS a call has consumed the copy it was given, otherwise not.
 #include "mach_server.h"
 
+#include <stddef.h>
+
 #include "mach_host_server.h"
 #include "vm/entry.h"
 #include "vm/object.h"

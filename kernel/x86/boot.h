@@ -2,7 +2,8 @@
 // What the boot loader handed over, and the console and power switch of last resort.
 #pragma once
 
-#include "lib/base.h"
+#include <stdint.h>
+#include <stdbool.h>
 
 struct boot_info {
     char command_line[1024];

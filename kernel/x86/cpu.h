@@ -6,7 +6,7 @@
 // `cpu_idle`, and at `preemption_point`, so kernel code never meets an interrupt halfway through.
 #pragma once
 
-#include "lib/base.h"
+#include <stdint.h>
 
 #define MAX_CPUS 1
 

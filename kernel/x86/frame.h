@@ -7,7 +7,9 @@
 // entry.asm.
 #pragma once
 
-#include "lib/base.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum frame_how {
     HOW_SYSENTER, // came by sysenter, untouched since: may go back by sysexit

@@ -2,7 +2,8 @@
 // Interrupt lines 0..15, the one-shot timer, and the clock.
 #pragma once
 
-#include "lib/base.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 #define INTERRUPT_LINES 16
 #define TIMER_LINE 0

@@ -4,6 +4,9 @@
 // which case part of it may have been copied.
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include "x86/fault.h"
 
 bool copy_from_user(void *to, uintptr_t from, size_t size);
@@ -33,8 +36,10 @@ static inline struct user_header user_header_read(uintptr_t from)
 }
 // Copies words where one end is the user's. False when a page is not there, or not writable, at the
 // moment: then there are words left.
-static inline bool user_words_copy(void *to, const void *from, size_t words)
+static inline bool user_words_copy(void *to, const void *from, size_t size)
 {
+    size_t words = size / 4;
+
     __asm__ volatile("1:\trep movsl\n"
                      "2:\t.pushsection .fixups, \"a\"\n\t.long %c3, 1b, 2b, 2b\n\t.popsection"
                      : "+D"(to), "+S"(from), "+c"(words)
