@@ -46,6 +46,32 @@ typedef struct minato_host_counts {
     natural_t kernel_heap;     /* bytes allocated in the kernel's heap */
 } minato_host_counts_t;
 
+/* What a thread waits on: minato_thread_wait. */
+#define MINATO_REASON_MAX 16 /* bytes, with the end */
+typedef char minato_reason_t[MINATO_REASON_MAX];
+
+/* One entry of an address map: minato_vm_region. */
+typedef struct minato_vm_region {
+    natural_t protection, max_protection; /* VM_PROT_* */
+    natural_t inheritance;                /* VM_INHERIT_* */
+    natural_t shared;                     /* 1: others may map the same memory */
+    natural_t wired;
+    natural_t resident_pages;             /* that the page tables have at this moment */
+    natural_t object;                     /* tells memory objects apart; 0: nothing written yet */
+    natural_t object_refs;                /* map entries and copies that have it */
+    natural_t offset;                     /* in the object, bytes */
+    natural_t pager;                      /* 1: its contents are a pager's */
+} minato_vm_region_t;
+
+/* A message in a queue: minato_port_messages. */
+typedef struct minato_message {
+    natural_t id;
+    natural_t size;        /* header and body, bytes */
+    natural_t sender;      /* number of the sender's task, 0 for the kernel */
+    natural_t descriptors; /* 0: a simple message */
+} minato_message_t;
+typedef natural_t *minato_messages_t; /* an array of them */
+
 /*
  * What a task may have, with all the tasks that it makes: minato_task_set_limits. The same structure
  * says what they have now. docs/limits.md tells what counts as what.

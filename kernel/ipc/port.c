@@ -34,7 +34,9 @@ struct port *port_make(void)
     list_init(&port->ready_link);
     list_init(&port->dead_name_requests);
     waitq_init(&port->receivers);
+    port->receivers.at = WAITQ_RECEIVERS;
     waitq_init(&port->senders);
+    port->senders.at = WAITQ_SENDERS;
     port->id = ++port_counts.last_id;
     port_counts.ports++;
     return port;

@@ -3,6 +3,7 @@
 // found, the work left to right.c. What each does and answers stands in <mach/mach_port.defs>.
 #include "mach_port_server.h"
 
+#include <mach/minato_types.h>
 #include <mach/notify.h>
 
 #include "ipc/kmsg.h"
@@ -11,6 +12,7 @@
 #include "ipc/space.h"
 #include "lib/slab.h"
 #include "notify_user.h"
+#include "minato_server.h"
 #include "vm/map.h"
 
 static bool name_reserved(mach_port_name_t name)
@@ -270,6 +272,37 @@ kern_return_t mach_port_get_set_status(ipc_space_t task, mach_port_t name, vm_ma
     kr = copy_array(names, count, members);
     if (kr == KERN_SUCCESS)
         *membersCnt = count;
+    return kr;
+}
+
+kern_return_t minato_port_messages(ipc_space_t task, mach_port_t name, vm_map_copy_t *messages,
+                                   mach_msg_type_number_t *messagesCnt)
+{
+    struct entry *entry;
+    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
+    minato_message_t *list;
+    unsigned count = 0;
+
+    if (kr != KERN_SUCCESS)
+        return kr;
+    list = kmalloc((entry->port->msgcount + 1) * sizeof *list);
+    if (!list)
+        return KERN_RESOURCE_SHORTAGE;
+    list_for_each(link, &entry->port->messages)
+    {
+        struct kmsg *kmsg = container_of(link, struct kmsg, link);
+
+        list[count++] = (minato_message_t){
+            .id = (natural_t)kmsg->header.msgh_id,
+            .size = kmsg->header.msgh_size,
+            .sender = kmsg->sender.val[1] ? 0 : kmsg->sender.val[0],
+            .descriptors = kmsg_descriptor_count(kmsg),
+        };
+    }
+    count *= sizeof *list / sizeof(natural_t);
+    kr = copy_array(list, count, messages);
+    if (kr == KERN_SUCCESS)
+        *messagesCnt = count;
     return kr;
 }
 

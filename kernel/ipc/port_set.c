@@ -19,6 +19,7 @@ struct port_set *port_set_make(void)
     list_init(&set->members);
     list_init(&set->ready);
     waitq_init(&set->receivers);
+    set->receivers.at = WAITQ_SET;
     set->id = ++port_counts.last_id;
     port_counts.sets++;
     return set;

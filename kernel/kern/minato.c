@@ -8,6 +8,8 @@
 #include "ipc/space.h"
 #include "kern/host.h"
 #include "kern/ledger.h"
+#include "kern/lock_set.h"
+#include "kern/semaphore.h"
 #include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
@@ -83,6 +85,64 @@ kern_return_t minato_task_set_name(task_t task, minato_task_name_t name)
     for (char *c = task->name; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
+    return KERN_SUCCESS;
+}
+
+// ---- looking around ----
+
+kern_return_t minato_host_tasks(host_priv_t host, ipc_port_t **tasks, mach_msg_type_number_t *count)
+{
+    struct port **array = kmalloc(task_count * sizeof(array[0])); // there is one: the caller's
+    unsigned n = 0;
+
+    if (!array)
+        return KERN_RESOURCE_SHORTAGE;
+    list_for_each(link, &all_tasks)
+        array[n++] = port_make_send(container_of(link, struct task, link)->self);
+    *tasks = array;
+    *count = n;
+    return KERN_SUCCESS;
+}
+
+kern_return_t minato_task_name(task_t task, natural_t *number, minato_task_name_t name)
+{
+    *number = task->number;
+    strlcpy(name, task->name, sizeof(task->name));
+    return KERN_SUCCESS;
+}
+
+// The port or set that a wait queue is part of, by its number; 0: it is part of something else.
+static natural_t port_id_of(struct waitq *q)
+{
+    struct synchronizer *s = NULL;
+
+    if (!q)
+        return 0;
+    switch (q->at) {
+    case WAITQ_RECEIVERS:
+        return container_of(q, struct port, receivers)->id;
+    case WAITQ_SENDERS:
+        return container_of(q, struct port, senders)->id;
+    case WAITQ_SET:
+        return container_of(q, struct port_set, receivers)->id;
+    case WAITQ_SEMAPHORE:
+        s = &container_of(q, struct semaphore, waiters)->base;
+        break;
+    case WAITQ_LOCK:
+        s = &container_of(q, struct lock, waiters)->set->base;
+        break;
+    }
+    return s && s->port ? s->port->id : 0;
+}
+
+kern_return_t minato_thread_wait(thread_act_t thread, natural_t *number, minato_reason_t reason,
+                                 natural_t *port_id)
+{
+    bool waits = thread->state == THREAD_WAITING;
+
+    *number = thread->number;
+    *port_id = waits ? port_id_of(thread->waitq) : 0;
+    strlcpy(reason, waits ? thread->wait_reason : "", sizeof(minato_reason_t));
     return KERN_SUCCESS;
 }
 

@@ -108,4 +108,5 @@ void synchronizer_queue(const struct synchronizer *s, struct waitq *q)
         waitq_init(q);
     else
         waitq_init_fifo(q);
+    q->at = is_semaphore(s) ? WAITQ_SEMAPHORE : WAITQ_LOCK;
 }

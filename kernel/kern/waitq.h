@@ -17,7 +17,9 @@ struct thread;
 struct waitq {
     struct list threads; // thread->wait_link, the next one to leave first
     bool fifo;           // by arrival alone
+    uint8_t at;          // what it is part of, for people: WAITQ_*
 };
+enum { WAITQ_ELSEWHERE, WAITQ_RECEIVERS, WAITQ_SENDERS, WAITQ_SET, WAITQ_SEMAPHORE, WAITQ_LOCK };
 
 // Each is also what most calls answer that had to wait.
 enum wait_result {
@@ -33,11 +35,13 @@ static inline void waitq_init(struct waitq *q)
 {
     list_init(&q->threads);
     q->fifo = false;
+    q->at = WAITQ_ELSEWHERE;
 }
 static inline void waitq_init_fifo(struct waitq *q)
 {
     list_init(&q->threads);
     q->fifo = true;
+    q->at = WAITQ_ELSEWHERE;
 }
 static inline bool waitq_empty(const struct waitq *q)
 {

@@ -30,8 +30,8 @@ unsigned pageout_paused, pageout_sent, pageout_reactivated;
 struct list vm_objects = {&vm_objects, &vm_objects};
 static struct list hand = {&hand, &hand}; // on vm_objects: what follows is next
 static uint32_t hand_page;                // where in that
-static struct waitq sleeping = {{&sleeping.threads, &sleeping.threads}, false}; // the thread
-static struct waitq waiting = {{&waiting.threads, &waiting.threads}, false};    // for memory
+static struct waitq sleeping = {.threads = {&sleeping.threads, &sleeping.threads}}; // the thread
+static struct waitq waiting = {.threads = {&waiting.threads, &waiting.threads}}; // for memory
 static bool hopeless;                     // there was nothing that could go, not long ago
 
 // ---- pages ---------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "mach_host_server.h"
+#include "minato_server.h"
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/pager.h"
@@ -62,6 +63,37 @@ kern_return_t vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
     memcpy(info, &basic, sizeof(basic));
     *info_count = VM_REGION_BASIC_INFO_COUNT;
     *object_name = NULL;
+    return KERN_SUCCESS;
+}
+
+kern_return_t minato_vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
+                               minato_vm_region_t *info)
+{
+    struct vm_map_entry *e = map->alive ? entry_from(map, *address) : NULL;
+    vm_offset_t at;
+
+    if (e == NULL)
+        return KERN_INVALID_ADDRESS;
+    *address = e->start;
+    *size = e->end - e->start;
+    *info = (minato_vm_region_t){
+        .protection = (natural_t)e->protection,
+        .max_protection = (natural_t)e->max_protection,
+        .inheritance = (natural_t)e->inheritance,
+        .shared = e->shared,
+        .wired = e->wired,
+        .offset = e->offset,
+    };
+    if (e->object != NULL) {
+        info->object = (natural_t)virt_to_phys(e->object); // a number as good as any
+        info->object_refs = e->object->refs;
+        info->pager = vm_object_may_block(e->object);
+    }
+    for (at = pmap_next(&map->pmap, *address, *address + *size); at < *address + *size;
+         at = pmap_next(&map->pmap, at + PAGE_SIZE, *address + *size)) {
+        info->resident_pages++;
+        preemption_point();
+    }
     return KERN_SUCCESS;
 }
 

@@ -45,6 +45,8 @@ extern const struct layout layout_minato_task_counts_t;
 extern const struct layout layout_minato_host_counts_t;
 extern const struct layout layout_minato_port_info_t;
 extern const struct layout layout_minato_limits_t;
+extern const struct layout layout_mach_port_qos_t;
+extern const struct layout layout_minato_vm_region_t;
 
 /* One flavor of an info call. `call` is the name of the routine, or of the array's C type when all
  * routines that use the type agree on its flavors. */

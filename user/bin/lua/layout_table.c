@@ -239,6 +239,12 @@ LAYOUT(PUBLIC, minato_limits_t, UNSIGNED(tasks), UNSIGNED(threads), UNSIGNED(nam
        UNSIGNED(objects), UNSIGNED(map_entries), UNSIGNED(message_bytes), UNSIGNED(pages));
 #undef S
 
+#define S minato_vm_region_t
+LAYOUT(PUBLIC, minato_vm_region_t, UNSIGNED(protection), UNSIGNED(max_protection),
+       UNSIGNED(inheritance), UNSIGNED(shared), UNSIGNED(wired), UNSIGNED(resident_pages),
+       UNSIGNED(object), UNSIGNED(object_refs), UNSIGNED(offset), UNSIGNED(pager));
+#undef S
+
 /* ---- flavors ------------------------------------------------------------------------------- */
 
 const struct flavor flavors[] = {
