@@ -66,6 +66,7 @@ enum rights { // what a program gets from bootstrap_ports
     RIGHTS_NONE,
     RIGHTS_CONSOLE, // serial line, keyboard, display
     RIGHTS_PAGER,   // the privileged host port, and a device port without any power
+    RIGHTS_TOOL,    // the privileged host port
     RIGHTS_JOB,     // the privileged host port, and devices to learn with: the battery clock, …
 };
 
@@ -76,6 +77,7 @@ struct program {
     enum rights rights;
     struct service *service; // that it serves, or null
     bool is_job;             // the machine ends with it
+    mach_port_t ended;       // of one that another program runs: send-once right, to be told; else null
     // while it runs:
     mach_port_t task;   // null: it does not run
     mach_port_t port;   // its bootstrap port: receive right
@@ -94,6 +96,10 @@ void service_returned(mach_port_t port);
 
 // Starts the program for the first time. What went wrong, in words; null if it runs.
 const char *program_begin(struct program *program);
+// The same for one that is run once, for somebody; consumes `ended` when it starts. `words`: its
+// arguments, `size` bytes. KERN_INVALID_ARGUMENT; BOOTSTRAP_UNKNOWN_SERVICE; BOOTSTRAP_NO_MEMORY.
+kern_return_t program_run_once(const char *path, const char *words, size_t size, mach_port_t ended,
+                               struct program **program);
 struct program *program_of_port(mach_port_t port);
 struct program *program_of_path(const char *path);
 // A task port died: the program that it was is restarted later, or ends the machine.

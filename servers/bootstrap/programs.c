@@ -6,9 +6,12 @@
 // (port-destroyed notification), and the next incarnation asks for it (program_service).
 #include "bootstrap.h"
 
+#include <mach/bootstrap.h>
 #include <mach/minato.h>
 #include <program.h>
+#include <servers/program_types.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MS ((uint64_t)NSEC_PER_MSEC)
@@ -16,6 +19,7 @@
 #define LAST_DELAY (5000 * MS)
 #define GOOD_LIFE (10000 * MS) // who lives as long begins anew
 #define WORDS_MAX 64
+#define ARGUMENTS_MAX 64
 
 struct service name_service = {.name = NULL};
 struct service console_service = {.name = "console"};
@@ -127,7 +131,7 @@ static kern_return_t fill_task(struct program *program, const void *image, size_
     name_task(program);
     if (result == KERN_SUCCESS)
         result = program_load(program->task, image, size, program->argv, environment(), &entry, &sp);
-    if (result == KERN_SUCCESS && program->is_job)
+    if (result == KERN_SUCCESS && (program->is_job || program->ended != MACH_PORT_NULL))
         result = priority_lower(program->task);
     if (result == KERN_SUCCESS)
         result = watch_task(program->task);
@@ -175,11 +179,101 @@ static const char *start(struct program *program)
     return mach_error_string(result);
 }
 
+// The status of a program that has ended. One that nobody could tell from the machine's own, or that it
+// cannot carry, is a failure.
+static int status_of(const struct program *program)
+{
+    bool good = program->reported && program->status >= 0 && program->status <= STATUS_LAST;
+
+    return good ? program->status : STATUS_FAILED;
+}
+
 const char *program_begin(struct program *program)
 {
     program->next = programs;
     programs = program;
     return start(program);
+}
+
+// ---- programs that are run for others ---------------------------------------------------------
+
+// A copy of the path and the words, with argv pointing into it, behind the structure.
+static struct program *program_new(const char *path, const char *words, size_t size)
+{
+    struct program *program = calloc(1, sizeof(*program) + (ARGUMENTS_MAX + 1) * sizeof(char *) +
+                                            strlen(path) + 1 + size);
+    char **argv, *text;
+    unsigned argc = 0;
+
+    if (program == NULL)
+        return NULL;
+    argv = (char **)(program + 1);
+    text = (char *)(argv + ARGUMENTS_MAX + 1);
+    memcpy(text, words, size);
+    for (size_t at = 0; at < size; at += strlen(text + at) + 1)
+        argv[argc++] = text + at;
+    program->argv = argv;
+    program->path = strcpy(text + size, path);
+    program->rights = RIGHTS_TOOL;
+    return program;
+}
+
+// Whether the words end, and are neither none nor too many.
+static bool words_valid(const char *words, size_t size)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < size; i++)
+        count += words[i] == '\0';
+    return size > 0 && words[size - 1] == '\0' && count <= ARGUMENTS_MAX;
+}
+
+kern_return_t program_run_once(const char *path, const char *words, size_t size, mach_port_t ended,
+                               struct program **result)
+{
+    struct program *program;
+    const void *image;
+    size_t image_size;
+
+    if (!words_valid(words, size) || !MACH_PORT_VALID(ended))
+        return KERN_INVALID_ARGUMENT;
+    if (strncmp(path, "bin/", 4) != 0 || !archive_file(path, &image, &image_size) ||
+        program_check(image, image_size) != NULL)
+        return BOOTSTRAP_UNKNOWN_SERVICE;
+    program = program_new(path, words, size);
+    if (program == NULL)
+        return BOOTSTRAP_NO_MEMORY;
+    program->ended = ended;
+    if (start(program) != NULL) {
+        free(program);
+        return BOOTSTRAP_NO_MEMORY;
+    }
+    program->next = programs;
+    programs = program;
+    *result = program;
+    return KERN_SUCCESS;
+}
+
+// Tells who ran it, and forgets it.
+static void guest_ended(struct program *guest)
+{
+    program_ended_t message = {
+        .Head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0),
+                 .msgh_size = sizeof(message),
+                 .msgh_remote_port = guest->ended,
+                 .msgh_id = PROGRAM_ENDED_ID},
+        .NDR = NDR_record,
+        .status = status_of(guest),
+    };
+    struct program **at = &programs;
+
+    while (*at != guest)
+        at = &(*at)->next;
+    *at = guest->next;
+    if (mach_msg(&message.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof(message), 0,
+                 MACH_PORT_NULL, 0, MACH_PORT_NULL) != MACH_MSG_SUCCESS)
+        mach_port_deallocate(mach_task_self(), guest->ended);
+    free(guest);
 }
 
 struct program *program_of_port(mach_port_t port)
@@ -204,10 +298,7 @@ static void job_ended(struct program *job)
 {
     if (!job->reported)
         say("bootstrap: %s ended without a status", job->path);
-    // One that nobody could tell from the machine's own, or that it cannot carry, is a failure.
-    bool good = job->reported && job->status >= 0 && job->status <= STATUS_LAST;
-
-    end_machine(good ? job->status : STATUS_FAILED);
+    end_machine(status_of(job));
 }
 
 static void restart_later(struct program *program, const char *why)
@@ -237,6 +328,8 @@ void program_died(mach_port_t task)
     forget_task(program);
     if (program->is_job)
         job_ended(program);
+    else if (program->ended != MACH_PORT_NULL)
+        guest_ended(program);
     else
         restart_later(program, program->reported ? "has ended" : "has died");
 }

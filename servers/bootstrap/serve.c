@@ -89,6 +89,9 @@ kern_return_t do_bootstrap_ports(mach_port_t port, mach_port_t *host, mach_port_
         *host = priv_host;
         *device = device_with(&(struct power){.count = 0}, 1, &pager_device);
         break;
+    case RIGHTS_TOOL:
+        *host = priv_host;
+        break;
     case RIGHTS_JOB:
         *host = priv_host;
         *device = device_with(job_powers, COUNT(job_powers), &job_device);
@@ -172,6 +175,20 @@ kern_return_t serve_program_task(mach_port_t port, program_path_t path, mach_por
         return BOOTSTRAP_UNKNOWN_SERVICE;
     *task = program->task;
     return KERN_SUCCESS;
+}
+
+kern_return_t serve_program_run(mach_port_t port, program_path_t path, program_words_t words,
+                                mach_msg_type_number_t words_size, mach_port_t ended,
+                                mach_port_t *task)
+{
+    struct program *program;
+    kern_return_t result = BOOTSTRAP_NOT_PRIVILEGED;
+
+    if (program_of_port(port)->rights == RIGHTS_JOB)
+        result = program_run_once(path, words, words_size, ended, &program);
+    if (result == KERN_SUCCESS)
+        *task = program->task;
+    return result;
 }
 
 // ---- notifications ----------------------------------------------------------------------------

@@ -304,6 +304,11 @@ local CALLS = {
     minato_port_info = call("task", "name", SPACE),
     minato_task_set_name = call("task", "name_text"),
     minato_task_get_limits = call("task", ""),
+    minato_task_name = call("task", ""),
+    minato_thread_wait = call("thread", ""),
+    minato_host_tasks = call("host", "", {K.KERN_INVALID_HOST}),
+    minato_vm_region = call("task", "address", MEMORY),
+    minato_port_messages = call("task", "name", SPACE),
     minato_task_set_limits = call("task", "port limits", {K.KERN_INVALID_HOST}),
     -- device_io.defs
     device_io_subset = call("device", "number number number", DEVICE),

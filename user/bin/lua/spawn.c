@@ -160,7 +160,7 @@ int module_spawn(lua_State *L)
                                        {"__tostring", spawned_tostring},
                                        {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"task", spawn_task}, {"thread", spawn_thread}, {NULL, NULL}};
+        {"task", spawn_task}, {"thread", spawn_thread}, {"run", spawn_run}, {NULL, NULL}};
 
     luaL_newmetatable(L, METATABLE);
     luaL_setfuncs(L, methods, 0);

@@ -30,6 +30,7 @@ struct spawned {
 
 int spawn_task(lua_State *L);
 int spawn_thread(lua_State *L);
+int spawn_run(lua_State *L);
 
 /* Waits until the deadline; pushes the final answer and returns how many values, or 0: it runs on.
  * Afterwards everything that the object held is released. */
