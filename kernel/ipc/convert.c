@@ -9,7 +9,6 @@
 #include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
 #include "vm/map.h"
 #include "vm/object.h"
 #include "vm/pager.h"

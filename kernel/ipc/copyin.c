@@ -10,8 +10,6 @@
 
 #include "ipc/right.h"
 #include "ipc/space.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"

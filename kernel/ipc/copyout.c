@@ -10,7 +10,6 @@
 #include "ipc/scatter.h"
 #include "ipc/space.h"
 #include "kern/thread.h"
-#include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"

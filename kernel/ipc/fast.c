@@ -9,7 +9,6 @@
 // in the kernel, so its stack is forgotten and it goes back to user mode when it next runs, which is now.
 //
 // A call to the kernel is even simpler: the routine runs here and now. Read next: fast_rights.c.
-#include "ipc/mach_msg.h"
 
 #include <mach/mig_errors.h>
 #include "ipc/fast.h"

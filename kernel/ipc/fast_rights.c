@@ -7,7 +7,6 @@
 // after them.
 #include "ipc/fast.h"
 #include "ipc/right.h"
-#include "lib/assert.h"
 
 #define RIGHTS_MAX 4u
 #define SIZE_MAX_FAST 1024u // with its trailer on two pages at most

@@ -2,10 +2,7 @@
 // Kernel messages: their memory, and their end.
 #include "ipc/kmsg.h"
 
-#include "ipc/port.h"
 #include "kern/ledger.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"

@@ -12,12 +12,8 @@
 
 #include <mach/message.h>
 #include "ipc/port.h"
-#include "lib/list.h"
 
-struct ledger;
-struct space;
 struct vm_map;
-struct vm_map_copy;
 
 struct kmsg {
     struct list link;              // port->messages

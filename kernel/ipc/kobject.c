@@ -10,8 +10,6 @@
 #include "ipc/mqueue.h"
 #include "ipc/space.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
-#include "lib/string.h"
 #include "vm/page.h"
 
 // ---- from message id to routine ----

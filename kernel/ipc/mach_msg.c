@@ -11,7 +11,6 @@
 #include "ipc/space.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"

@@ -4,7 +4,6 @@
 // the current space. The short cuts answer MACH_SEND_INVALID_DEST when `task` is not a live task here.
 #pragma once
 
-#include <stdint.h>
 #include <mach/message.h>
 #include <mach/port.h>
 #include "kern/waitq.h"

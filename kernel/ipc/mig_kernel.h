@@ -13,9 +13,6 @@
 #include "kern/semaphore.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "vm/map.h"
 
 // Sends a message built by the kernel: `msgh_remote_port` is a port pointer with a right of the type in

@@ -12,8 +12,6 @@
 #include "kern/thread.h"
 #include "x86/cpu.h"
 
-struct space;
-
 // Sends and consumes `kmsg`, waiting for room as `option` and `timeout` (ms) say. On
 // MACH_SEND_TIMED_OUT and MACH_SEND_INTERRUPTED the message is still the caller's. A message to a port
 // that has died, or that would close a circle of receive rights, is destroyed: success.

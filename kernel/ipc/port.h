@@ -10,16 +10,9 @@
 // what they do to both.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <mach/port.h>
 #include <mach/message.h>
 #include "kern/waitq.h"
-#include "lib/list.h"
-
-struct space;
-struct kmsg;
-struct port_set;
 
 // What a port stands for. USER: a task receives from it. The others: the kernel does, and `object` is
 // the structure (kobject.h).

@@ -10,7 +10,6 @@
 #include "ipc/port.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
-#include "lib/slab.h"
 #include "notify_user.h"
 #include "minato_server.h"
 #include "vm/map.h"

@@ -9,7 +9,6 @@
 #include "ipc/right.h"
 #include "ipc/space.h"
 #include "kern/waitq.h"
-#include "lib/string.h"
 
 static void fill_status(struct port *port, mach_port_status_t *status)
 {

@@ -3,8 +3,6 @@
 #include "ipc/port.h"
 
 #include "ipc/mqueue.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "x86/cpu.h"
 
 static struct slab_cache port_set_cache =

@@ -6,9 +6,6 @@
 #include "ipc/right.h"
 
 #include "ipc/mqueue.h"
-#include "ipc/port.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "notify_user.h"
 
 // ---- dead-name requests ----

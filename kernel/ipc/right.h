@@ -6,7 +6,6 @@
 // entry with a send right is in the space's hash.
 #pragma once
 
-#include <mach/kern_return.h>
 #include <mach/message.h>
 #include <mach/port.h>
 #include "ipc/port.h"

@@ -8,8 +8,6 @@
 #include "ipc/kmsg.h"
 #include "ipc/mach_msg.h"
 #include "kern/thread.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "x86/usercopy.h"
 
 // From the `size` bytes of the receive buffer that are filled in; *scatter is NULL when there is none.

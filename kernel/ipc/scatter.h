@@ -3,8 +3,8 @@
 // to get (MACH_RCV_OVERWRITE). Descriptor for descriptor, but for those of single ports.
 #pragma once
 
-#include <stddef.h>
 #include <mach/message.h>
+#include "lib/base.h"
 
 struct kmsg;
 struct port;

@@ -5,12 +5,8 @@
 // good as long as its name is in use. Slot 0 of the table is never used; name 0 is MACH_PORT_NULL.
 #include "ipc/space.h"
 
-#include "ipc/port.h"
 #include "ipc/right.h"
 #include "kern/sched.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "x86/cpu.h"
 
 #define DIRECTORY_MAX 16384u // chunks: a million names

@@ -7,18 +7,11 @@
 // tree beside it. Send and receive rights for one port share a name; `hash` finds it from the port.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/port.h>
-#include "lib/list.h"
-#include "lib/tree.h"
 #include "ipc/port.h"
 #include "kern/ledger.h"
 
 #define ENTRIES_PER_CHUNK LEDGER_BLOCK // of the table
-
-struct port_set;
 
 // A request to be told when a port dies, registered for a name.
 struct dead_name_request {

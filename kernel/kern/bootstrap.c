@@ -7,7 +7,6 @@
 #include "bootstrap_server.h"
 #include "ipc/port.h"
 #include "kern/device.h"
-#include "lib/string.h"
 #include "vm/map.h"
 #include "x86/boot.h"
 

@@ -12,8 +12,6 @@
 #include "ipc/port.h"
 #include "ipc/space.h"
 #include "kern/ledger.h"
-#include "kern/waitq.h"
-#include "lib/assert.h"
 #include "vm/object.h"
 #include "x86/interrupt.h"
 #include "x86/pmap.h"

@@ -3,15 +3,11 @@
 // PORT_CLOCK, for everybody, and PORT_CLOCK_CTRL, to set them. They live as long as the kernel.
 #pragma once
 
-#include <stdint.h>
 #include <mach/clock_types.h>
-#include <mach/kern_return.h>
 #include <mach/port.h>
 #include "kern/waitq.h"
-#include "lib/list.h"
 #include "x86/upcall.h"
 
-struct port;
 struct dead_name_request;
 
 struct clock {

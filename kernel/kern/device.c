@@ -6,14 +6,11 @@
 // per line, allocated beforehand, is enough and none is ever lost; should the driver acknowledge before
 // it has received, the message that still waits in its queue counts further interrupts.
 #include "kern/device.h"
-#include <mach/device_io.h>
 #include "device_io_server.h"
 #include "ipc/kmsg.h"
 #include "ipc/mqueue.h"
 #include "ipc/port.h"
 #include "kern/task.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "vm/map.h"
 #include "vm/object.h"
 #include "x86/boot.h"

@@ -3,11 +3,8 @@
 // interrupt lines. The device master port has it over all; others have parts of that.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <mach/device_io.h>
-
-struct port;
+#include "lib/base.h"
 
 // Of I/O ports, or of pages of physical memory.
 struct device_range {

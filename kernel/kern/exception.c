@@ -11,7 +11,6 @@
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/printf.h"
-#include "lib/string.h"
 #include "mach_server.h"
 #include "x86/cpu.h"
 #include "x86/upcall.h"

@@ -2,10 +2,8 @@
 // Exception ports: whom the kernel asks about the exceptions of a thread, a task or the whole host.
 #pragma once
 
-#include <stdbool.h>
 #include <mach/exception.h>
-
-struct port;
+#include "lib/base.h"
 
 // What is to be done about one kind of exception.
 struct exception_action {

@@ -3,7 +3,6 @@
 // exception.c.
 #include "ipc/kobject.h"
 #include "kern/exception.h"
-#include "lib/slab.h"
 #include "mach_host_server.h"
 #include "minato_server.h"
 #include "x86/context.h"

@@ -10,8 +10,6 @@
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
-#include "lib/string.h"
 #include "mach_host_server.h"
 #include "vm/map.h"
 #include "vm/object.h"

@@ -4,9 +4,6 @@
 // the kernel that it hands out.
 #pragma once
 
-struct exception_actions;
-struct port;
-
 struct host {
     struct port *port;           // PORT_HOST; a reference
     struct port *priv_port;      // PORT_HOST_PRIV; a reference

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Ledgers (ledger.h): their life.
 #include "kern/ledger.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 
 #define LEDGERS_MAX 4096u // those that pages can name as their payer; 0 is none
 

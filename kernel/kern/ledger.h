@@ -11,10 +11,8 @@
 // the paths of an RPC and of a page fault do not pass here for them.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <mach/minato_types.h>
-#include "lib/list.h"
+#include "lib/base.h"
 
 #define LEDGER_BLOCK 64u // names or map entries paid for at once
 

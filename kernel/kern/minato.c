@@ -13,8 +13,6 @@
 #include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "minato_server.h"
 #include "vm/map.h"
 #include "vm/object.h"

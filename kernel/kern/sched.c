@@ -10,9 +10,7 @@
 #include "kern/hand_over.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
 #include "vm/map.h"
-#include "x86/cpu.h"
 #include "x86/interrupt.h"
 
 #define DECAY_MS 8                // usage loses 1/16 in this time …

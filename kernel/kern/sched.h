@@ -6,12 +6,9 @@
 // numbers and the reasons.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <mach/time_value.h>
 #include "kern/timer.h"
 #include "kern/waitq.h"
-#include "lib/list.h"
 #include "x86/cpu.h"
 
 #define PRIORITY_LEVELS 128
@@ -23,8 +20,6 @@
 
 #define QUANTUM_MS 10       // default, and the longest time between two looks at who should run
 #define QUANTUM_MAX_MS 1000
-
-struct thread;
 
 struct processor {
     struct list queues[PRIORITY_LEVELS];   // thread->run_link

@@ -12,8 +12,6 @@
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
-#include "lib/string.h"
 #include "vm/map.h"
 #include "vm/page.h"
 #include "vm/paging.h"

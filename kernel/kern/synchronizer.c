@@ -9,9 +9,6 @@
 #include "kern/lock_set.h"
 #include "kern/semaphore.h"
 #include "kern/task.h"
-#include "kern/thread.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 
 unsigned semaphore_count;
 struct synchronizer dead_synchronizer = {.refs = 1};

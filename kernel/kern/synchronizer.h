@@ -3,15 +3,9 @@
 // were made and with which they end, and the order in which they serve their waiters.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/sync_policy.h>
 #include "ipc/port.h"
 #include "kern/thread.h"
-#include "lib/list.h"
-
-struct task;
 
 // The first member of either.
 struct synchronizer {

@@ -13,15 +13,11 @@
 #include "kern/sched.h"
 #include "kern/synchronizer.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
 #include "lib/printf.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "mach_server.h"
 #include "vm/map.h"
 #include "x86/boot.h"
 #include "x86/context.h"
-#include "x86/cpu.h"
 #include "x86/upcall.h"
 
 struct list all_tasks = {&all_tasks, &all_tasks};

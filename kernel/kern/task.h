@@ -3,21 +3,9 @@
 // all; the structure stays while somebody holds a reference.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/task_info.h>
 #include <mach/task_special_ports.h>
-#include "lib/list.h"
 #include "x86/cpu.h"
-
-struct exception_actions;
-struct ledger;
-struct port;
-struct space;
-struct thread;
-struct vm_map;
-struct io_ports;
 
 struct task {
     uint32_t refs;

@@ -10,7 +10,6 @@
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
-#include "lib/slab.h"
 #include "mach_server.h"
 #include "vm/map.h"
 

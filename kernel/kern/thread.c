@@ -13,11 +13,7 @@
 #include "kern/lock_set.h"
 #include "kern/sched.h"
 #include "kern/task.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "mach_server.h"
-#include "x86/cpu.h"
 #include "x86/interrupt.h"
 #include "x86/upcall.h"
 

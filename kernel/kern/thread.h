@@ -12,23 +12,11 @@
 // already at that boundary (stopped, new, or waiting for its turn there) holds nothing and ends at once.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/message.h>
 #include "kern/timer.h"
 #include "kern/waitq.h"
-#include "lib/assert.h"
-#include "lib/list.h"
 #include "x86/context.h"
 #include "x86/cpu.h"
-
-struct task;
-struct port;
-struct kmsg;
-struct scatter;
-struct exception_actions;
-struct message_arguments;
 
 enum thread_run_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
 

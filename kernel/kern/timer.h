@@ -2,8 +2,7 @@
 // Timers: a function to call at a time. One tree of deadlines per machine drives the one-shot timer.
 #pragma once
 
-#include <stdint.h>
-#include "lib/tree.h"
+#include "lib/base.h"
 
 struct timer {
     struct tree_node node;

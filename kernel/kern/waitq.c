@@ -7,7 +7,6 @@
 #include "kern/waitq.h"
 #include "kern/sched.h"
 #include "kern/thread.h"
-#include "lib/assert.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 

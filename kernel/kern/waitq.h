@@ -7,12 +7,7 @@
 // queue made with waitq_init_fifo, first come first served whatever their priority.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
-#include "lib/list.h"
-
-struct thread;
+#include "lib/base.h"
 
 struct waitq {
     struct list threads; // thread->wait_link, the next one to leave first

@@ -4,9 +4,6 @@
 // costs the same for a page and for a gigabyte; copyout makes map entries of them. Read next:
 // overwrite.c, for copies that are written over memory that is there.
 #include "vm/copy.h"
-#include <stddef.h>
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"

@@ -5,7 +5,6 @@
 #include "vm/map.h"
 
 struct page;
-struct vm_map_entry;
 
 // One stretch of pages: all of one object, from its first byte on.
 struct copy_segment {

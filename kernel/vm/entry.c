@@ -3,10 +3,7 @@
 // the extent of its subtree and the largest gap in it: that is how room for `anywhere` is found
 // without looking at each entry. Read first: entry.h. Read next: map.c.
 #include "vm/entry.h"
-#include <stddef.h>
 #include "kern/ledger.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "vm/object.h"
 #include "vm/page.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Page faults: from an address to its entry, from there to the object's page, and into the page
 // table. docs/fault.md follows one through. Read next: vm_object_page in object.c.
-#include <stddef.h>
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "vm/entry.h"

@@ -4,10 +4,8 @@
 // change things, which cannot fail. Read first: map.h. Read next: entry.c for the entries, fault.c
 // for what happens at an access, copy.c for memory in messages.
 #include "vm/map.h"
-#include <stddef.h>
 #include "kern/ledger.h"
 #include "kern/sched.h"
-#include "lib/slab.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"

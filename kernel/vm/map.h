@@ -14,22 +14,13 @@
 // KERN_RESOURCE_SHORTAGE.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <mach/boolean.h>
-#include <mach/kern_return.h>
 #include <mach/vm_behavior.h>
 #include <mach/vm_types.h>
 #include <mach/vm_prot.h>
 #include <mach/vm_inherit.h>
 #include <mach/vm_region.h>
-#include "lib/slab.h"
-#include "lib/tree.h"
 #include "x86/pmap.h"
-
-struct ledger;
-struct vm_object;
-struct port;
 
 struct vm_map_entry {
     struct tree_node node;    // map->entries, by start

@@ -3,10 +3,6 @@
 // "zero-fill", "copy first" and "ask the pager and wait"), and copying (vm_object_copy).
 // Read first: object.h. Read next: page_tree.c, fault.c, pager.c.
 #include "vm/object.h"
-#include <stddef.h>
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "vm/page.h"
 #include "vm/pager.h"
 #include "vm/paging.h"

@@ -22,16 +22,9 @@
 // reference: so nobody takes it for zeros, and the paths of ordinary memory need not know of it.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/vm_prot.h>
 #include <mach/vm_types.h>
-#include "lib/list.h"
 #include "vm/page_tree.h"
-
-struct page;
-struct pager;
 
 struct vm_object {
     uint32_t refs;            // map entries, copies, ports

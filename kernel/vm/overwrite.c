@@ -3,8 +3,6 @@
 // ready, which may fail or block; when a whole pass has gone by in which nobody else could run, the
 // second pass only stores and cannot fail. Whole pages of anonymous memory change hands by
 // reference, the rest is copied byte by byte.
-#include <stddef.h>
-#include "lib/assert.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"

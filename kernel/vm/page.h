@@ -11,9 +11,6 @@
 // kernel take for users, and page tables, are charged to its ledger until they are free again.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include "lib/list.h"
 #include "x86/pmap.h"
 
 // One place where a page is mapped.

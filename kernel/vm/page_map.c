@@ -2,9 +2,6 @@
 // Where each page is mapped: the page tables say which page is at an address, the lists kept here
 // say at which addresses a page is. Most pages are mapped once, so the first place is kept in
 // struct page itself and costs no memory.
-#include <stddef.h>
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "vm/page.h"
 
 static struct slab_cache mapping_cache =

@@ -2,10 +2,6 @@
 // Page trees; page_tree.h has the rules, docs/vm.md pictures. All recursion goes down one level per
 // call, so at most TREE_LEVELS_MAX deep.
 #include "vm/page_tree.h"
-#include <stddef.h>
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "vm/page.h"
 
 #define REAP_NODES 16 // dead nodes taken apart per release: at most some 10,000 instructions

@@ -17,10 +17,7 @@
 // when memory is short, takes more.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct page;
+#include "lib/base.h"
 
 #define NODE_SHIFT 5
 #define NODE_SLOTS (1u << NODE_SHIFT)

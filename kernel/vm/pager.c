@@ -4,10 +4,7 @@
 #include "vm/pager.h"
 #include "memory_object_user.h"
 
-#include <stddef.h>
 #include "ipc/port.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
 #include "vm/copy.h"
 #include "vm/object.h"
 #include "x86/cpu.h"

@@ -15,21 +15,10 @@
 // the pager has asked. Only faulting threads and vm_msync wait, for `limit` ms at most.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/memory_object.h>
 #include <mach/vm_prot.h>
 #include "kern/waitq.h"
-#include "lib/list.h"
-#include "lib/slab.h"
-#include "lib/tree.h"
 #include "vm/page.h"
-
-struct port;
-struct vm_map;
-struct vm_object;
-struct page_request;
 
 // The words of the flavors of memory_object_change_attributes (memory_object.h).
 enum pager_setting {

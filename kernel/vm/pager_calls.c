@@ -6,7 +6,6 @@
 #include "memory_object_user.h"
 
 #include <mach/error.h>
-#include <stddef.h>
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"

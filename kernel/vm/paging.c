@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The paging space and its records. Read first: paging.h. Read next: pageout.c.
 #include "vm/paging.h"
-#include <stddef.h>
 #include "ipc/port.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "mach_host_server.h"
 #include "vm/object.h"
 #include "vm/pager.h"

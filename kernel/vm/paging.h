@@ -16,14 +16,9 @@
 // paging.c has this; pageout.c decides what goes.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
-#include "lib/list.h"
 #include "vm/page.h"
 
 struct vm_object;
-struct port;
 
 // Brings the contents of `record`, which `object` held as page `i`, into memory and puts the page in its
 // place, if it is still there. KERN_SUCCESS: look again. Otherwise as vm_fault. Blocks: the caller holds a

@@ -4,8 +4,6 @@
 // NULL map. On KERN_SUCCESS a call has consumed the copy it was given, otherwise not.
 #include "mach_server.h"
 
-#include <stddef.h>
-
 #include "mach_host_server.h"
 #include "minato_server.h"
 #include "vm/entry.h"

@@ -2,8 +2,7 @@
 // Clearing and copying in large pieces: whole pages, and the bodies of long messages.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "lib/base.h"
 
 #define BLOCK_PIECE 1024 // bytes, for each turn of a loop
 

@@ -6,9 +6,7 @@
 // what the memory map says, without the first MiB, the kernel and the module.
 // Read next: kern/startup.c.
 #include "x86/boot.h"
-#include "lib/assert.h"
 #include "lib/printf.h"
-#include "lib/string.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 #include "x86/machine.h"

@@ -2,8 +2,7 @@
 // What the boot loader handed over, and the console and power switch of last resort.
 #pragma once
 
-#include <stdint.h>
-#include <stdbool.h>
+#include "lib/base.h"
 
 struct boot_info {
     char command_line[1024];

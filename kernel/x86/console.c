@@ -3,7 +3,6 @@
 // console server drives both for everybody else; a message of the kernel may fall between its
 // characters. Where the display is written to next is what its registers say, whoever set them.
 #include "lib/printf.h"
-#include "lib/string.h"
 #include "x86/io.h"
 #include "x86/machine.h"
 #include "x86/pmap.h"

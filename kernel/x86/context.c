@@ -5,9 +5,6 @@
 // registers (frame.h); at its low end the user's FPU registers (fpu.c) and above those a magic word,
 // looked at with every interrupt and when the stack is freed. Read next: switch.asm, thread_state.c.
 #include "x86/context.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "x86/machine.h"
 #include "x86/pmap.h"
 

@@ -2,11 +2,9 @@
 // The machine's half of a thread: its kernel stack, user registers, FPU/SSE state and TLS segments.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/message.h>
 #include <mach/thread_status.h>
+#include "lib/base.h"
 
 struct trap_frame; // the user registers, at the top of the kernel stack (x86/frame.h)
 
@@ -45,7 +43,6 @@ void context_switch(struct machine_thread *from, struct machine_thread *to);
 void context_finish_trap(struct machine_thread *from, struct machine_thread *to);
 // Starts the first thread of a processor.
 __attribute__((noreturn)) void context_start(struct machine_thread *to);
-
 
 // Where the thread goes on in user mode; other registers stay.
 void machine_thread_set_user(struct machine_thread *m, uintptr_t pc, uintptr_t sp);

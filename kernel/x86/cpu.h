@@ -6,11 +6,9 @@
 // `cpu_idle`, and at `preemption_point`, so kernel code never meets an interrupt halfway through.
 #pragma once
 
-#include <stdint.h>
+#include "lib/base.h"
 
 #define MAX_CPUS 1
-
-struct thread;
 
 // What entry.asm reads and writes of a task.
 struct task_entry {

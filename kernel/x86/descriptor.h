@@ -5,7 +5,7 @@
 // adds 16 and 24 to it. Entries 6 to 8 belong to the running thread (TLS).
 #pragma once
 
-#include <stdint.h>
+#include "lib/base.h"
 
 #define SELECTOR_KCODE 0x08
 #define SELECTOR_KDATA 0x10

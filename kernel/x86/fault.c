@@ -7,9 +7,6 @@
 // instructions of the way out, and the first of the sysenter entry. Anything else is a bug, and
 // panics.
 #include "x86/fault.h"
-#include <stddef.h>
-#include "lib/assert.h"
-#include "lib/string.h"
 #include <mach/exception.h>
 #include "x86/cpu.h"
 #include "x86/io.h"

@@ -2,7 +2,6 @@
 // What entry.asm and the C code behind it (fault.c) tell each other.
 #pragma once
 
-#include <stdint.h>
 #include "x86/frame.h"
 
 #define VECTOR_DEBUG 1

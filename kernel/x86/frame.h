@@ -7,9 +7,7 @@
 // entry.asm.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lib/base.h"
 
 enum frame_how {
     HOW_SYSENTER, // came by sysenter, untouched since: may go back by sysexit

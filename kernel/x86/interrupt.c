@@ -5,8 +5,6 @@
 // A line is masked and acknowledged before its handler runs, so that a level-triggered device stays
 // quiet until its driver, a user task, has served it and unmasks the line. Read next: clock.c.
 #include "x86/interrupt.h"
-#include <stddef.h>
-#include "lib/assert.h"
 #include "x86/fault.h"
 #include "x86/io.h"
 #include "x86/machine.h"

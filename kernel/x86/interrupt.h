@@ -2,8 +2,7 @@
 // Interrupt lines 0..15, the one-shot timer, and the clock.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "lib/base.h"
 
 #define INTERRUPT_LINES 16
 #define TIMER_LINE 0

@@ -2,7 +2,7 @@
 // Single instructions that C cannot say: port access, control and model specific registers.
 #pragma once
 
-#include <stdint.h>
+#include "lib/base.h"
 
 static inline uint8_t io_in8(uint16_t port)
 {

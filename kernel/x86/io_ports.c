@@ -5,9 +5,6 @@
 // a change of tasks raises a protection fault, which copies the task's bitmap and lets the
 // instruction run again. pmap_activate takes the bitmap away from the next task. Read next:
 // fault.c.
-#include "lib/slab.h"
-#include "lib/string.h"
-#include <stddef.h>
 #include "x86/machine.h"
 #include "x86/upcall.h"
 

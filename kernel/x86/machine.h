@@ -3,9 +3,6 @@
 // each part of the machine is set up.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
 #include <mach/thread_status.h>
 #include "x86/context.h"
 #include "x86/descriptor.h"

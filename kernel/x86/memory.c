@@ -4,7 +4,6 @@
 // Ranges may overlap; where they contradict each other, the worse is believed. Pure arithmetic:
 // tests/unit/kernel-lib.t runs it on the host.
 #include <mach/vm_param.h>
-#include "lib/assert.h"
 #include "x86/boot.h"
 
 #define RANGES_MAX 128 // the most that a PC's firmware reports

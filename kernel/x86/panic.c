@@ -6,8 +6,6 @@
 // address that of the next one.
 #include "x86/fault.h"
 #include <stdarg.h>
-#include <stddef.h>
-#include "lib/assert.h"
 #include "lib/printf.h"
 #include "x86/boot.h"
 #include "x86/cpu.h"

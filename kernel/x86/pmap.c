@@ -6,9 +6,6 @@
 // are, so that nothing has to look through 768 entries. The kernel edits tables through the direct
 // map. Read next: vm/page.h, which remembers who maps a page.
 #include "x86/pmap.h"
-#include "lib/assert.h"
-#include "lib/slab.h"
-#include "lib/string.h"
 #include "x86/io.h"
 #include "x86/machine.h"
 #include "x86/upcall.h"

@@ -5,10 +5,9 @@
 // This layer knows addresses only. Who else maps a page is kept above it, in vm/page.h.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <mach/vm_param.h> // PAGE_SIZE, PAGE_SHIFT
 #include <mach/vm_prot.h>
+#include "lib/base.h"
 
 #define KERNEL_BASE 0xC0000000u
 #define DIRECT_MAP_MAX 0x38000000u // physical memory above 896 MiB is left alone

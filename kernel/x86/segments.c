@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a thread may have for itself of the processor's tables: three TLS segments in the GDT, and
 // the debug registers.
-#include "lib/string.h"
 #include <mach/vm_param.h>
 #include "x86/machine.h"
 

@@ -4,7 +4,6 @@
 // No state can give a thread rights that it does not have: selectors that are not the user's and
 // privileged flags are replaced by safe values, descriptors and debug registers are checked. What
 // becomes bad later (a selector whose TLS segment is emptied) faults on the way out, see fault.c.
-#include "lib/string.h"
 #include "x86/machine.h"
 
 #define EFLAGS_USER \

@@ -3,11 +3,7 @@
 // implemented above (kern, vm), so that nothing in x86 includes upward.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <mach/kern_return.h>
-
-struct io_ports;
+#include "lib/base.h"
 
 // After boot: memory map known, paging on, descriptors loaded, interrupts still off. Never returns.
 // (kern/startup.c)

@@ -4,9 +4,6 @@
 // which case part of it may have been copied.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include "x86/fault.h"
 
 bool copy_from_user(void *to, uintptr_t from, size_t size);
