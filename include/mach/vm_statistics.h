@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Virtual memory statistics: host_statistics(HOST_VM_INFO) (to come).  Counts are pages or events
+/* Virtual memory statistics: host_statistics(HOST_VM_INFO).  Counts are pages or events
  * since boot.  Source: OSF mach/vm_statistics.h. */
 #ifndef _MACH_VM_STATISTICS_H_
 #define _MACH_VM_STATISTICS_H_

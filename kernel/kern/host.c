@@ -14,6 +14,7 @@
 #include "vm/map.h"
 #include "vm/object.h"
 #include "vm/page.h"
+#include "vm/paging.h"
 #include "x86/boot.h"
 
 struct host the_host;
@@ -82,10 +83,12 @@ static void no_info(host_info_t info)
 {
 }
 
-static const struct flavor {
-    void (*fill)(host_info_t info);
+struct flavor {
+    void (*fill)(host_info_t info); // NULL: there is no such flavor
     unsigned words;
-} flavors[] = {
+};
+
+static const struct flavor infos[] = {
     [HOST_BASIC_INFO] = {basic_info, HOST_BASIC_INFO_COUNT},
     [HOST_PROCESSOR_SLOTS] = {processor_slots, 1},
     [HOST_SCHED_INFO] = {sched_info, HOST_SCHED_INFO_COUNT},
@@ -95,12 +98,75 @@ static const struct flavor {
     [HOST_MACH_MSG_TRAP] = {no_info, 0},
 };
 
-#define FLAVORS (sizeof(flavors) / sizeof(flavors[0]))
+// ---- host_statistics ----
 
-kern_return_t host_info(host_t host, host_flavor_t which, host_info_t info,
-                        mach_msg_type_number_t *count)
+static void load_info(host_info_t words)
 {
-    const struct flavor *flavor = &flavors[(unsigned)which < FLAVORS ? which : 0]; // 0 is none
+    host_load_info_t info = (host_load_info_t)words;
+
+    for (unsigned i = 0; i < 3; i++) {
+        int running = (int)sched_load(i);
+
+        info->avenrun[i] = running;
+        info->mach_factor[i] = running > LOAD_SCALE ? LOAD_SCALE * LOAD_SCALE / (running + LOAD_SCALE)
+                                                    : LOAD_SCALE - running;
+    }
+}
+
+static int page_faults(void)
+{
+    unsigned faults = ended_faults;
+
+    list_for_each(link, &all_tasks)
+        faults += (unsigned)container_of(link, struct task, link)->events.faults;
+    return (int)faults;
+}
+
+static void vm_info(host_info_t words)
+{
+    *(vm_statistics_t)words = (struct vm_statistics){
+        .free_count = (int)pages_free(),
+        .active_count = (int)(pages_total() - pages_free() - vm_wired_pages),
+        .wire_count = (int)vm_wired_pages,
+        .zero_fill_count = (int)vm_object_pages_zeroed,
+        .reactivations = (int)pageout_reactivated,
+        .pageins = (int)vm_object_pages_asked,
+        .pageouts = (int)pageout_sent,
+        .faults = page_faults(),
+        .cow_faults = (int)vm_object_pages_copied,
+    };
+}
+
+static void cpu_load_info(host_info_t words)
+{
+    natural_t *ticks = ((host_cpu_load_info_t)words)->cpu_ticks;
+    uint64_t all = sched_cycles(), system = ended_system_cycles;
+    uint64_t idle = sched_thread_cycles(processors[this_cpu()->number].idle);
+
+    list_for_each(link, &all_tasks)
+    {
+        const struct task *task = container_of(link, struct task, link);
+
+        list_for_each(l, &task->threads)
+            system += container_of(l, struct thread, task_link)->system_cycles;
+        preemption_point();
+    }
+    ticks[CPU_STATE_USER] = (natural_t)(sched_cycles_to_ns(all - idle - system) / NSEC_PER_MSEC);
+    ticks[CPU_STATE_SYSTEM] = (natural_t)(sched_cycles_to_ns(system) / NSEC_PER_MSEC);
+    ticks[CPU_STATE_IDLE] = (natural_t)(sched_cycles_to_ns(idle) / NSEC_PER_MSEC);
+    ticks[CPU_STATE_NICE] = 0;
+}
+
+static const struct flavor statistics[] = {
+    [HOST_LOAD_INFO] = {load_info, HOST_LOAD_INFO_COUNT},
+    [HOST_VM_INFO] = {vm_info, HOST_VM_INFO_COUNT},
+    [HOST_CPU_LOAD_INFO] = {cpu_load_info, HOST_CPU_LOAD_INFO_COUNT},
+};
+
+static kern_return_t fill(const struct flavor *flavors, unsigned flavor_count, host_flavor_t which,
+                          host_info_t info, mach_msg_type_number_t *count)
+{
+    const struct flavor *flavor = &flavors[(unsigned)which < flavor_count ? which : 0]; // 0 is none
 
     if (!flavor->fill)
         return KERN_INVALID_ARGUMENT;
@@ -111,11 +177,31 @@ kern_return_t host_info(host_t host, host_flavor_t which, host_info_t info,
     return KERN_SUCCESS;
 }
 
+#define FLAVORS(table) (table), sizeof(table) / sizeof((table)[0])
+
+kern_return_t host_info(host_t host, host_flavor_t which, host_info_t info,
+                        mach_msg_type_number_t *count)
+{
+    return fill(FLAVORS(infos), which, info, count);
+}
+
+kern_return_t host_statistics(host_t host, host_flavor_t which, host_info_t info,
+                              mach_msg_type_number_t *count)
+{
+    return fill(FLAVORS(statistics), which, info, count);
+}
+
 // ---- the rest of mach_host.defs ----
 
 kern_return_t host_kernel_version(host_t host, kernel_version_t version)
 {
     strlcpy(version, "Minato 0.1, a Mach-style microkernel for i686", sizeof(kernel_version_t));
+    return KERN_SUCCESS;
+}
+
+kern_return_t host_get_boot_info(host_priv_t host, kernel_boot_info_t info)
+{
+    strlcpy(info, boot_info.command_line, sizeof(kernel_boot_info_t));
     return KERN_SUCCESS;
 }
 

@@ -6,6 +6,7 @@
 // the cycles it used, losing a sixteenth every DECAY_MS: whoever computes without a pause ends at
 // USAGE_MS worth of it and SINK_LEVELS below its base. Read next: thread.c, docs/scheduling.md.
 #include "kern/sched.h"
+#include <mach/host_info.h>
 #include <mach/policy.h>
 #include "kern/hand_over.h"
 #include "kern/task.h"
@@ -62,6 +63,11 @@ static void rate_update(void)
     // Between 1 MHz and 16 GHz; outside, a clock has stood still, and the old ratio is better.
     if (ratio >= 1000 && ratio <= 16000000)
         rate_set((uint32_t)ratio);
+}
+
+uint64_t sched_cycles(void)
+{
+    return cpu_cycles() - rate.start_cycles;
 }
 
 uint64_t sched_cycles_to_ns(uint64_t cycles)
@@ -140,6 +146,37 @@ unsigned sched_thread_share(struct thread *thread)
     sched_count_usage(thread);
     usage = thread->usage < rate.usage_cycles ? thread->usage : rate.usage_cycles;
     return (unsigned)((uint64_t)usage * 1000 / rate.usage_cycles);
+}
+
+// ---- load ----
+
+// What the threads that run or are ready have come to, times LOAD_SCALE << LOAD_SHIFT.
+static struct {
+    uint64_t at, idle; // cycles when it was last looked at, and of these the idle thread's
+    uint64_t average[3];
+} load;
+#define LOAD_SHIFT 10
+
+// Since the last look the processor has been idle for some time, and otherwise as full as now.
+static void load_sample(struct processor *p, unsigned ready)
+{
+    static const uint16_t period[] = {5000, 30000, 60000}; // milliseconds
+    uint64_t now = cpu_cycles(), idle = sched_thread_cycles(p->idle);
+    uint64_t ms = (now - load.at) / rate.cycles_per_ms, running;
+
+    if (ms == 0)
+        return;
+    running = (ms - (idle - load.idle) / rate.cycles_per_ms) * (1 + ready) * LOAD_SCALE << LOAD_SHIFT;
+    for (unsigned i = 0; i < 3; i++)
+        load.average[i] = (load.average[i] * period[i] + running) / (period[i] + ms);
+    load.at = now;
+    load.idle = idle;
+}
+
+unsigned sched_load(unsigned which)
+{
+    load_sample(this_processor(), 0);
+    return (unsigned)(load.average[which] >> LOAD_SHIFT);
 }
 
 // ---- run queues ----
@@ -358,11 +395,14 @@ void sched_point(void)
 // urgent level down; threads only move up from where they are, so none is met twice.
 static void age_ready(struct processor *p, uint64_t now)
 {
+    unsigned count = 0;
+
     for (int level = 0; level < PRIORITY_LEVELS; level++)
         list_for_each_safe(link, &p->queues[level])
         {
             struct thread *thread = container_of(link, struct thread, run_link);
 
+            count++;
             count_usage(thread, now);
             if (current_priority(thread) != level) {
                 dequeue(p, thread);
@@ -370,6 +410,7 @@ static void age_ready(struct processor *p, uint64_t now)
                 enqueue_tail(p, thread);
             }
         }
+    load_sample(p, count);
 }
 
 // The quantum timer: while others wait, looks at least every QUANTUM_MS whether the thread that runs

@@ -65,6 +65,10 @@ __attribute__((noreturn)) void sched_start(struct thread *first);
 // ---- processor time ----
 // Cycles that a thread has used so far, the running one's current turn included.
 uint64_t sched_thread_cycles(const struct thread *thread);
+// The average number of threads that run or are ready, times LOAD_SCALE: over 5, 30, 60 seconds.
+unsigned sched_load(unsigned which);
+// Cycles since the scheduler has started.
+uint64_t sched_cycles(void);
 // Cycles to nanoseconds, by the ratio of both clocks since boot.
 uint64_t sched_cycles_to_ns(uint64_t cycles);
 // As thread_info and task_info give it.

@@ -22,6 +22,7 @@
 
 struct list all_tasks = {&all_tasks, &all_tasks};
 unsigned task_count;
+unsigned ended_faults;
 
 static struct slab_cache task_cache = SLAB_CACHE(task_cache, "task", sizeof(struct task));
 static uint32_t next_number = 1;
@@ -188,6 +189,7 @@ kern_return_t task_terminate(task_t task)
     }
     task->alive = false;
     task_count--;
+    ended_faults += (unsigned)task->events.faults;
     list_remove(&task->link);
     task->self->object = NULL;
     task_suspend(task);

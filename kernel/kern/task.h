@@ -45,6 +45,7 @@ struct task {
 
 extern struct list all_tasks;
 extern unsigned task_count; // alive, in the whole system
+extern unsigned ended_faults; // page faults of tasks that are no more
 
 struct task *current_task(void);
 // A new task, alive, without threads; `parent` NULL for the first. One reference for the caller.

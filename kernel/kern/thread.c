@@ -18,6 +18,7 @@
 #include "x86/upcall.h"
 
 unsigned thread_count;
+uint64_t ended_system_cycles;
 
 static struct slab_cache thread_cache = SLAB_CACHE(thread_cache, "thread", sizeof(struct thread));
 
@@ -262,6 +263,7 @@ static void leave_task(struct thread *thread)
     thread_count--;
     task->dead_cycles += sched_thread_cycles(thread);
     task->dead_system_cycles += thread->system_cycles;
+    ended_system_cycles += thread->system_cycles;
 }
 
 static __attribute__((noreturn)) void thread_exit(void)

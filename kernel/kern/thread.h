@@ -112,6 +112,7 @@ static inline void waitq_leave(struct thread *thread)
 }
 
 extern unsigned thread_count; // user threads alive, in the whole system
+extern uint64_t ended_system_cycles; // of threads that are no more
 
 void thread_init(void); // makes the idle thread
 // Starts a thread that never leaves the kernel; `body` begins with sched_switched() and does not return.

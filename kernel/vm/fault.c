@@ -103,7 +103,7 @@ kern_return_t resolve_page_fault(uintptr_t address, bool write)
     uint64_t begin;
     kern_return_t kr;
 
-    if (map == NULL || address >= VM_MAX_ADDRESS)
+    if (map == NULL)
         return KERN_INVALID_ADDRESS;
     events = &current_task()->events;
     begin = thread_system_begin();

@@ -12,7 +12,7 @@
 struct slab_cache vm_object_cache =
     SLAB_CACHE(vm_object_cache, "memory object", sizeof(struct vm_object));
 unsigned vm_object_upsets;
-unsigned vm_object_pages_copied, vm_object_pages_asked;
+unsigned vm_object_pages_copied, vm_object_pages_asked, vm_object_pages_zeroed;
 
 // ---- life ----------------------------------------------------------------------------------
 
@@ -141,6 +141,7 @@ static kern_return_t zero_fill(struct vm_object *object, vm_offset_t offset, str
     if (leaf == NULL || (*page = page_alloc_zeroed()) == NULL)
         return KERN_RESOURCE_SHORTAGE;
     page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, *page);
+    vm_object_pages_zeroed++;
     return KERN_SUCCESS;
 }
 

@@ -66,8 +66,8 @@ kern_return_t vm_object_page_now(struct vm_object *object, vm_offset_t offset, b
 // Counts the moments at which what somebody had prepared may have been undone: waits for pagers,
 // and pages taken over from a backing object. Unchanged: nobody else ran, and nothing was shared.
 extern unsigned vm_object_upsets;
-// Pages copied because somebody wrote to them, and asked for from pagers, since boot.
-extern unsigned vm_object_pages_copied, vm_object_pages_asked;
+// Pages copied because somebody wrote to them, asked for from pagers, filled with zeros, since boot.
+extern unsigned vm_object_pages_copied, vm_object_pages_asked, vm_object_pages_zeroed;
 static inline bool vm_object_may_block(const struct vm_object *object)
 {
     return object->pager != NULL || object->backing != NULL;
