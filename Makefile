@@ -61,7 +61,7 @@ user: build/boot.tar
 # needs a tool; takes some milliseconds when nothing is missing. What the goals will need later on is
 # asked for at once, so that nobody comes back to a build that stopped half-way for another package.
 GOAL_NEEDS := build $(if $(filter run scenario bench mutants fuzz gdb,$(MAKECMDGOALS)),run) \
-    $(filter gdb iso,$(MAKECMDGOALS)) $(if $(filter test tests,$(MAKECMDGOALS)),test)
+    $(filter gdb iso,$(MAKECMDGOALS)) $(if $(filter test tests test-long,$(MAKECMDGOALS)),test)
 deps-build:
 	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps $(GOAL_NEEDS)
 deps-run deps-gdb deps-iso deps-test: deps-build

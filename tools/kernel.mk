@@ -9,7 +9,7 @@ LAYOUT := kernel/x86/layout.c#   gives the assembly its numbers, and is not link
 KERNEL_SRC := $(filter-out $(LAYOUT),$(sort $(wildcard kernel/*/*.c)))
 KERNEL_ASM := $(sort $(wildcard kernel/*/*.asm boot/*.asm))
 KERNEL_OBJ := $(KERNEL_SRC:%.c=build/%.o) $(KERNEL_ASM:%.asm=build/%.asm.o) \
-              $(KERNEL_MIG_SRC:.c=.o)
+              $(KERNEL_MIG_SRC:.c=.o) build/kernel/trap_table.asm.o
 
 GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GCC_INCLUDE)
 
@@ -60,8 +60,10 @@ build/kernel/ksyms0.asm: tools/ksyms
 build/kernel/ksyms.asm: build/kernel/minato0.elf tools/ksyms
 	$(call say,KSYMS,$@)
 	$(Q)$(CROSS)nm -n $< | tools/ksyms table > $@
-build/kernel/%.asm.o: build/kernel/%.asm | deps-build
-	$(Q)nasm -f elf32 -o $@ $<
+build/kernel/trap_table.asm: include/mach/syscall_sw.h tools/traptable
+	$(Q)tools/traptable < $< > $@
+build/kernel/%.asm.o: build/kernel/%.asm build/kernel/layout.inc | deps-build
+	$(Q)nasm -f elf32 -Ibuild/kernel/ -o $@ $<
 
 build/kernel/minato0.elf: $(KERNEL_OBJ) build/kernel/ksyms0.asm.o linker.ld
 	$(call say,LD,$@)

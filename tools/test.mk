@@ -7,9 +7,9 @@
 #   tests/system/*.t        boots, launchers, error messages
 #   tests/scenarios/**/*.lua   one boot each
 #
-# T=file … runs only these tests.
+# T=file … runs only these tests. tests/long/ has what is no part of `make test`.
 
-.PHONY: deps-test test mutants loc check-layers tests
+.PHONY: deps-test test test-long mutants loc check-layers tests
 deps-test:
 	@CROSS=$(CROSS) HOSTCC=$(HOSTCC) tools/deps build run test
 
@@ -28,6 +28,10 @@ tests: $(RUN_NEEDS) build/minato.iso $(MIG) $(UNIT_PROGRAMS)
 test: tests deps-test
 	@MAKEFLAGS= PERL5LIB=$(CURDIR)/tools/run_test prove --formatter Counted -j 2 --exec tools/run-test \
 	    $(or $(T),$(ALL_TESTS))
+
+# Other seeds of what is random, for hours; P=part … only those (tests/long/run).
+test-long: tests deps-test
+	@tests/long/run $(P)
 
 # Applies one-line faults to the kernel, one at a time: does some scenario notice?
 mutants: $(RUN_NEEDS)

@@ -2,7 +2,7 @@
 /*
  * Scheduling policies: parameters (base), bounds (limit), and what thread_info tells (info).
  * Priorities run from 0 (most urgent) to 127, OSF's direction.  Quanta are milliseconds.
- * Used by thread_policy, thread_set_policy, task_policy, task_set_policy (to come) and the
+ * Used by thread_policy, thread_set_policy, task_policy, task_set_policy and the
  * *_SCHED_* flavors of thread_info.  Source: OSF mach/policy.h.
  */
 #ifndef _MACH_POLICY_H_

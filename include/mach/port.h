@@ -117,12 +117,12 @@ typedef struct mach_port_status {
 #define MACH_PORT_DNREQUESTS_SIZE_COUNT 1
 #define MACH_PORT_INFO_MAX 10 /* largest of the flavors, in words */
 
-/* Quality of service at allocation (mach_port_allocate_qos, to come). */
+/* Quality of service at allocation (mach_port_allocate_qos). */
 typedef struct mach_port_qos {
-    unsigned int name : 1;     /* the caller gives the name */
-    unsigned int prealloc : 1; /* a message buffer is kept with the port */
+    unsigned int name : 1; /* the caller gives the name */
+    unsigned int rt : 1;   /* a real-time port: there are none (macOS: prealloc) */
     unsigned int pad1 : 30;
-    natural_t len; /* size of that buffer */
+    natural_t pad2; /* macOS: len, of the preallocated message */
 } mach_port_qos_t;
 
 #endif

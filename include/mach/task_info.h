@@ -52,6 +52,13 @@ typedef struct task_thread_times_info {
 #define TASK_THREAD_TIMES_INFO_COUNT                                                               \
     ((mach_msg_type_number_t)(sizeof(task_thread_times_info_data_t) / sizeof(natural_t)))
 
+#define TASK_USER_DATA 8 /* set by task_set_info */
+typedef struct task_user_data {
+    natural_t user_data;
+} task_user_data_data_t, *task_user_data_t;
+#define TASK_USER_DATA_COUNT                                                                       \
+    ((mach_msg_type_number_t)(sizeof(task_user_data_data_t) / sizeof(natural_t)))
+
 #define TASK_SCHED_TIMESHARE_INFO 10 /* policy_timeshare_base_data_t for new threads */
 #define TASK_SCHED_RR_INFO 11        /* policy_rr_base_data_t */
 #define TASK_SCHED_FIFO_INFO 12      /* policy_fifo_base_data_t */

@@ -8,8 +8,6 @@
 #define PROGRAM_PATH_MAX 128 /* bytes of a path in the boot archive, its end included */
 typedef char program_path_t[PROGRAM_PATH_MAX];
 
-<<<<<<< HEAD
-=======
 typedef char program_name_t[80]; /* as netname_name_t */
 #define PROGRAM_PLACES 16384     /* for names that the name server leaves to its next incarnation */
 #define PROGRAM_WORDS_MAX 2048 /* bytes of the arguments of program_run, their ends included */
@@ -25,5 +23,4 @@ typedef struct {
     int status; /* 0 … 123 as it has told; 1 if it has not */
 } program_ended_t;
 
->>>>>>> 1a4184c (user: ps, ports, vmmap, top; bootstrap runs programs for the job)
 #endif

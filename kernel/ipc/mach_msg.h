@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The traps that ipc serves; kern/traps.c has the table. Each does what the library call of the same
-// name does (<mach/mach_traps.h>, <mach/mach_port.h>); user addresses are checked, names looked up in
-// the current space. The short cuts answer MACH_SEND_INVALID_DEST when `task` is not a live task here.
+// What the files that serve mach_msg share. The traps themselves, and the others that ipc serves, are
+// called by the trap table only (tools/traptable): each does what the library call of the same name does
+// (<mach/mach_traps.h>, <mach/mach_port.h>).
 #pragma once
 
 #include <mach/message.h>
@@ -28,19 +28,3 @@ mach_msg_return_t mach_msg_general(const struct message_arguments *arguments);
 mach_msg_return_t mach_msg_receive(const struct message_arguments *arguments);
 mach_msg_return_t mach_msg_received(enum wait_result wait, const struct message_arguments *arguments);
 mach_msg_return_t mach_msg_put(struct kmsg *kmsg, const struct message_arguments *arguments);
-
-TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments arguments);
-TRAP_FUNCTION mach_msg_return_t mach_msg_overwrite_trap(struct message_arguments arguments,
-                                                        uintptr_t rcv_msg,
-                                                        mach_msg_size_t scatter_list_size);
-TRAP_FUNCTION mach_port_name_t mach_task_self_trap(void);
-TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void);
-TRAP_FUNCTION mach_port_name_t mach_host_self_trap(void);
-TRAP_FUNCTION mach_port_name_t mach_reply_port_trap(void);
-TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task, mach_port_right_t right,
-                                                    uintptr_t name);
-TRAP_FUNCTION kern_return_t mach_port_deallocate_trap(mach_port_name_t task, mach_port_name_t name);
-TRAP_FUNCTION kern_return_t mach_port_insert_right_trap(mach_port_name_t task,
-                                                        mach_port_name_t name,
-                                                        mach_port_name_t right,
-                                                        mach_msg_type_name_t type);

@@ -108,6 +108,22 @@ kern_return_t mach_port_allocate_name(ipc_space_t task, mach_port_right_t right,
     return allocate(task, right, &name);
 }
 
+kern_return_t mach_port_allocate_qos(ipc_space_t task, mach_port_right_t right,
+                                     mach_port_qos_t *qos, mach_port_t *name)
+{
+    if (qos->rt)
+        return KERN_INVALID_VALUE;
+    return qos->name ? mach_port_allocate_name(task, right, *name)
+                     : mach_port_allocate(task, right, name);
+}
+
+kern_return_t mach_port_allocate_full(ipc_space_t task, mach_port_right_t right,
+                                      ipc_port_t subsystem, mach_port_qos_t *qos,
+                                      mach_port_t *name)
+{
+    return subsystem ? KERN_INVALID_ARGUMENT : mach_port_allocate_qos(task, right, qos, name);
+}
+
 kern_return_t mach_port_rename(ipc_space_t task, mach_port_t old_name, mach_port_t new_name)
 {
     struct entry *entry;

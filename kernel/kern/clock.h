@@ -23,6 +23,3 @@ struct clock {
 void clock_init(void);
 // The reply port of an alarm has died (ipc/port.c); consumes the request, which is off the port's list.
 void clock_alarm_cancel(struct dead_name_request *request);
-// The trap (kern/traps.c).
-TRAP_FUNCTION kern_return_t clock_sleep_trap(mach_port_name_t name, sleep_type_t type, unsigned sec,
-                                             int nsec, uintptr_t wake_address);

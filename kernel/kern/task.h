@@ -39,6 +39,7 @@ struct task {
     int max_priority;           // the most urgent base they may ask for
     uint32_t quantum_ms;
 
+    natural_t user_data;        // TASK_USER_DATA: users'
     uint64_t dead_cycles, dead_system_cycles; // of threads that have ended
     struct task_events_info events;           // whoever sees the event counts it, but for traps
 };

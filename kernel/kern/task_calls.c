@@ -183,6 +183,11 @@ static void policy_base(const struct task *task, task_info_t info)
         info[1] = (integer_t)task->quantum_ms;
 }
 
+static void user_data(const struct task *task, task_info_t info)
+{
+    info[0] = (integer_t)task->user_data;
+}
+
 static const struct flavor {
     void (*fill)(const struct task *task, task_info_t info);
     unsigned words;
@@ -191,12 +196,22 @@ static const struct flavor {
     [TASK_BASIC_INFO] = {basic_info, TASK_BASIC_INFO_COUNT, POLICY_NULL},
     [TASK_EVENTS_INFO] = {events_info, TASK_EVENTS_INFO_COUNT, POLICY_NULL},
     [TASK_THREAD_TIMES_INFO] = {thread_times, TASK_THREAD_TIMES_INFO_COUNT, POLICY_NULL},
+    [TASK_USER_DATA] = {user_data, TASK_USER_DATA_COUNT, POLICY_NULL},
     [TASK_SECURITY_TOKEN] = {security_token, TASK_SECURITY_TOKEN_COUNT, POLICY_NULL},
     [TASK_SCHED_TIMESHARE_INFO] = {policy_base, POLICY_TIMESHARE_BASE_COUNT, POLICY_TIMESHARE},
     [TASK_SCHED_RR_INFO] = {policy_base, POLICY_RR_BASE_COUNT, POLICY_RR},
     [TASK_SCHED_FIFO_INFO] = {policy_base, POLICY_FIFO_BASE_COUNT, POLICY_FIFO},
 };
 #define FLAVORS (sizeof(flavors) / sizeof(flavors[0]))
+
+kern_return_t task_set_info(task_t task, task_flavor_t which, task_info_t info,
+                            mach_msg_type_number_t count)
+{
+    if (which != TASK_USER_DATA || count < TASK_USER_DATA_COUNT)
+        return KERN_INVALID_ARGUMENT;
+    task->user_data = (natural_t)info[0];
+    return KERN_SUCCESS;
+}
 
 kern_return_t task_info(task_t task, task_flavor_t which, task_info_t info,
                         mach_msg_type_number_t *count)

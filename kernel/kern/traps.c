@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The trap table, and those traps that are neither messages nor ports: memory, semaphores, and giving
-// the processor away.
+// Those traps that are neither messages nor ports: memory, semaphores, and giving the processor away.
+// The build makes the table of all of them from <mach/syscall_sw.h> (tools/traptable).
 //
 // A trap is a short cut for a message to the object that its first argument names. If that name does
 // not denote an object of the right kind in this kernel (no such name, a user's port, a proxy for an
 // object elsewhere) the answer is MACH_SEND_INVALID_DEST and nothing has happened; the library then
 // sends the message. Contracts: <mach/mach_traps.h>; entry: x86/entry.asm.
-#include <mach/syscall_sw.h>
 #include <mach/thread_switch.h>
 #include "ipc/kobject.h"
 #include "ipc/mach_msg.h"
@@ -55,7 +54,7 @@ static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_addre
     return KERN_INVALID_ADDRESS;
 }
 
-static TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer,
+TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer,
                                                     vm_size_t size, boolean_t anywhere)
 {
     struct vm_map *map;
@@ -74,7 +73,7 @@ static TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintp
     return kr;
 }
 
-static TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address,
+TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address,
                                                       vm_size_t size)
 {
     struct vm_map *map = map_named(task);
@@ -88,7 +87,7 @@ static TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_
 }
 
 // Only zero-filled memory; to map an object the library sends the message, which carries its right.
-static TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer,
+TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer,
                                                vm_size_t size, vm_address_t mask,
                                                boolean_t anywhere, mach_port_name_t object,
                                                vm_offset_t offset, boolean_t copy,
@@ -116,21 +115,21 @@ static TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t 
 
 // ---- semaphores ----
 
-static TRAP_FUNCTION kern_return_t semaphore_signal_trap(mach_port_name_t name)
+TRAP_FUNCTION kern_return_t semaphore_signal_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_signal(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-static TRAP_FUNCTION kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
+TRAP_FUNCTION kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_signal_all(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-static TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
+TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
                                                                 mach_port_name_t thread_name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
@@ -141,14 +140,14 @@ static TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t
     return semaphore_wake(semaphore, thread);
 }
 
-static TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
+TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
 
     return semaphore ? semaphore_wait(semaphore) : MACH_SEND_INVALID_DEST;
 }
 
-static TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec,
+TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec,
                                                             int nsec)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
@@ -158,7 +157,7 @@ static TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t nam
     return semaphore_timedwait(semaphore, (tvalspec_t){sec, nsec});
 }
 
-static TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name,
+TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name,
                                                               mach_port_name_t signal_name)
 {
     struct semaphore *wait = object_named(wait_name, PORT_SEMAPHORE);
@@ -167,7 +166,7 @@ static TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t w
     return wait && signal ? semaphore_wait_signal(wait, signal) : MACH_SEND_INVALID_DEST;
 }
 
-static TRAP_FUNCTION kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name,
+TRAP_FUNCTION kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name,
                                                                    mach_port_name_t signal_name,
                                                                    unsigned sec, int nsec)
 {
@@ -198,7 +197,7 @@ static void give_way(struct thread *next)
     thread_undepress(self);
 }
 
-static TRAP_FUNCTION boolean_t swtch_trap(void)
+TRAP_FUNCTION boolean_t swtch_trap(void)
 {
     if (sched_best_ready() == PRIORITY_LEVELS)
         return FALSE;
@@ -206,7 +205,7 @@ static TRAP_FUNCTION boolean_t swtch_trap(void)
     return TRUE;
 }
 
-static TRAP_FUNCTION boolean_t swtch_pri_trap(int priority)
+TRAP_FUNCTION boolean_t swtch_pri_trap(int priority)
 {
     if (sched_best_ready() == PRIORITY_LEVELS)
         return FALSE;
@@ -225,7 +224,7 @@ static kern_return_t switch_wait(mach_msg_timeout_t ms)
 }
 
 // A name that is no thread's is only a bad hint.
-static TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option,
+TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option,
                                                       mach_msg_timeout_t ms)
 {
     struct thread *next;
@@ -240,36 +239,3 @@ static TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int
     give_way(next);
     return KERN_SUCCESS;
 }
-
-// ---- the table ----
-
-#define TRAP(name, implementation) \
-    [MACH_TRAP_##name] = {(void *)(implementation), MACH_TRAP_ARGS_##name}
-
-const struct trap_entry trap_table[] = {
-    TRAP(mach_msg_trap, mach_msg_trap),
-    TRAP(mach_msg_overwrite_trap, mach_msg_overwrite_trap),
-    TRAP(mach_reply_port, mach_reply_port_trap),
-    TRAP(mach_thread_self, mach_thread_self_trap),
-    TRAP(mach_task_self, mach_task_self_trap),
-    TRAP(mach_host_self, mach_host_self_trap),
-    TRAP(semaphore_signal_trap, semaphore_signal_trap),
-    TRAP(semaphore_signal_all_trap, semaphore_signal_all_trap),
-    TRAP(semaphore_signal_thread_trap, semaphore_signal_thread_trap),
-    TRAP(semaphore_wait_trap, semaphore_wait_trap),
-    TRAP(semaphore_wait_signal_trap, semaphore_wait_signal_trap),
-    TRAP(semaphore_timedwait_trap, semaphore_timedwait_trap),
-    TRAP(semaphore_timedwait_signal_trap, semaphore_timedwait_signal_trap),
-    TRAP(swtch_pri, swtch_pri_trap),
-    TRAP(swtch, swtch_trap),
-    TRAP(thread_switch, thread_switch_trap),
-    TRAP(clock_sleep_trap, clock_sleep_trap),
-    TRAP(vm_map, vm_map_trap),
-    TRAP(vm_allocate, vm_allocate_trap),
-    TRAP(vm_deallocate, vm_deallocate_trap),
-    TRAP(mach_port_allocate, mach_port_allocate_trap),
-    TRAP(mach_port_deallocate, mach_port_deallocate_trap),
-    TRAP(mach_port_insert_right, mach_port_insert_right_trap),
-};
-
-const uint32_t trap_count = sizeof(trap_table) / sizeof(trap_table[0]);

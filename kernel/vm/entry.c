@@ -319,10 +319,25 @@ void entry_destroy(struct vm_map_entry *entry)
     slab_free(&vm_entry_cache, entry);
 }
 
+// `size` bytes more, or less, are shown by `entry` or one like it.
+static inline void count_in(struct vm_map *map, const struct vm_map_entry *entry, vm_size_t size)
+{
+    map->size += size;
+    if (entry->wired != 0)
+        vm_wired_pages += size >> PAGE_SHIFT;
+}
+
+static inline void count_out(struct vm_map *map, const struct vm_map_entry *entry, vm_size_t size)
+{
+    map->size -= size;
+    if (entry->wired != 0)
+        vm_wired_pages -= size >> PAGE_SHIFT;
+}
+
 static inline void account(struct vm_map *map, const struct vm_map_entry *entry)
 {
     map->entry_count++;
-    map->size += entry_size(entry);
+    count_in(map, entry, entry_size(entry));
     map->version++;
 }
 
@@ -342,24 +357,16 @@ static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)
 {
     tree_remove(&map->entries, &entry->node);
     map->entry_count--;
-    map->size -= entry_size(entry);
+    count_out(map, entry, entry_size(entry));
     map->version++;
     if (map->hint == entry)
         map->hint = NULL;
-}
-
-// The first `size` bytes of the entry are about to go.
-static void unwire(const struct vm_map_entry *entry, vm_size_t size)
-{
-    if (entry->wired != 0)
-        vm_wired_pages -= size >> PAGE_SHIFT;
 }
 
 void entry_delete(struct vm_map *map, struct vm_map_entry *entry)
 {
     struct vm_object *object = entry->object;
 
-    unwire(entry, entry_size(entry));
     entry_unlink(map, entry);
     if (object != NULL && !entry->shared && object->refs > 1)
         vm_object_forget(object, entry->offset, entry_size(entry));
@@ -392,7 +399,7 @@ static bool entry_clip(struct vm_map *map, vm_offset_t address)
         upper->offset += address - e->start;
         vm_object_reference(e->object);
     }
-    map->size -= entry_size(upper);
+    count_out(map, e, entry_size(upper));
     e->end = address;
     tree_refresh(&map->entries, &e->node);
     entry_insert(map, upper);
@@ -428,7 +435,7 @@ bool entry_extend(struct vm_map *map, struct vm_map_entry *entry, vm_offset_t en
 {
     if (entry->object != NULL && !grow_object(entry, end - entry->end))
         return false;
-    map->size += end - entry->end;
+    count_in(map, entry, end - entry->end);
     map->version++;
     entry->end = end;
     tree_refresh(&map->entries, &entry->node);
@@ -450,7 +457,7 @@ bool entry_join(struct vm_map *map, struct vm_map_entry *a)
     if (b == NULL || a->end != b->start || !entries_alike(a, b) || !continues(a, b))
         return false;
     entry_unlink(map, b);
-    map->size += entry_size(b);
+    count_in(map, a, entry_size(b));
     a->end = b->end;
     tree_refresh(&map->entries, &a->node);
     entry_destroy(b);
@@ -498,8 +505,7 @@ bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end)
             vm_object_forget(e->object, e->offset, reached - e->start);
         e->offset += reached - e->start;
     }
-    unwire(e, reached - e->start);
-    map->size -= reached - e->start;
+    count_out(map, e, reached - e->start);
     map->version++;
     e->start = reached;
     tree_refresh(&map->entries, &e->node);

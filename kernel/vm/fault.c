@@ -99,7 +99,7 @@ kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
     struct vm_map *map = current_map();
     struct task_events_info *events;
-    unsigned copied, asked;
+    unsigned copied;
     uint64_t begin;
     kern_return_t kr;
 
@@ -108,11 +108,9 @@ kern_return_t resolve_page_fault(uintptr_t address, bool write)
     events = &current_task()->events;
     begin = thread_system_begin();
     copied = vm_object_pages_copied;
-    asked = vm_object_pages_asked;
     kr = vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
     events->faults++;
     events->cow_faults += vm_object_pages_copied - copied;
-    events->pageins += vm_object_pages_asked - asked;
     thread_system_end(begin);
     return kr;
 }

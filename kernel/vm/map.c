@@ -29,6 +29,7 @@ struct vm_map *vm_map_create(void)
     }
     map->refs = 1;
     map->alive = true;
+    map->stays = false;
     map_entries_init(map);
     return map;
 }
@@ -421,6 +422,12 @@ kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t siz
     if (kr != KERN_SUCCESS)
         unwire(map, start, end);
     return kr;
+}
+
+kern_return_t task_wire(struct vm_map *map, boolean_t must_wire)
+{
+    map->stays = must_wire;
+    return KERN_SUCCESS;
 }
 
 // ---- region --------------------------------------------------------------------------------

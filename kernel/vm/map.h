@@ -40,6 +40,7 @@ struct vm_map_entry {
 struct vm_map {
     uint32_t refs;
     bool alive;               // false after vm_map_shutdown
+    bool stays;               // no page that is mapped leaves memory (task_wire)
     struct tree entries;
     unsigned entry_count;
     unsigned entries_paid;    // for so many the ledger is charged

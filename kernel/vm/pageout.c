@@ -51,7 +51,7 @@ static bool page_idle(struct page *page)
         struct vm_map *map = container_of(m->pmap, struct vm_map, pmap);
         struct vm_map_entry *e = entry_find(map, m->address);
 
-        if (e->wired != 0)
+        if (map->stays || e->wired != 0)
             return false;
         used |= pmap_clear_used(m->pmap, m->address) && !sequential(e);
     }
@@ -185,19 +185,14 @@ void pageout_wake(void)
 
 kern_return_t pageout_wait(void)
 {
+    enum wait_result result;
+
     if (pages_free() > pages_reserved() || vm_pager_cache.in_use == 0 || hopeless ||
         current_thread()->max_priority <= PRIORITY_SERVER)
         return KERN_RESOURCE_SHORTAGE;
     vm_object_upsets++;
     pageout_wake();
-    switch (waitq_wait(&waiting, clock_now() + WAIT_MAX, true, "memory")) {
-    case WAIT_AWAKENED:
-        return KERN_SUCCESS;
-    case WAIT_INTERRUPTED:
-        return KERN_ABORTED;
-    case WAIT_TIMED_OUT:
-    case WAIT_DESTROYED:
-        break;
-    }
-    return KERN_RESOURCE_SHORTAGE;
+    result = waitq_wait(&waiting, clock_now() + WAIT_MAX, true, "memory");
+    return result == WAIT_TIMED_OUT || result == WAIT_DESTROYED ? KERN_RESOURCE_SHORTAGE
+                                                                 : (kern_return_t)result;
 }

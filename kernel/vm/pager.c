@@ -10,7 +10,8 @@
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 
-#define RUN_MAX 64u // pages sent in one message
+#define RUN_MAX 64u          // pages sent in one message
+#define REQUESTS_MAX 4096u   // that a pager may leave unanswered: threads that give up leave theirs behind
 
 // Something that a pager has been asked for one page, or for a synchronize. It stays until there is
 // an answer, even when nobody waits any more: so a page is asked for once.
@@ -27,7 +28,6 @@ struct page_request {
 struct slab_cache vm_pager_cache = SLAB_CACHE(vm_pager_cache, "pager", sizeof(struct pager));
 static struct slab_cache request_cache =
     SLAB_CACHE(request_cache, "page request", sizeof(struct page_request));
-static struct list cached = {&cached, &cached};
 static uint32_t last_number;
 
 static struct page_request *request_of(const struct tree_node *n)
@@ -55,7 +55,6 @@ static void pager_init(struct pager *pager, struct vm_object *object, struct por
     tree_init(&pager->requests, request_less, NULL);
     waitq_init(&pager->unready);
     list_init(&pager->copies);
-    list_init(&pager->cached);
     object->pager = pager;
     port->object = pager;
 }
@@ -68,7 +67,6 @@ kern_return_t vm_pager_object(struct port *port, struct vm_object **object)
     if (!port_valid(port) || port->kind != PORT_USER || !port->active)
         return KERN_INVALID_OBJECT;
     if ((pager = port->object) != NULL) {
-        list_remove(&pager->cached);
         *object = pager->object;
         vm_object_reference(*object);
         return KERN_SUCCESS;
@@ -171,30 +169,13 @@ bool vm_pager_let_go(struct vm_object *object)
     if (!keep && pager->port != NULL && !pager->setting[PAGER_TEMPORARY])
         keep = vm_object_return(object, 0, UINT32_MAX, PAGES_DIRTY | PAGES_PRECIOUS, true) !=
                KERN_SUCCESS;
-    list_remove(&pager->cached);
-    if (keep) {
-        list_insert_tail(&cached, &pager->cached);
+    if (keep)
         return false;
-    }
     if (pager->port != NULL)
         vm_pager_terminate(pager);
     else
         fail_all(pager);
     slab_free(&vm_pager_cache, pager);
-    return true;
-}
-
-bool vm_pager_trim(void)
-{
-    struct list *first = list_pop(&cached);
-    struct pager *pager;
-
-    if (first == NULL)
-        return false;
-    pager = container_of(first, struct pager, cached);
-    pager->setting[PAGER_MAY_CACHE] = FALSE;
-    vm_object_reference(pager->object);
-    vm_object_deallocate(pager->object);
     return true;
 }
 
@@ -231,10 +212,12 @@ static struct page_request *request_make(uint32_t index, uint32_t count, bool un
 
 static bool request_add(struct pager *pager, uint32_t index, bool unlock)
 {
-    struct page_request *r = request_make(index, 1, unlock);
+    struct page_request *r = NULL;
 
-    if (r != NULL)
+    if (pager->request_count < REQUESTS_MAX && (r = request_make(index, 1, unlock)) != NULL) {
         tree_insert(&pager->requests, &r->node);
+        pager->request_count++;
+    }
     return r != NULL;
 }
 
@@ -248,6 +231,7 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool un
 
         if (r->unlock == unlock) {
             tree_remove(&pager->requests, &r->node);
+            pager->request_count--;
             request_finish(r, result);
         }
         r = next;
@@ -280,6 +264,7 @@ static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, 
         while (end < low + cluster && end < size && add_neighbour(pager, end))
             end++;
         vm_object_pages_asked += end - first;
+        current_task()->events.pageins += end - first;
     }
     kr = (unlock ? memory_object_data_unlock : memory_object_data_request)(
         TO_PAGER(pager), first << PAGE_SHIFT, (end - first) << PAGE_SHIFT, access);
@@ -429,87 +414,41 @@ static unsigned kind_of(struct pager *pager, struct page *page)
     return page->precious ? PAGES_PRECIOUS : PAGES_CLEAN;
 }
 
-// Sends the pages of `part`, which is consumed, as what is at `offset`.
-static kern_return_t send_part(struct pager *pager, struct vm_object *part, uint32_t offset,
-                               bool dirty, bool kept)
+kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
+                                  uint32_t offset, bool dirty, bool kept)
 {
-    struct vm_map_copy *copy = copy_of_object(part);
-    vm_size_t size = part->size;
+    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
+    struct vm_map_copy *copy = part == NULL ? NULL : copy_of_object(part);
+    struct page_node *leaf;
 
     if (copy == NULL) {
         vm_object_deallocate(part);
         return KERN_RESOURCE_SHORTAGE;
     }
-    return memory_object_data_return(TO_PAGER(pager), offset, copy, size, dirty, kept);
-}
-
-kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
-                                  uint32_t offset, bool dirty)
-{
-    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
-
-    if (part == NULL)
-        return KERN_RESOURCE_SHORTAGE;
     part->stays = true;
     for (unsigned i = 0; i < count; i++) {
-        struct page_node *leaf = page_tree_own(&part->pages, i);
-
-        if (leaf == NULL) {
-            vm_object_deallocate(part);
+        if ((leaf = page_tree_own(&part->pages, i)) == NULL) {
+            vm_map_copy_discard(copy);
             return KERN_RESOURCE_SHORTAGE;
         }
+        page_write_protect(pages[i]); // it is shared now
         page_hold(pages[i]);
         page_tree_set(&part->pages, leaf, i, pages[i]);
     }
-    return send_part(pager, part, offset, dirty, false);
+    return memory_object_data_return(TO_PAGER(pager), offset, copy, count << PAGE_SHIFT, dirty, kept);
 }
 
-// Sends `count` pages of one kind. What is kept is clean afterwards: it was frozen to be shared.
-static kern_return_t send_run(struct vm_object *object, uint32_t first, uint32_t count, bool dirty,
-                              bool kept)
+// The pages from `i` on, which is there, that come one after another and are of that kind; their number.
+static uint32_t find_run(struct vm_object *object, uint32_t i, uint32_t last, unsigned kind,
+                         struct page **run)
 {
-    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
-    kern_return_t kr = KERN_RESOURCE_SHORTAGE;
+    uint32_t count = 0;
     bool exclusive;
 
-    if (part == NULL || !page_tree_slice(&object->pages, first, count, &part->pages))
-        vm_object_deallocate(part);
-    else
-        kr = send_part(object->pager, part, first << PAGE_SHIFT, dirty, kept);
-    for (uint32_t i = first; kr == KERN_SUCCESS && i < first + count; i++) {
-        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
-
-        if (vm_pager_owns(object->pager, page))
-            page->dirty = false;
-    }
-    return kr;
-}
-
-static kern_return_t drop_run(struct vm_object *object, uint32_t first, uint32_t count)
-{
-    for (uint32_t i = first; i < first + count; i++) {
-        bool exclusive;
-        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
-
-        page_unmap_everywhere(page);
-        if (vm_pager_owns(object->pager, page))
-            page->managed = false;
-    }
-    return page_tree_remove(&object->pages, first, count) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
-}
-
-// How many pages from `first` on, which is there, are one after another and of that kind.
-static uint32_t run_length(struct vm_object *object, uint32_t first, uint32_t last, unsigned kind)
-{
-    uint32_t count = 1;
-
-    for (uint32_t i = first + 1; i <= last && count < RUN_MAX; i++, count++) {
-        bool exclusive;
-        struct page *page = page_tree_lookup(&object->pages, i, &exclusive);
-
-        if (page == NULL || kind_of(object->pager, page) != kind)
-            break;
-    }
+    while (count < RUN_MAX && i + count <= last &&
+           (run[count] = page_tree_lookup(&object->pages, i + count, &exclusive)) != NULL &&
+           kind_of(object->pager, run[count]) == kind)
+        count++;
     return count;
 }
 
@@ -517,8 +456,8 @@ kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_
                                unsigned which, bool flush)
 {
     struct pager *pager = object->pager;
+    struct page *page, *run[RUN_MAX];
     kern_return_t kr = KERN_SUCCESS;
-    struct page *page;
     uint32_t count;
 
     if (pager->port == NULL)
@@ -527,13 +466,21 @@ kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_
          i += count) {
         unsigned kind = kind_of(pager, page);
 
-        count = run_length(object, i, last, kind);
+        count = find_run(object, i, last, kind, run);
         if ((kind & which) != 0)
-            kr = send_run(object, i, count, kind == PAGES_DIRTY, !flush);
-        if (kr == KERN_SUCCESS && flush)
-            kr = drop_run(object, i, count);
+            kr = vm_pager_send_pages(pager, run, count, i << PAGE_SHIFT, kind == PAGES_DIRTY, !flush);
         if (kr != KERN_SUCCESS)
             return kr;
+        for (uint32_t k = 0; k < count; k++) {
+            if (flush)
+                page_unmap_everywhere(run[k]);
+            if (vm_pager_owns(pager, run[k])) {
+                run[k]->dirty = run[k]->dirty && (kind & which) == 0; // what was sent is clean
+                run[k]->managed = !flush;
+            }
+        }
+        if (flush && !page_tree_remove(&object->pages, i, count))
+            return KERN_RESOURCE_SHORTAGE;
         preemption_point();
     }
     return KERN_SUCCESS;

@@ -42,10 +42,10 @@ struct pager {
     bool ready;               // it has said how it wants to be treated:
     int setting[PAGER_SETTINGS];
     struct tree requests;     // what it has been asked for and has not answered, by page
+    unsigned request_count;   // of these
     struct page_request *sync; // the memory_object_synchronize that it has not answered
     struct waitq unready;     // threads that wait until it is ready
     struct list copies;       // vm_object.copy_link: copies that look here for what they lack
-    struct list cached;       // in the list of those whose object nobody uses but that are kept
 };
 
 extern struct slab_cache vm_pager_cache; // how many there are: in_use
@@ -94,8 +94,6 @@ static inline vm_prot_t vm_pager_denies(const struct pager *pager, const struct 
 #define PAGES_CLEAN 4u
 kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_t last,
                                unsigned which, bool flush);
-// Terminates one of the objects that are only kept because they may be cached. False: there is none.
-bool vm_pager_trim(void);
 
 // ---- for vm/pager_calls.c ----
 // Forbids those accesses to a page of the object, and allows all others.
@@ -107,10 +105,10 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool un
 kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_t size,
                                    unsigned flags);
 void vm_pager_synchronized(struct pager *pager, uint32_t offset, uint32_t size);
-// Sends some pages (a hold for each stays the caller's) as what is at `offset` and not kept; they are in
-// memory until the pager has let go of them. KERN_RESOURCE_SHORTAGE: none has been sent.
+// Sends some pages (a hold for each stays the caller's) as what is at `offset`; they are in memory until
+// the pager has let go of them. KERN_RESOURCE_SHORTAGE: none has been sent.
 kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
-                                  uint32_t offset, bool dirty);
+                                  uint32_t offset, bool dirty, bool kept);
 // It has said how it wants to be treated: who waits for that may go on.
 void vm_pager_ready(struct pager *pager);
 // Ends the pager's part: terminate is sent, waiting threads get KERN_MEMORY_FAILURE.

@@ -148,7 +148,7 @@ static kern_return_t supply_page(struct vm_object *object, uint32_t i, struct vm
     else if ((leaf = page_tree_own(&object->pages, i)) == NULL)
         kr = KERN_RESOURCE_SHORTAGE;
     if (kr == KERN_MEMORY_PRESENT && precious)
-        vm_pager_send_pages(object->pager, &page, 1, i << PAGE_SHIFT, false);
+        vm_pager_send_pages(object->pager, &page, 1, i << PAGE_SHIFT, false, false);
     if (kr != KERN_SUCCESS) {
         page_release(page);
         return kr;

@@ -239,7 +239,7 @@ unsigned paging_send(struct vm_object *object, const uint32_t *numbers, struct p
     while (made < count && (records[made] = record_make(first + made)) != NULL)
         made++;
     if (made < count || vm_pager_send_pages(space->pager, pages, count, first << PAGE_SHIFT,
-                                            true) != KERN_SUCCESS) {
+                                            true, false) != KERN_SUCCESS) {
         for (uint32_t i = made; i < count; i++)
             place_give(first + i);
         while (made > 0)

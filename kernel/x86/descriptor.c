@@ -109,21 +109,11 @@ static void tss_fill(void)
     double_fault_tss.io_bitmap = IO_BITMAP_NONE;
 }
 
-// entry.asm copies as many words as the table says without asking again.
-static void trap_table_check(void)
-{
-    for (uint32_t i = 0; i < trap_count; i++) {
-        kassert(trap_table[i].words <= TRAP_WORDS_MAX);
-        kassert(trap_table[i].function || trap_table[i].words == 0);
-    }
-}
-
 void descriptors_init(void)
 {
     struct table_register gdtr = {sizeof gdt - 1, (uintptr_t)gdt};
     struct table_register idtr = {sizeof idt - 1, (uintptr_t)idt};
 
-    trap_table_check();
     tss_fill();
     gdt_fill();
     idt_fill();

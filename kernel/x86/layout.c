@@ -13,15 +13,12 @@
 #include "x86/fault.h"
 #include "x86/frame.h"
 #include "x86/io.h"
-#include "x86/upcall.h"
 
 #define NUMBER(name, value) __asm__ volatile("\n->" #name " equ %c0" : : "i"(value))
 #define SAME(name) __asm__ volatile("\n->" #name " equ %c0" : : "i"(name))
 #define PLACE(name, type, member) NUMBER(name, offsetof(struct type, member))
 
 _Static_assert(HOW_SYSENTER == 0, "entry.asm: the plain frame is tested together with the ast word");
-_Static_assert(offsetof(struct trap_entry, words) == 4 && sizeof(struct trap_entry) == 8,
-               "entry.asm: trap_table");
 _Static_assert(sizeof(struct fixup) == 16, "fixup.inc: four words");
 
 void layout(void);

@@ -12,14 +12,9 @@ __attribute__((noreturn)) void kernel_main(void);
 // One trap, by number; the assembly entry copies `words` argument words from the user's stack and
 // calls `function` with them in C order; its result goes to eax. Slots without a function answer
 // KERN_INVALID_ARGUMENT, as does a number past the end; an unreadable stack KERN_INVALID_ADDRESS.
-// (kern/traps.c) The words lie on the stack, so a trap's function is to be declared TRAP_FUNCTION.
+// The words lie on the stack, so a trap's function is to be declared TRAP_FUNCTION; tools/traptable makes
+// the table.
 #define TRAP_FUNCTION __attribute__((regparm(0)))
-struct trap_entry {
-    void *function;
-    uint32_t words;
-};
-extern const struct trap_entry trap_table[];
-extern const uint32_t trap_count;
 
 // Called with cpu->ast != 0 on every way back to user mode, until it is 0. May block, may never
 // return (a terminated thread). (kern/thread.c)

@@ -13,6 +13,7 @@
 #include <mach/bootstrap_server.h>
 #include <mach/host_info.h>
 #include <mach/host_reboot.h>
+#include <program.h>
 #include <mach/minato.h>
 #include <servers/netname_defs.h>
 #include <servers/program_server.h>
@@ -347,6 +348,8 @@ int main(void)
     must(minato_host_set_seed(priv_host, options.seed), "the seed");
     calendar_set();
     fw_cfg_open();
+    if (options.paging) // whoever the pager's death must not hurt
+        must(program_wire(priv_host, mach_task_self()), "wired memory");
     start_server(&name_server);
     start_server(&console_server);
     if (options.paging)

@@ -133,6 +133,8 @@ static kern_return_t fill_task(struct program *program, const void *image, size_
         result = program_load(program->task, image, size, program->argv, environment(), &entry, &sp);
     if (result == KERN_SUCCESS && (program->is_job || program->ended != MACH_PORT_NULL))
         result = priority_lower(program->task);
+    if (result == KERN_SUCCESS && !program->is_job && options.paging)
+        result = program_wire(priv_host, program->task);
     if (result == KERN_SUCCESS)
         result = watch_task(program->task);
     if (result == KERN_SUCCESS)
@@ -342,9 +344,6 @@ static void restart(struct program *program)
     wrong = start(program);
     if (wrong != NULL)
         restart_later(program, wrong);
-    // A new name server knows no names.
-    else if (program->service == &name_service)
-        clerk_check_in(&console_service, NULL);
 }
 
 uint64_t programs_restart(uint64_t now)

@@ -3,7 +3,8 @@
 //
 // Bootstrap hands it the port that every task knows as name_server_port. Each name holds a send
 // right for its port and one for its signature; a dead-name notification takes the name away when
-// the port dies. One thread; it calls nobody but the kernel, so nobody can make it wait.
+// the port dies. One thread; it calls nobody but the kernel and bootstrap, which never waits for anybody,
+// so nobody can make it wait. Bootstrap keeps what is checked in, for the case that this server dies.
 #include "table.h"
 
 #include <mach/mach.h>
@@ -33,6 +34,24 @@ static kern_return_t watch(mach_port_t port)
     return result;
 }
 
+// Has bootstrap keep the name with these rights.
+static kern_return_t keep(const struct entry *entry, mach_port_t signature, mach_port_t port)
+{
+    kern_return_t result =
+        program_keep(bootstrap_port, entry->place, entry->name, port, signature);
+
+    return result == KERN_SUCCESS ? NETNAME_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
+// The name is free again.
+static void forget(struct entry *entry)
+{
+    program_keep(bootstrap_port, entry->place, "", MACH_PORT_NULL, MACH_PORT_NULL);
+    drop(entry->port);
+    drop(entry->signature);
+    table_remove(entry);
+}
+
 // ---- the interface ----------------------------------------------------------------------------
 
 static kern_return_t check_in_new(const char *name, mach_port_t signature, mach_port_t port)
@@ -41,6 +60,10 @@ static kern_return_t check_in_new(const char *name, mach_port_t signature, mach_
 
     if (entry == NULL)
         return KERN_RESOURCE_SHORTAGE;
+    if (keep(entry, signature, port) != NETNAME_SUCCESS) {
+        table_remove(entry);
+        return KERN_RESOURCE_SHORTAGE;
+    }
     entry->signature = signature;
     return NETNAME_SUCCESS;
 }
@@ -49,6 +72,8 @@ static kern_return_t check_in_again(struct entry *entry, mach_port_t signature, 
 {
     if (entry->signature != MACH_PORT_NULL && entry->signature != signature)
         return NETNAME_NOT_YOURS;
+    if (keep(entry, signature, port) != NETNAME_SUCCESS)
+        return KERN_RESOURCE_SHORTAGE;
     drop(entry->port);
     drop(entry->signature);
     table_set_port(entry, port);
@@ -97,10 +122,8 @@ kern_return_t serve_netname_check_out(mach_port_t server, char *name, mach_port_
         return NETNAME_NOT_CHECKED_IN;
     if (entry->signature != MACH_PORT_NULL && entry->signature != signature)
         return NETNAME_NOT_YOURS;
-    drop(entry->port);
-    drop(entry->signature);
+    forget(entry);
     drop(signature); // the one that came with the call
-    table_remove(entry);
     return NETNAME_SUCCESS;
 }
 
@@ -118,11 +141,8 @@ kern_return_t do_mach_notify_dead_name(mach_port_t notify, mach_port_t name)
     struct entry *entry;
 
     (void)notify;
-    while ((entry = table_find_port(name)) != NULL) {
-        drop(entry->port);
-        drop(entry->signature);
-        table_remove(entry);
-    }
+    while ((entry = table_find_port(name)) != NULL)
+        forget(entry);
     drop(name); // the reference that came with the notification
     return KERN_SUCCESS;
 }
@@ -132,6 +152,28 @@ static boolean_t demux(mach_msg_header_t *request, mach_msg_header_t *reply)
     if (request->msgh_local_port == notify_port)
         return notify_server(request, reply);
     return netname_server(request, reply);
+}
+
+// Takes over what an earlier name server has left. Of two rights for a port that has died meanwhile none
+// is worth anything.
+static void take_over(void)
+{
+    mach_port_t port, signature;
+    natural_t place = 0;
+    program_name_t name;
+
+    for (; program_kept(bootstrap_port, &place, name, &port, &signature) == KERN_SUCCESS; place++) {
+        struct entry *entry = table_add_kept(name, port, place);
+
+        if (entry == NULL) {
+            drop(port);
+            drop(signature);
+            continue;
+        }
+        entry->signature = signature;
+        if (!MACH_PORT_VALID(port) || watch(port) != KERN_SUCCESS)
+            forget(entry);
+    }
 }
 
 // A set of the service's port and the one for notifications.
@@ -157,6 +199,7 @@ int main(void)
 
     if (set_up(&set) != KERN_SUCCESS)
         return 1;
+    take_over();
     // Returns only if the set is lost; bootstrap then starts another.
     mach_msg_server(demux, sizeof(union __RequestUnion__netname_subsystem), set,
                     MACH_MSG_OPTION_NONE);

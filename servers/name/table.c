@@ -11,7 +11,10 @@
 
 LIST_HEAD(list, entry);
 static struct list of_name[BUCKETS], of_port[BUCKETS];
-static unsigned count;
+
+// Places that are free: those given back, and all from `fresh` on.
+static unsigned short given_back[NAMES_MAX];
+static unsigned given_back_count, fresh;
 
 static struct list *name_bucket(const char *name)
 {
@@ -47,18 +50,35 @@ struct entry *table_find_port(mach_port_t port)
     return NULL;
 }
 
-struct entry *table_add(const char *name, mach_port_t port)
+static struct entry *add(const char *name, mach_port_t port, unsigned place)
 {
-    struct entry *entry = count < NAMES_MAX ? calloc(1, sizeof(*entry)) : NULL;
+    struct entry *entry = calloc(1, sizeof(*entry));
 
-    if (entry == NULL)
+    if (entry == NULL) {
+        given_back[given_back_count++] = (unsigned short)place;
         return NULL;
+    }
+    entry->place = place;
     strncpy(entry->name, name, sizeof(entry->name) - 1);
     entry->port = port;
     LIST_INSERT_HEAD(name_bucket(name), entry, name_link);
     LIST_INSERT_HEAD(port_bucket(port), entry, port_link);
-    count++;
     return entry;
+}
+
+struct entry *table_add(const char *name, mach_port_t port)
+{
+    if (given_back_count > 0)
+        return add(name, port, given_back[--given_back_count]);
+    return fresh < NAMES_MAX ? add(name, port, fresh++) : NULL;
+}
+
+struct entry *table_add_kept(const char *name, mach_port_t port, unsigned place)
+{
+    while (fresh < place)
+        given_back[given_back_count++] = (unsigned short)fresh++;
+    fresh++;
+    return add(name, port, place);
 }
 
 void table_set_port(struct entry *entry, mach_port_t port)
@@ -72,6 +92,6 @@ void table_remove(struct entry *entry)
 {
     LIST_REMOVE(entry, name_link);
     LIST_REMOVE(entry, port_link);
+    given_back[given_back_count++] = (unsigned short)entry->place;
     free(entry);
-    count--;
 }

@@ -13,6 +13,7 @@
 #include <mach/bootstrap.h>
 #include <mach/mach.h>
 #include <mach/memory_object_server.h>
+#include <program.h>
 #include <stdio.h>
 
 static char page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE))); // on its way to the kernel
@@ -142,28 +143,6 @@ __attribute__((noreturn)) static void serve(mach_port_t object)
 
 // ---- the beginning ----------------------------------------------------------------------------
 
-// Wires all memory of this task that may be accessed.
-static kern_return_t wire_all(mach_port_t host)
-{
-    vm_address_t address = 0;
-    kern_return_t result = KERN_SUCCESS;
-
-    while (result == KERN_SUCCESS) {
-        vm_region_basic_info_data_t info;
-        mach_msg_type_number_t count = VM_REGION_BASIC_INFO_COUNT;
-        mach_port_t name;
-        vm_size_t size;
-
-        if (vm_region(mach_task_self(), &address, &size, VM_REGION_BASIC_INFO,
-                      (vm_region_info_t)&info, &count, &name) != KERN_SUCCESS)
-            return KERN_SUCCESS; // that was the last
-        if (info.protection != VM_PROT_NONE)
-            result = vm_wire(host, mach_task_self(), address, size, info.protection);
-        address += size;
-    }
-    return result;
-}
-
 static kern_return_t begin(mach_port_t *object)
 {
     mach_port_t host, device, wired, paged, security, manager;
@@ -171,8 +150,8 @@ static kern_return_t begin(mach_port_t *object)
 
     if (result == KERN_SUCCESS)
         result = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, object);
-    if (result == KERN_SUCCESS) // the kernel waits for no room in a queue, but others might send
-        result = wire_all(host);
+    if (result == KERN_SUCCESS)
+        result = program_wire(host, mach_task_self());
     if (result == KERN_SUCCESS)
         result = store_open(device);
     manager = *object;

@@ -164,7 +164,9 @@ local function under_fire(t, seed, victims)
     return sum
 end
 
-for seed = 1, 3 do
+local base = tonumber(os.getenv "minato.seed") or 0 -- SEED=n: other seeds
+
+for seed = base + 1, base + 3 do
     test(("Every call has its answer, whoever is aborted, suspended or hurried (%d)."):format(seed),
     function(t)
         local before = counts.objects()
@@ -177,7 +179,7 @@ for seed = 1, 3 do
         local before = counts.objects()
         local sum = under_fire(t, seed + 10, {[10] = {"client", 3}, [20] = {"server", 2},
                                               [30] = {"client", 5}, [40] = {"server", 3}})
-        t.ok(sum.answered > 100 and sum.dead > 0, ("answered %d, dead %d, lost %d"):format(
+        t.ok(sum.answered > 50 and sum.dead > 0, ("answered %d, dead %d, lost %d"):format(
              sum.answered, sum.dead, sum.lost))
         sleep(20)
         t.eq(counts.objects(), before, "what the kernel has")

@@ -153,6 +153,7 @@ local KINDS = {
         return {{tasks = most, threads = most, names = most, objects = most, map_entries = most,
                  message_bytes = most, pages = most}}
     end,
+    qos = function() return {{flags = 0}, {flags = 1}, {flags = 2}, {flags = 0xffffffff}} end,
     name_text = function() return {"", "a", ("n"):rep(31), ("n"):rep(200)} end,
     module_name = function() return {"", "nothing of that name", ("n"):rep(127),
                                      ("n"):rep(300)} end,
@@ -230,6 +231,10 @@ local CALLS = {
     mach_port_rename = call("task", "name name", all(SPACE, K.KERN_NAME_EXISTS)),
     mach_port_allocate_name = call("task", "number name", all(SPACE, K.KERN_NAME_EXISTS)),
     mach_port_allocate = call("task", "number", all(SPACE, K.KERN_NO_SPACE)),
+    mach_port_allocate_qos = call("task", "number qos name",
+                                  all(SPACE, K.KERN_NAME_EXISTS, K.KERN_NO_SPACE)),
+    mach_port_allocate_full = call("task", "number port qos name",
+                                   all(SPACE, K.KERN_NAME_EXISTS, K.KERN_NO_SPACE)),
     mach_port_destroy = call("task", "name", SPACE),
     mach_port_deallocate = call("task", "name", SPACE),
     mach_port_get_refs = call("task", "name number", SPACE),
@@ -269,6 +274,14 @@ local CALLS = {
     host_page_size = call("host", ""),
     task_policy = call("task", "int words bool bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
     thread_policy = call("thread", "int words bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
+    task_set_policy = call("task", "port int words words bool",
+                           {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT,
+                            K.KERN_INVALID_PROCESSOR_SET}),
+    thread_set_policy = call("thread", "port int words words",
+                             {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT,
+                              K.KERN_INVALID_PROCESSOR_SET}),
+    thread_depress_abort = call("thread", "", {K.KERN_NOT_DEPRESSED}),
+    task_set_info = call("task", "flavor words"),
     -- sync.defs
     semaphore_create = call("task", "int int"),
     semaphore_destroy = call("task", "port", {K.KERN_TERMINATED, K.KERN_INVALID_RIGHT}),
@@ -447,6 +460,7 @@ local PLAIN = {port = function(w) return w.port end, name = function(w) return w
                 {seconds = 0, microseconds = 1000000}, {seconds = 1, microseconds = 0x7fffffff},
                 {seconds = 1, microseconds = -0x80000000}, {seconds = -0x80000000, microseconds = 0}}
     end,
+    qos = function() return {flags = 1} end,
     name_text = function() return "name" end, module_name = function() return "none" end}
 
 local function sweep(t, name, entry)

@@ -89,6 +89,46 @@ void draw_draft(int space)
                  (draft.bits & MACH_MSGH_BITS_COMPLEX ? 4 + 12 * draft.count : 0);
 }
 
+// A right of that kind to a port that is waited on, if there is any.
+static mach_port_name_t name_waited_on(int space, mach_port_type_t type)
+{
+    struct list_of *names = &m_spaces[space].names;
+    unsigned start = names->count > 0 ? below(names->count) : 0;
+
+    for (unsigned i = 0; i < names->count; i++) {
+        struct m_name *n = names->at[(start + i) % names->count];
+        struct m_port *port = n->type & type ? n->port : NULL;
+
+        if (port && (port->kernel ? one_in(4) : port->receivers.count > 0 ||
+                                  (port->set && port->set->receivers.count > 0)))
+            return n->name;
+    }
+    return some_name(space, type);
+}
+
+mach_port_name_t draw_call(int space)
+{
+    mach_port_name_t reply = some_name(space, MACH_PORT_TYPE_RECEIVE);
+    bool once = one_in(3);
+
+    draft.bits &= MACH_MSGH_BITS_COMPLEX;
+    for (unsigned i = 0; i < in_body(); i++) { // rights, and nothing else
+        mach_msg_type_name_t disposition = MACH_MSG_TYPE_MOVE_SEND + below(5);
+
+        draft.parts[i] = (struct part){.type = MACH_MSG_PORT_DESCRIPTOR, .count = 1,
+                                       .disposition = disposition};
+        draft.parts[i].names[0] = some_name(space, taken_from(disposition));
+    }
+    draft.dest = name_waited_on(space, once ? MACH_PORT_TYPE_SEND_ONCE : MACH_PORT_TYPE_SEND);
+    if (once || one_in(4)) {
+        draft.bits |= once ? MACH_MSG_TYPE_MOVE_SEND_ONCE : MACH_MSG_TYPE_COPY_SEND;
+        draft.reply = MACH_PORT_NULL;
+        return some_name(space, MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET);
+    }
+    draft.bits |= MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+    return draft.reply = reply;
+}
+
 static void write_part(mach_msg_descriptor_t *d, const struct part *p)
 {
     if (p->type == MACH_MSG_PORT_DESCRIPTOR)

@@ -29,6 +29,9 @@ struct draft {
 extern struct draft draft; // the message that is being sent
 
 void draw_draft(int space);      // with memory in that task's map
+// Makes it a request, or a reply, as the fast path likes them: to a port on which somebody waits, or the
+// kernel's. The name to await the answer at.
+mach_port_name_t draw_call(int space);
 void write_draft(void *buffer);
 // What the kernel must say to it, but for want of memory.
 mach_msg_return_t copyin_answer(int space, const struct message_arguments *a);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
-#include "ipc/fast.h"
+#include <sanitizer/asan_interface.h>
 #include "ipc/kobject.h"
 #include "ipc/mig_kernel.h"
 #include "ipc/mqueue.h"
@@ -304,14 +304,19 @@ kern_return_t vm_map_copy_overwrite(struct vm_map *map, vm_offset_t address,
 // ---- who runs -----------------------------------------------------------------------------------
 
 // A thread's coroutine never ends: it makes one call after the other.
+// The trap, as kern/traps.c calls it.
+mach_msg_return_t mach_msg_trap(struct message_arguments arguments);
+
 struct coroutine {
     ucontext_t context;
+    bool finished; // its call is over, and it must begin anew
     void *stack;
     struct message_arguments arguments;
     mach_msg_return_t answer;
     uint64_t deadline;
 };
 
+bool fake_traps;
 static struct coroutine coroutines[THREADS];
 static ucontext_t test;
 static struct thread *woken[THREADS];
@@ -327,7 +332,7 @@ static void run(int number)
     struct coroutine *c = &coroutines[number];
 
     for (;;) {
-        c->answer = mach_msg_general(&c->arguments);
+        c->answer = fake_traps ? mach_msg_trap(c->arguments) : mach_msg_general(&c->arguments);
         threads[number].state = THREAD_READY;
         swapcontext(&c->context, &test);
     }
@@ -338,8 +343,36 @@ void fake_current(struct thread *thread)
     cpus[0].current = thread;
 }
 
+static void begin(int number)
+{
+    struct coroutine *c = &coroutines[number];
+
+    // Whoever was here before has left no frames that would still be looked at.
+    ASAN_UNPOISON_MEMORY_REGION(c->stack, STACK);
+    getcontext(&c->context);
+    c->context.uc_stack.ss_sp = c->stack;
+    c->context.uc_stack.ss_size = STACK;
+    makecontext(&c->context, (void (*)(void))run, 1, number);
+}
+
+void fake_finish(struct thread *thread)
+{
+    coroutine_of(thread)->finished = true;
+    coroutine_of(thread)->answer = MACH_MSG_SUCCESS;
+}
+
+void fake_switch_from(const struct thread *thread)
+{
+    swapcontext(&coroutine_of(thread)->context, &test);
+}
+
 void fake_resume(struct thread *thread)
 {
+    if (coroutine_of(thread)->finished) {
+        coroutine_of(thread)->finished = false;
+        begin(thread - threads);
+        return;
+    }
     fake_current(thread);
     thread->state = THREAD_RUNNING;
     coroutine_of(thread)->deadline = WAIT_FOREVER;
@@ -375,6 +408,8 @@ struct thread *fake_next_woken(void)
     if (woken_count == 0)
         return NULL;
     memmove(woken, woken + 1, --woken_count * sizeof woken[0]);
+    if (woken_count == 0)
+        processors[0].best = PRIORITY_LEVELS;
     return thread;
 }
 
@@ -412,13 +447,14 @@ void sched_switch(struct thread *next)
 {
     if (next)
         panic("a handed-over processor");
-    swapcontext(&coroutine_of(current_thread())->context, &test);
+    fake_switch_from(current_thread());
 }
 
 void sched_ready(struct thread *thread)
 {
     thread->state = THREAD_READY;
     woken[woken_count++] = thread;
+    processors[0].best = 0; // nobody is handed the processor before it
 }
 
 void timer_arm(struct timer *timer, uint64_t deadline)
@@ -470,6 +506,8 @@ struct kmsg *__real_kmsg_alloc(mach_msg_size_t size);
 struct kmsg *__wrap_kmsg_alloc(mach_msg_size_t size);
 void __real_kobject_serve(struct kmsg *request);
 void __wrap_kobject_serve(struct kmsg *request);
+struct kmsg *__real_kobject_call(struct kmsg *request);
+struct kmsg *__wrap_kobject_call(struct kmsg *request);
 static bool allocates_notice;
 
 struct kmsg *__wrap_kmsg_alloc(mach_msg_size_t size)
@@ -494,12 +532,14 @@ void __wrap_kobject_serve(struct kmsg *request)
     __real_kobject_serve(request);
 }
 
-// A question of the kernel's goes the general way.
-bool fast_call_from_kernel(mach_msg_header_t *msg, mach_msg_size_t send_size, struct port *reply,
-                           const struct message_arguments *arguments, enum wait_result *wait)
+// The fast path's way to the same; without memory it goes the other.
+struct kmsg *__wrap_kobject_call(struct kmsg *request)
 {
-    (void)msg, (void)send_size, (void)reply, (void)arguments, (void)wait;
-    return false;
+    struct kmsg *reply = __real_kobject_call(request);
+
+    if (reply)
+        note(true);
+    return reply;
 }
 
 // What the kernel serves: nothing, so that every request is answered with MIG_BAD_ID.
@@ -546,21 +586,17 @@ void fake_let_messages_go(void)
 
 static void make_coroutine(int number)
 {
-    struct coroutine *c = &coroutines[number];
-
-    if (c->stack)
+    if (coroutines[number].stack)
         return; // it waits for its next call
-    c->stack = malloc(STACK);
-    getcontext(&c->context);
-    c->context.uc_stack.ss_sp = c->stack;
-    c->context.uc_stack.ss_size = STACK;
-    makecontext(&c->context, (void (*)(void))run, 1, number);
+    coroutines[number].stack = malloc(STACK);
+    begin(number);
 }
 
 void fake_begin(void)
 {
     memset(tasks, 0, sizeof tasks);
     memset(threads, 0, sizeof threads);
+    processors[0].best = PRIORITY_LEVELS;
     for (int i = 0; i < TASKS; i++) {
         task_ledgers[i] = (struct ledger){.number = i + 1};
         for (int kind = 0; kind < MINATO_LIMIT_COUNT; kind++)
@@ -571,7 +607,8 @@ void fake_begin(void)
     }
     for (int i = 0; i < THREADS; i++) {
         threads[i] = (struct thread){.refs = 1, .task = &tasks[i % TASKS], .number = i + 1,
-                                     .base_priority = 10 + i % 3, .state = THREAD_READY};
+                                     .base_priority = 10 + i % 3, .priority = 10 + i % 3,
+                                     .state = THREAD_READY};
         make_coroutine(i);
     }
 }

@@ -48,7 +48,14 @@ void fake_take_marked(struct vm_map *map); // frees those
 bool fake_has_block(const struct vm_map *map, const void *address, vm_size_t size, bool marked);
 unsigned fake_block_count(const struct vm_map *map);
 
+// Where the current call of `thread` has its message: memory for `size` bytes, and no more.
+void *fake_user_buffer(const struct thread *thread, size_t size);
+void fake_user_buffer_free(const struct thread *thread);
+
 // ---- threads ----
+extern bool fake_traps; // calls come through the trap, by the fast path if they can
+void fake_finish(struct thread *thread);            // its call is over, successfully
+void fake_switch_from(const struct thread *thread); // to the test, until it is resumed
 // `thread` calls mach_msg with these arguments, until it has its answer or waits.
 void fake_call(struct thread *thread, const struct message_arguments *arguments);
 // The threads that have been woken, in order, each until it has its answer or waits again.

@@ -416,8 +416,7 @@ static void follow(struct m_thread *t)
         check_deadline(t);
         return;
     }
-    free(t->buffer);
-    t->buffer = NULL;
+    fake_user_buffer_free(t->real);
 }
 
 void run_woken(void)
@@ -485,6 +484,7 @@ void step_message(struct m_thread *t)
 {
     mach_msg_size_t room = one_in(6) ? below(120) : 1024;
     mach_msg_option_t option = draw_options();
+    void *buffer;
 
     draw_draft(t->space);
     t->arguments = (struct message_arguments){
@@ -494,9 +494,16 @@ void step_message(struct m_thread *t)
     };
     if (one_in(2) && room < draft.size)
         t->arguments.rcv_size = room = draft.size + sizeof(mach_msg_max_trailer_t);
-    t->buffer = malloc(draft.size > room ? draft.size : room);
-    write_draft(t->buffer);
-    t->arguments.msg = one_in(30) ? BAD_ADDRESS : (uintptr_t)t->buffer;
+    if (fake_traps && one_in(2)) {
+        t->arguments.rcv_name = draw_call(t->space);
+        t->arguments.option = MACH_SEND_MSG | MACH_RCV_MSG |
+                              (one_in(2) ? 0 : MACH_RCV_TRAILER_ELEMENTS(below(3)));
+        option = t->arguments.option;
+    }
+    buffer = fake_user_buffer(t->real, draft.size > room ? draft.size : room);
+    write_draft(buffer);
+    // The fast path's accesses to nothing would be faults, of which there are none here.
+    t->arguments.msg = !fake_traps && one_in(30) ? BAD_ADDRESS : (uintptr_t)buffer;
     if (one_in(40))
         t->arguments.send_size = odd_size(draft.size);
     if (!(option & MACH_SEND_MSG))

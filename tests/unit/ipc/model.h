@@ -102,7 +102,6 @@ struct m_thread {
     struct list_of *queue;     // where it waits
     struct message_arguments arguments;
     mach_msg_size_t room;
-    void *buffer;
 };
 
 extern struct m_space m_spaces[TASKS];

@@ -190,6 +190,7 @@ static void run_seed(uint32_t number, unsigned steps, unsigned kept)
     seed = number * 2654435761u;
     fake_begin();
     m_begin();
+    fake_traps = number % 2 == 0; // the other half of the seeds go the general way only
     // One size is that at which a table grows.
     m_world_size = number % 6 == 5 ? 60 + below(6) : 8 + below(12u << number % 6);
     make_kernel_port();

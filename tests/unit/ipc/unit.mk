@@ -8,7 +8,7 @@
 HOST32 ?= i686-linux-gnu-
 HERE   := tests/unit/ipc
 OUT    ?= build/tests/ipc
-NAMES  := $(filter-out convert fast% port_traps,$(patsubst kernel/ipc/%.c,%,$(wildcard \
+NAMES  := $(filter-out convert port_traps,$(patsubst kernel/ipc/%.c,%,$(wildcard \
           kernel/ipc/*.c)))
 HELP   := $(patsubst %.c,%,$(wildcard $(HERE)/*.c)) tests/unit/vm/tap kernel/lib/tree \
           kernel/kern/waitq build/kernel/mig/notify_user
@@ -16,13 +16,13 @@ LOADER := $(shell $(HOST32)gcc -print-file-name=ld-linux.so.2)
 
 # The kernel's own memcpy takes a null pointer when there is nothing to copy.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize=nonnull-attribute -fno-sanitize-recover=all
-FLAGS  := -std=gnu11 -march=i686 -O1 -g -fno-strict-aliasing -fno-omit-frame-pointer -Wall -Wextra \
+FLAGS  := -std=gnu11 -march=i686 -O1 -g -fno-strict-aliasing -fno-pie -fno-omit-frame-pointer -Wall -Wextra \
           -ffreestanding -DKERNEL=1 -DDEBUG=1 $(SANITIZE) -Iinclude -Ikernel -Ibuild/kernel/mig \
           -I$(HERE) -Itests/unit/vm -MMD -MP
 OBJ    := $(NAMES:%=$(OUT)/kernel/ipc/%.o) $(HELP:%=$(OUT)/%.o)
 
-WRAP   := -Wl,--wrap=kmsg_alloc,--wrap=kobject_serve,--wrap=mach_msg_send_from_kernel
-LINK   := $(HOST32)gcc $(SANITIZE) -static-libasan -static-libubsan $(WRAP) \
+WRAP   := -Wl,--wrap=kmsg_alloc,--wrap=kobject_serve,--wrap=kobject_call,--wrap=mach_msg_send_from_kernel
+LINK   := $(HOST32)gcc $(SANITIZE) -static-libasan -static-libubsan -no-pie $(WRAP) \
           -Wl,--dynamic-linker=$(LOADER) -Wl,-rpath=$(dir $(LOADER))
 
 $(OUT)/model: $(OBJ)

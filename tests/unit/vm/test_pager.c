@@ -179,6 +179,28 @@ static void test_errors(void)
     tear_down("when the pager is dead, what is there stays, and nothing comes any more");
 }
 
+// Threads that touch one page after the other and give up.
+static void test_many(void)
+{
+    enum { MANY = 4096 };
+    kern_return_t kr;
+
+    set_up();
+    base = 0;
+    CHECK_EQ(vm_map_enter(map, &base, (MANY + 1) * PAGE, 0, true, object, 0, false, VM_PROT_DEFAULT,
+                          VM_PROT_ALL, VM_INHERIT_COPY),
+             KERN_SUCCESS);
+    fake_wait = wait_aborted;
+    for (int i = 0; i < MANY; i++)
+        CHECK(fake_access(map, base + i * PAGE, false, &kr) == NULL && kr == KERN_ABORTED);
+    CHECK_EQ(peek(base + MANY * PAGE), -KERN_RESOURCE_SHORTAGE);
+    CHECK_EQ(requests, MANY);
+    CHECK_EQ(memory_object_data_unavailable(object, 7 * PAGE, PAGE), KERN_SUCCESS);
+    CHECK_EQ(peek(base + MANY * PAGE), -KERN_ABORTED);
+    fake_wait = wait;
+    tear_down("a pager that does not answer is asked for 4096 pages at most");
+}
+
 static void test_changes(void)
 {
     set_up();
@@ -247,6 +269,7 @@ int main(void)
     at_start = resources_now();
     test_present();
     test_errors();
+    test_many();
     test_changes();
     test_copies();
     return tap_done();

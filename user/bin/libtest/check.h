@@ -19,6 +19,7 @@ void free_port(mach_port_t port);
 
 // The groups, each in the file of its name.
 void test_threads(void);
+void test_monitors(void);
 void test_stress(void);
 void test_messages(void);
 void test_fall_back(void);

@@ -180,22 +180,36 @@ static unsigned name_server_is_back(void)
 static void test_name_server(void)
 {
     mach_port_t port = new_port();
+    mach_port_t mortal = new_port(), found = MACH_PORT_NULL;
     unsigned ms;
 
-    netname_check_in(name_server_port, "forgotten", port, port);
+    netname_check_in(name_server_port, "kept", port, port);
+    netname_check_in(name_server_port, "mortal", MACH_PORT_NULL, mortal);
+    netname_check_in(name_server_port, "unprotected", MACH_PORT_NULL, port);
     is(kill_server("servers/name"), KERN_SUCCESS, "who has the host's port may end a server");
+    free_port(mortal);
     ms = name_server_is_back();
     ok(ms >= 95 && ms < 150, "it is started again after 100 ms, and answers who called meanwhile");
     sleep_ms(10);
     is(look_up(CONSOLE_NAME), KERN_SUCCESS, "the console is checked in again");
-    is(look_up("forgotten"), NETNAME_NOT_CHECKED_IN, "other names are forgotten");
+    is(netname_look_up(name_server_port, "", "kept", &found), KERN_SUCCESS, "as are other names");
+    is((int)found, (int)port, "with their ports");
+    mach_port_deallocate(mach_task_self(), found);
+    is(netname_check_out(name_server_port, "kept", mach_task_self()), NETNAME_NOT_YOURS,
+       "and their signatures");
+    is(look_up("mortal"), NETNAME_NOT_CHECKED_IN, "but not those whose port has died meanwhile");
+    is(netname_check_out(name_server_port, "unprotected", MACH_PORT_NULL), KERN_SUCCESS,
+       "who had none has none");
     is(kill_server("servers/name"), KERN_SUCCESS, "it dies again");
     ms = name_server_is_back();
     ok(ms >= 195 && ms < 250, "and comes back after 200 ms");
     sleep_ms(10);
-    is(netname_check_in(name_server_port, "forgotten", port, port), KERN_SUCCESS,
+    is(look_up("unprotected"), NETNAME_NOT_CHECKED_IN, "what was checked out stays out");
+    is(netname_check_in(name_server_port, "kept", port, port), KERN_SUCCESS,
        "the new one serves as the first did");
     free_port(port);
+    sleep_ms(10);
+    is(look_up("kept"), NETNAME_NOT_CHECKED_IN, "a kept port's death is noticed as any other's");
 }
 
 static void test_console(void)

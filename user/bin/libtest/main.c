@@ -104,6 +104,7 @@ int main(int argc, char **argv)
         return 7;
     console_session(); // opened now, so that it does not count as left behind
     test_threads();
+    test_monitors();
     test_stress();
     test_messages();
     test_fall_back();

@@ -124,6 +124,10 @@ LAYOUT(static, policy_fifo_info, SIGNED(max_priority), SIGNED(base_priority), BO
        SIGNED(depress_priority));
 #undef S
 
+#define S task_user_data_data_t
+LAYOUT(static, task_user_data, UNSIGNED(user_data));
+#undef S
+
 #define S policy_timeshare_base_data_t
 LAYOUT(static, policy_timeshare_base, SIGNED(base_priority));
 #undef S
@@ -234,6 +238,14 @@ LAYOUT(PUBLIC, minato_port_info_t, UNSIGNED(type), UNSIGNED(urefs), UNSIGNED(obj
        UNSIGNED(senders), UNSIGNED(flags));
 #undef S
 
+/* Bit fields have no address: flags is 1 for name, 2 for rt. */
+struct port_qos_words {
+    natural_t flags, pad2;
+};
+#define S struct port_qos_words
+LAYOUT(PUBLIC, mach_port_qos_t, UNSIGNED(flags), UNSIGNED(pad2));
+#undef S
+
 #define S minato_limits_t
 LAYOUT(PUBLIC, minato_limits_t, UNSIGNED(tasks), UNSIGNED(threads), UNSIGNED(names),
        UNSIGNED(objects), UNSIGNED(map_entries), UNSIGNED(message_bytes), UNSIGNED(pages));
@@ -255,6 +267,7 @@ const struct flavor flavors[] = {
     {"task_info_t", TASK_SCHED_RR_INFO, &layout_policy_rr_base},
     {"task_info_t", TASK_SCHED_FIFO_INFO, &layout_policy_fifo_base},
     {"task_info_t", TASK_SECURITY_TOKEN, &layout_security_token_t},
+    {"task_info_t", TASK_USER_DATA, &layout_task_user_data},
 
     {"thread_info_t", THREAD_BASIC_INFO, &layout_thread_basic_info},
     {"thread_info_t", THREAD_SCHED_TIMESHARE_INFO, &layout_policy_timeshare_info},

@@ -29,6 +29,12 @@ const char *program_check(const void *image, vm_size_t size);
 kern_return_t program_load(mach_port_t task, const void *image, vm_size_t size, char *const argv[],
                            char *const envp[], vm_address_t *entry, vm_address_t *sp);
 
+/*
+ * Wires the memory of a task, what it will be given included: none of it is paged out. host is the
+ * privileged host port. Errors as vm_wire.
+ */
+kern_return_t program_wire(mach_port_t host, mach_port_t task);
+
 /* A thread of the task that begins at entry. The caller owns the right to it. */
 kern_return_t program_start(mach_port_t task, vm_address_t entry, vm_address_t sp,
                             mach_port_t *thread);
