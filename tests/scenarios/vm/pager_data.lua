@@ -3,7 +3,8 @@
 
 local must, pager, accesses = require "must", require "pager", require "accesses"
 local ports, counts = require "ports", require "counts"
-local with_task = require "tasks".with
+local tasks = require "tasks"
+local with_task = tasks.with
 
 local self = mach.mach_task_self()
 local PAGE = 4096
@@ -339,6 +340,36 @@ test("vm_map that fails tells the memory object nothing, and the right stays the
         p:expect(t, "init")
         t.eq(mach.vm_protect(task, at, PAGE, false, RW), mach.KERN_PROTECTION_FAILURE, "the maximum holds")
         t.eq({accesses.write(task, at, 1):finish()}, {"error", mach.KERN_PROTECTION_FAILURE, at})
+        p:close()
+    end)
+end)
+
+test("A memory object is mapped where, how and for whom any other memory is.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        local kr, at = mach.vm_map(task, 0x40001000, 2 * PAGE, 0xffff, true, p.port, PAGE, false,
+                                   mach.VM_PROT_READ, RW, mach.VM_INHERIT_SHARE)
+        t.eq({kr, at}, {0, 0x40010000}, "the mask")
+        p:expect(t, "init")
+        must(p:ready(), "change_attributes")
+        local _, _, size, info = mach.vm_region(task, at, mach.VM_REGION_BASIC_INFO)
+        t.eq({size, info.protection, info.max_protection, info.inheritance, info.offset},
+             {2 * PAGE, mach.VM_PROT_READ, RW, mach.VM_INHERIT_SHARE, PAGE})
+        t.eq((mach.vm_map(task, at + PAGE, PAGE, 0, false, p.port, 0, false, RW, RW, 1)),
+             mach.KERN_NO_SPACE, "taken")
+        must(mach.vm_protect(task, at, 2 * PAGE, false, RW), "vm_protect")
+        local none = p:map(task, {inheritance = mach.VM_INHERIT_NONE})
+        local child = tasks.create(task, true)
+        fetched(t, p, child, at, 3, "write")
+        t.eq({accesses.read(task, at):finish()}, {"done", 1}, "shared with a child")
+        t.eq({accesses.read(task, none + PAGE):finish()}, {"done", 1}, "the same page")
+        t.eq({accesses.read(child, none):finish()}, {"error", mach.KERN_INVALID_ADDRESS, none})
+        must(mach.vm_deallocate(task, at, 2 * PAGE), "vm_deallocate")
+        must(mach.vm_deallocate(task, none, 4 * PAGE), "vm_deallocate")
+        t.eq(p:receive(), nil, "the child still has it")
+        tasks.terminate(child)
+        t.eq(p:expect(t, "data_return", 1000).offset, PAGE)
+        p:expect(t, "terminate")
         p:close()
     end)
 end)

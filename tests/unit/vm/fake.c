@@ -102,6 +102,11 @@ uint64_t clock_now(void)
     return 0;
 }
 
+static bool fails(void)
+{
+    return ++fake_allocations == fake_fail_at;
+}
+
 // ---- ports, and messages to pagers: rights are only counted ----
 
 kern_return_t (*fake_to_pager)(const struct fake_message *m);
@@ -133,6 +138,8 @@ void port_release_send_once(struct port *port)
 
 struct port *port_make_kernel(enum port_kind kind, void *object)
 {
+    if (fails())
+        return NULL;
     control = (struct port){.kind = kind, .object = object};
     fake_rights++;
     return &control;
@@ -157,6 +164,8 @@ void port_release(struct port *port)
 static kern_return_t send(struct fake_message m)
 {
     fake_rights -= 2;
+    if (fails())
+        return KERN_RESOURCE_SHORTAGE;
     return fake_to_pager ? fake_to_pager(&m) : KERN_SUCCESS;
 }
 
@@ -254,11 +263,6 @@ void fake_fail_from(unsigned n)
 {
     fake_allocations = 0;
     fake_fail_at = n;
-}
-
-static bool fails(void)
-{
-    return ++fake_allocations == fake_fail_at;
 }
 
 void *__real_slab_alloc(struct slab_cache *cache);

@@ -179,6 +179,37 @@ static void test_errors(void)
     tear_down("when the pager is dead, what is there stays, and nothing comes any more");
 }
 
+static void test_shortage(void)
+{
+    kern_return_t kr;
+
+    for (int copy = 0; copy < 2; copy++) {
+        unsigned n = 0;
+
+        do {
+            map = vm_map_create();
+            port = (struct port){.kind = PORT_USER, .active = true};
+            fake_rights = 1; // the caller's
+            base = 0;
+            fake_fail_from(++n);
+            kr = vm_map(map, &base, 4 * PAGE, 0, true, &port, PAGE, copy, VM_PROT_DEFAULT, VM_PROT_ALL,
+                        VM_INHERIT_COPY);
+            fake_fail_from(0);
+            if (kr != KERN_SUCCESS) {
+                CHECK_EQ(kr, KERN_RESOURCE_SHORTAGE);
+                CHECK_EQ(map->entry_count, 0);
+                CHECK(port.object == NULL);
+                CHECK_EQ(fake_rights, 1);
+            }
+            vm_map_deallocate(map);
+            check_resources(at_start);
+        } while (kr != KERN_SUCCESS && n < 50);
+        CHECK(n > 4 && n < 50);
+        CHECK_EQ(fake_rights, 0);
+    }
+    tap_rule("vm_map of a memory object: whichever allocation fails, nothing has happened");
+}
+
 // Threads that touch one page after the other and give up.
 static void test_many(void)
 {
@@ -270,6 +301,7 @@ int main(void)
     test_present();
     test_errors();
     test_many();
+    test_shortage();
     test_changes();
     test_copies();
     return tap_done();

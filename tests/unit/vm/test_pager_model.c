@@ -217,11 +217,15 @@ static void op_lock(void)
     unsigned first = below(PAGES), count = 1 + below(PAGES - first);
     static const vm_prot_t locks[] = {VM_PROT_NO_CHANGE, VM_PROT_NONE, VM_PROT_WRITE, VM_PROT_READ};
     int give = (int)below(4);
+    kern_return_t kr;
     bool flush = below(2) == 0 && (give != MEMORY_OBJECT_RETURN_NONE || !hides);
 
-    CHECK_EQ(memory_object_lock_request(object, first * PAGE_SIZE, count * PAGE_SIZE, give, flush,
-                                        locks[below(hides ? 4 : 3)], NULL),
-             KERN_SUCCESS);
+    if (give != MEMORY_OBJECT_RETURN_NONE && below(4) == 0)
+        fake_fail_from(1 + below(10));
+    kr = memory_object_lock_request(object, first * PAGE_SIZE, count * PAGE_SIZE, give, flush,
+                                    locks[below(hides ? 4 : 3)], NULL);
+    CHECK(kr == KERN_SUCCESS || (kr == KERN_RESOURCE_SHORTAGE && fake_fail_at != 0));
+    fake_fail_from(0);
     // What is thrown away comes from the pager again.
     for (unsigned i = first; flush && give == MEMORY_OBJECT_RETURN_NONE && i < first + count; i++)
         views[0].bytes[i] = file[i];
