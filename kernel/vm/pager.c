@@ -28,6 +28,7 @@ struct page_request {
 struct slab_cache vm_pager_cache = SLAB_CACHE(vm_pager_cache, "pager", sizeof(struct pager));
 static struct slab_cache request_cache =
     SLAB_CACHE(request_cache, "page request", sizeof(struct page_request));
+static struct list cached = {&cached, &cached};
 static uint32_t last_number;
 
 static struct page_request *request_of(const struct tree_node *n)
@@ -55,6 +56,7 @@ static void pager_init(struct pager *pager, struct vm_object *object, struct por
     tree_init(&pager->requests, request_less, NULL);
     waitq_init(&pager->unready);
     list_init(&pager->copies);
+    list_init(&pager->cached);
     object->pager = pager;
     port->object = pager;
 }
@@ -67,6 +69,7 @@ kern_return_t vm_pager_object(struct port *port, struct vm_object **object)
     if (!port_valid(port) || port->kind != PORT_USER || !port->active)
         return KERN_INVALID_OBJECT;
     if ((pager = port->object) != NULL) {
+        list_remove(&pager->cached);
         *object = pager->object;
         vm_object_reference(*object);
         return KERN_SUCCESS;
@@ -169,14 +172,32 @@ bool vm_pager_let_go(struct vm_object *object)
     if (!keep && pager->port != NULL && !pager->setting[PAGER_TEMPORARY])
         keep = vm_object_return(object, 0, UINT32_MAX, PAGES_DIRTY | PAGES_PRECIOUS, true) !=
                KERN_SUCCESS;
-    if (keep)
+    list_remove(&pager->cached);
+    if (keep) {
+        list_insert_tail(&cached, &pager->cached);
         return false;
+    }
     if (pager->port != NULL)
         vm_pager_terminate(pager);
     else
         fail_all(pager);
     slab_free(&vm_pager_cache, pager);
     return true;
+}
+
+bool vm_pager_trim(void)
+{
+    struct list *first = list_pop(&cached);
+    unsigned before = vm_pager_cache.in_use;
+    struct pager *pager;
+
+    if (first == NULL)
+        return false;
+    pager = container_of(first, struct pager, cached);
+    pager->setting[PAGER_MAY_CACHE] = FALSE;
+    vm_object_reference(pager->object);
+    vm_object_deallocate(pager->object);
+    return vm_pager_cache.in_use < before;
 }
 
 // ---- asking and waiting --------------------------------------------------------------------

@@ -46,6 +46,7 @@ struct pager {
     struct page_request *sync; // the memory_object_synchronize that it has not answered
     struct waitq unready;     // threads that wait until it is ready
     struct list copies;       // vm_object.copy_link: copies that look here for what they lack
+    struct list cached;       // in the list of those whose object nobody uses but that are kept
 };
 
 extern struct slab_cache vm_pager_cache; // how many there are: in_use
@@ -94,6 +95,9 @@ static inline vm_prot_t vm_pager_denies(const struct pager *pager, const struct 
 #define PAGES_CLEAN 4u
 kern_return_t vm_object_return(struct vm_object *object, uint32_t first, uint32_t last,
                                unsigned which, bool flush);
+// Terminates one of the objects that are kept although nobody uses them. False: there is none, or it
+// could not be done.
+bool vm_pager_trim(void);
 
 // ---- for vm/pager_calls.c ----
 // Forbids those accesses to a page of the object, and allows all others.

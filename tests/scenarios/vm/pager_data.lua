@@ -358,7 +358,7 @@ test("A memory object is mapped where, how and for whom any other memory is.", f
         t.eq((mach.vm_map(task, at + PAGE, PAGE, 0, false, p.port, 0, false, RW, RW, 1)),
              mach.KERN_NO_SPACE, "taken")
         must(mach.vm_protect(task, at, 2 * PAGE, false, RW), "vm_protect")
-        local none = p:map(task, {inheritance = mach.VM_INHERIT_NONE})
+        local none = p:map(task, {at = 0x50000000, inheritance = mach.VM_INHERIT_NONE})
         local child = tasks.create(task, true)
         fetched(t, p, child, at, 3, "write")
         t.eq({accesses.read(task, at):finish()}, {"done", 1}, "shared with a child")
