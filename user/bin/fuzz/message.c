@@ -23,7 +23,7 @@ static void make_descriptor(struct generator *g, mach_msg_descriptor_t *d,
     case MACH_MSG_OOL_DESCRIPTOR:
         d->out_of_line.address = (void *)random_value(g, HINT_ADDRESS);
         d->out_of_line.size = *count = random_value(g, HINT_SIZE);
-        d->out_of_line.copy = random_below(g, 2);
+        d->out_of_line.copy = random_below(g, one_in(g, 8) ? 4 : 2); // a scatter list has other kinds
         d->out_of_line.deallocate = one_in(g, 6);
         break;
     default:

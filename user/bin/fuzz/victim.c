@@ -90,8 +90,17 @@ static uint32_t message_trap(struct generator *g, void *message, uint32_t option
                              uint32_t timeout, mach_port_t notify)
 {
     uint32_t words[TRAP_WORDS] = {(uint32_t)message, option, send_size, receive_size, from,
-                                  timeout,           notify};
-    return trap(g, MACH_TRAP_mach_msg_trap, words);
+                                  timeout,           notify, (uint32_t)message};
+
+    if (!one_in(g, 8))
+        return trap(g, MACH_TRAP_mach_msg_trap, words);
+    // Received where it was sent from, whose descriptors may be a scatter list; or elsewhere.
+    if (one_in(g, 2))
+        words[1] |= MACH_RCV_OVERWRITE;
+    if (one_in(g, 8))
+        words[7] = random_value(g, HINT_ADDRESS);
+    words[8] = one_in(g, 4) ? random_value(g, HINT_SIZE) : send_size;
+    return trap(g, MACH_TRAP_mach_msg_overwrite_trap, words);
 }
 
 static void new_reply_port(struct generator *g)
