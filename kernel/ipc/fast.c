@@ -13,7 +13,6 @@
 #include <mach/mig_errors.h>
 #include "ipc/fast.h"
 #include "ipc/kobject.h"
-#include "x86/block.h"
 
 uint8_t fast_body[FAST_MAX - HEADER];
 
@@ -30,16 +29,16 @@ bool fast_write_trailer(uintptr_t to, mach_msg_option_t option, const struct por
 }
 
 // The whole message. The address space is the receiver's afterwards, unless it failed.
-static FORCE_INLINE bool show(const struct message_arguments *a, copy_function *copy,
-                              const struct thread *receiver, const struct port *port,
-                              mach_msg_bits_t bits, mach_port_name_t reply, mach_msg_id_t id)
+static FORCE_INLINE bool show(const struct message_arguments *a, const struct thread *receiver,
+                              const struct port *port, mach_msg_bits_t bits, mach_port_name_t reply,
+                              mach_msg_id_t id)
 {
     mach_msg_size_t size = a->send_size;
 
-    if (size > HEADER && !copy(fast_body, (void *)(a->msg + HEADER), size - HEADER))
+    if (size > HEADER && !user_words_copy(fast_body, (void *)(a->msg + HEADER), size - HEADER))
         return false;
     pmap_activate(&receiver->task->map->pmap);
-    if (write_message(receiver->ipc.receive, copy, port, size, bits, reply, id))
+    if (write_message(receiver->ipc.receive, port, size, bits, reply, id))
         return true;
     pmap_activate(&current_thread()->task->map->pmap);
     return false;
@@ -116,8 +115,8 @@ static bool call_kernel(const struct message_arguments *a, struct port *dest, st
 
 // Sent by a copied right to a port, with a send-once right made from the port on which the answer is
 // awaited.
-static FORCE_INLINE bool request(const struct message_arguments *a, copy_function *copy,
-                                 const struct user_header *h, mach_msg_return_t *mr)
+static FORCE_INLINE bool request(const struct message_arguments *a, const struct user_header *h,
+                                 mach_msg_return_t *mr)
 {
     const struct space *space = current_thread()->task->space;
     struct entry *dest = space_table_entry(space, h->remote);
@@ -132,10 +131,10 @@ static FORCE_INLINE bool request(const struct message_arguments *a, copy_functio
     port = dest->port;
     reply = source->port;
     if (port->kind != PORT_USER)
-        return copy == user_words_copy && call_kernel(a, port, reply, mr);
+        return call_kernel(a, port, reply, mr);
     receiver = find_receiver(port, a->send_size);
     if (!receiver || !(named = space_ready_entry(port->receiver)) ||
-        !show(a, copy, receiver, port,
+        !show(a, receiver, port,
               MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, MACH_MSG_TYPE_PORT_SEND), named->name,
               h->id))
         return false;
@@ -146,9 +145,8 @@ static FORCE_INLINE bool request(const struct message_arguments *a, copy_functio
 
 // Sent without a reply right: by a copied right, or by a send-once right that nobody watches, which is used
 // up. (Nobody waits on a dead port.)
-static FORCE_INLINE bool reply(const struct message_arguments *a, copy_function *copy,
-                               const struct user_header *h, mach_msg_type_name_t type,
-                               mach_msg_return_t *mr)
+static FORCE_INLINE bool reply(const struct message_arguments *a, const struct user_header *h,
+                               mach_msg_type_name_t type, mach_msg_return_t *mr)
 {
     bool once = type == MACH_MSG_TYPE_MOVE_SEND_ONCE;
     struct space *space = current_thread()->task->space;
@@ -165,7 +163,7 @@ static FORCE_INLINE bool reply(const struct message_arguments *a, copy_function 
     receiver = find_receiver(port, a->send_size);
     if (!receiver)
         return once && !port->receiver && fast_answer_kernel(a, dest, h->id, q, mr);
-    if (!show(a, copy, receiver, port,
+    if (!show(a, receiver, port,
               MACH_MSGH_BITS(0, once ? MACH_MSG_TYPE_PORT_SEND_ONCE : MACH_MSG_TYPE_PORT_SEND),
               MACH_PORT_NULL, h->id))
         return false;
@@ -178,33 +176,24 @@ static FORCE_INLINE bool reply(const struct message_arguments *a, copy_function 
     return true;
 }
 
-// A message of at most `most` bytes, of which `copy` copies the body.
-static FORCE_INLINE bool send_and_receive(const struct message_arguments *a, copy_function *copy,
-                                          mach_msg_size_t most, mach_msg_return_t *mr)
+static FORCE_INLINE bool send_and_receive(const struct message_arguments *a, mach_msg_return_t *mr)
 {
     struct user_header h;
 
-    if (this_cpu()->ast || a->send_size % 4 != 0 || a->send_size - HEADER > most - HEADER ||
+    if (this_cpu()->ast || a->send_size % 4 != 0 || a->send_size - HEADER > sizeof fast_body ||
         a->msg > VM_MAX_ADDRESS - a->send_size)
         return false;
     h = user_header_read(a->msg);
     switch (h.bits) {
     case MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE):
-        return request(a, copy, &h, mr);
+        return request(a, &h, mr);
     case MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0):
-        return reply(a, copy, &h, MACH_MSG_TYPE_MOVE_SEND_ONCE, mr);
+        return reply(a, &h, MACH_MSG_TYPE_MOVE_SEND_ONCE, mr);
     case MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0):
-        return reply(a, copy, &h, MACH_MSG_TYPE_COPY_SEND, mr);
+        return reply(a, &h, MACH_MSG_TYPE_COPY_SEND, mr);
     default:
         return (h.bits & MACH_MSGH_BITS_COMPLEX) && fast_with_rights(a, mr);
     }
-}
-
-// One that is long enough for user_block_copy.
-static __attribute__((noinline)) bool send_long_and_receive(const struct message_arguments *a,
-                                                            mach_msg_return_t *mr)
-{
-    return send_and_receive(a, user_block_copy, FAST_MAX, mr);
 }
 
 // ---- the trap ------------------------------------------------------------------------------
@@ -221,9 +210,7 @@ TRAP_FUNCTION mach_msg_return_t mach_msg_trap(struct message_arguments a)
 {
     mach_msg_return_t mr;
 
-    if (options_fast(a.option) &&
-        (send_and_receive(&a, user_words_copy, FAST_SHORT, &mr) ||
-         (a.send_size > FAST_SHORT && send_long_and_receive(&a, &mr))))
+    if (options_fast(a.option) && send_and_receive(&a, &mr))
         return mr;
     if (!(a.option & (MACH_SEND_MSG | MACH_RCV_MSG)))
         return MACH_MSG_SUCCESS;

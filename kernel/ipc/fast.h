@@ -12,14 +12,10 @@
 #include "x86/usercopy.h"
 
 #define FAST_MAX 16384u // bytes: copied twice with interrupts off
-#define FAST_SHORT 512u // longer ones are copied in blocks
 #define HEADER sizeof(mach_msg_header_t)
 
 // Called twice, which is no reason to make calls of them.
 #define FORCE_INLINE inline __attribute__((always_inline))
-
-// user_words_copy, user_block_copy
-typedef bool copy_function(void *to, const void *from, size_t size);
 
 extern uint8_t fast_body[FAST_MAX - HEADER]; // of the message on its way
 
@@ -67,7 +63,7 @@ bool fast_write_trailer(uintptr_t to, mach_msg_option_t option, const struct por
 
 // Writes a message where its receiver, whose address space this is, wants it. False: that cannot be done
 // without a page fault.
-static FORCE_INLINE bool write_message(const struct message_arguments *receive, copy_function *copy,
+static FORCE_INLINE bool write_message(const struct message_arguments *receive,
                                        const struct port *port, mach_msg_size_t size,
                                        mach_msg_bits_t bits, mach_port_name_t reply,
                                        mach_msg_id_t id)
@@ -82,7 +78,7 @@ static FORCE_INLINE bool write_message(const struct message_arguments *receive, 
     USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_local_port), port->receiver_name, failed);
     USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_reserved), 0, failed);
     USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_id), id, failed);
-    if (size > HEADER && !copy((void *)(to + HEADER), fast_body, size - HEADER))
+    if (size > HEADER && !user_words_copy((void *)(to + HEADER), fast_body, size - HEADER))
         return false;
     if (receive->option & RECEIVE_SPECIAL)
         return fast_write_trailer(end, receive->option, port);

@@ -84,7 +84,7 @@ static void deliver(const struct thread *receiver, const struct port *port, stru
         d->disposition = right_carried(d->disposition);
         d->name = give(space, kmsg_port(d->name), d->disposition);
     }
-    written = write_message(receiver->ipc.receive, user_words_copy, port, size,
+    written = write_message(receiver->ipc.receive, port, size,
                             MACH_MSGH_BITS_COMPLEX |
                                 MACH_MSGH_BITS(reply ? MACH_MSG_TYPE_PORT_SEND_ONCE : 0, type),
                             name, id);

@@ -6,7 +6,6 @@
 #include "vm/page.h"
 #include "vm/pager.h"
 #include "vm/paging.h"
-#include "x86/block.h"
 #include "x86/cpu.h"
 
 struct slab_cache vm_object_cache =
@@ -166,7 +165,7 @@ static inline kern_return_t copy_on_write(struct vm_object *object, vm_offset_t 
     }
     if (own == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    page_copy(page_address(own), page_address(*page));
+    memcpy(page_address(own), page_address(*page), PAGE_SIZE);
     vm_object_pages_copied++;
     if (object->shared)
         page_unmap_everywhere(*page);

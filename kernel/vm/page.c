@@ -13,7 +13,6 @@
 #include "kern/thread.h"
 #include "vm/page_tree.h"
 #include "vm/paging.h"
-#include "x86/block.h"
 #include "x86/boot.h"
 #include "x86/upcall.h"
 
@@ -240,7 +239,7 @@ struct page *page_alloc_zeroed(void)
     struct page *page = page_alloc();
 
     if (page != NULL)
-        page_clear(page_address(page));
+        memset(page_address(page), 0, PAGE_SIZE);
     return page;
 }
 
@@ -307,7 +306,7 @@ uintptr_t machine_page_alloc(void)
 
     if (page == NULL)
         return 0;
-    page_clear(page_address(page));
+    memset(page_address(page), 0, PAGE_SIZE);
     return page_physical(page);
 }
 

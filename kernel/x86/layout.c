@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <mach/kern_return.h>
 #include <mach/vm_param.h>
-#include "x86/block.h"
 #include "x86/context.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"

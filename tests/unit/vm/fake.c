@@ -14,7 +14,6 @@
 #include "lib/slab.h"
 #include "memory_object_user.h"
 #include "vm/page.h"
-#include "x86/block.h"
 #include "x86/boot.h"
 #include "x86/cpu.h"
 #include "x86/upcall.h"
@@ -419,18 +418,6 @@ void fake_each_mapping(struct pmap *pmap,
     for (uintptr_t at = pmap_next(pmap, 0, VM_MAX_ADDRESS); at < VM_MAX_ADDRESS;
          at = pmap_next(pmap, at + PAGE_SIZE, VM_MAX_ADDRESS))
         visit(pmap, at, pmap_lookup(pmap, at));
-}
-
-// ---- memory in large pieces ----
-
-void page_clear(void *page)
-{
-    memset(page, 0, PAGE_SIZE);
-}
-
-void page_copy(void *to, const void *from)
-{
-    memcpy(to, from, PAGE_SIZE);
 }
 
 // ---- user programs ----
