@@ -38,9 +38,9 @@ def point(passed, text, seen=""):
 class Computer:
     """A machine in QEMU whose keys we press, and whose display and memory we look at."""
 
-    def __init__(self, *options, without=()):
+    def __init__(self, *options, without=(), iso=None):
         self.folder = tempfile.TemporaryDirectory(prefix="minato.")
-        machine = qemu.Machine()
+        machine = qemu.Machine(iso=iso)
         machine.words = ["minato.run=lua"]
         machine.extra = ["-qmp", f"unix:{self.folder.name}/qmp,server=on,wait=on", *options]
         command = machine.command("stdio")
@@ -284,6 +284,17 @@ def panic():
     computer.end()
 
 
+def from_grub():
+    subprocess.run(["make", "-s", "iso"], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, env={**os.environ, "MAKEFLAGS": ""})
+    computer = Computer(iso="build/minato.iso")
+    computer.seen(lambda text, _, cursor: last_lines(text)[-1:] == [">"] and cursor[1] == 2)
+    computer.type("print(6*7)\n")
+    (text, _, _), shown = computer.seen(lambda text, *_: last_lines(text)[-3:] == ["> print(6*7)", "42", ">"])
+    point(shown, "started by GRUB: display and keyboard are all that is needed", text)
+    computer.end()
+
+
 def main():
     computer = Computer()
     typing(computer)
@@ -292,6 +303,7 @@ def main():
     restart(computer)
     computer.end()
     panic()
+    from_grub()
     print(f"1..{points}")
     return 1 if failed else 0
 
