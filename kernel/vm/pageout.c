@@ -119,7 +119,7 @@ unsigned pageout_step(unsigned *laps)
         list_remove(&hand);
         list_insert_head(&vm_objects, &hand);
         ++*laps;
-        return 0;
+        return vm_pager_trim();
     }
     vm_object_reference(object);
     if (object->stays || (object->pager == NULL ? !paging_possible() : !paging_may_return(object)))

@@ -131,6 +131,21 @@ local function pager_task()
     error("there is no default pager")
 end
 
+test("An object that is only kept because it may be cached ends when memory is short.", function(t)
+    local pager, accesses = require "pager", require "accesses"
+    local p, task = pager.new(), tasks.create()
+    local at = p:start(t, task, PAGE, {may_cache_object = true})
+    must(p:supply(0, pager.pages(7)), "supply")
+    t.eq((accesses.write(task, at, 8):finish()), "done")
+    tasks.terminate(task)
+    t.eq(p:receive(100), nil, "it is kept")
+    with_too_many(1, function() end)
+    local m = p:expect(t, "data_return")
+    t.eq({m.offset, m.dirty, m.data and string.unpack("<I4", m.data)}, {0, 1, 8}, "what was modified")
+    p:expect(t, "terminate")
+    p:close()
+end)
+
 -- Nobody handles the hog's exception: it ends, and gives back what it has.
 test("When the paging space is full, who needs memory has none; all goes on when some is free again.",
 function(t)
