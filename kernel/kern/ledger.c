@@ -14,7 +14,7 @@ static uint32_t defaults[MINATO_LIMIT_COUNT];
 // docs/limits.md has the reckoning.
 void ledger_init(uint32_t pages)
 {
-    defaults[MINATO_LIMIT_TASKS] = pages / 32;
+    defaults[MINATO_LIMIT_TASKS] = pages / 32 < LEDGERS_MAX / 2 ? pages / 32 : LEDGERS_MAX / 2;
     defaults[MINATO_LIMIT_THREADS] = pages / 32;
     defaults[MINATO_LIMIT_NAMES] = pages;
     defaults[MINATO_LIMIT_OBJECTS] = pages / 4;
@@ -51,12 +51,11 @@ struct ledger *ledger_make(struct ledger *maker)
     if (maker)
         list_insert_tail(&maker->made, &ledger->link);
     for (unsigned kind = 0; kind < MINATO_LIMIT_COUNT; kind++) {
-        uint32_t limit = maker ? maker->limit[kind] : MINATO_UNLIMITED;
+        uint32_t most = kind == MINATO_LIMIT_TASKS ? LEDGERS_MAX / 2 : MINATO_UNLIMITED;
+        uint32_t limit = maker ? maker->limit[kind] : most;
 
-        if (limit == MINATO_UNLIMITED && maker)
+        if (maker && limit >= most)
             limit = defaults[kind];
-        else if (kind == MINATO_LIMIT_TASKS && !maker)
-            limit = LEDGERS_MAX / 2;
         ledger->used[kind] = 0;
         ledger->limit[kind] = limit;
     }
