@@ -13,6 +13,7 @@
 #pragma once
 
 #include <mach/message.h>
+#include "kern/sched.h"
 #include "kern/timer.h"
 #include "kern/waitq.h"
 #include "x86/context.h"
@@ -75,11 +76,18 @@ struct thread {
     bool terminating;               // ends at its next return to user mode
     bool aborted;                   // thread_abort met it in the kernel: its next interruptible wait
                                     // before it returns to user mode fails at once
+    bool wired;                     // thread_wire: may have the last pages
     bool at_user_boundary;          // stopped or new: user registers are complete and quiet
     struct list locks;              // that it owns: lock->owner_link (kern/lock_set.c)
     struct waitq stop_waiters;      // threads that wait for it to reach the boundary
     struct thread_ipc ipc;
 };
+
+// Whether it may have the last pages of memory: if it may be as urgent as the servers, or is wired.
+static inline bool thread_has_reserve(const struct thread *thread)
+{
+    return thread->max_priority <= PRIORITY_SERVER || thread->wired;
+}
 
 // ---- the parts of waiting and waking (waitq.c, sched.c) ----
 // The first waiter; NULL when there is none.

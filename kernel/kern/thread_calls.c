@@ -11,6 +11,7 @@
 #include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "mach_host_server.h"
 #include "mach_server.h"
 #include "x86/context.h"
 #include "x86/cpu.h"
@@ -194,5 +195,11 @@ kern_return_t thread_info(thread_act_t thread, thread_flavor_t which, thread_inf
     if (flavor->policy != POLICY_NULL && flavor->policy != thread->policy)
         return KERN_INVALID_POLICY;
     flavor->fill(thread, info);
+    return KERN_SUCCESS;
+}
+
+kern_return_t thread_wire(host_priv_t host, thread_act_t thread, boolean_t wired)
+{
+    thread->wired = wired;
     return KERN_SUCCESS;
 }

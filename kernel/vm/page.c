@@ -169,14 +169,14 @@ static void page_give(struct page *page)
         stock_drain(STOCK_KEEP);
 }
 
-// Takes 2^order pages, contiguous, so that `keep` are left. Who may be as urgent as the servers may
-// have those as well, and the kernel's own messages: however greedy programs are, bootstrap goes on and
+// Takes 2^order pages, contiguous, so that `keep` are left. Who may be as urgent as the servers, or is wired,
+// may have those as well, and the kernel's own messages: however greedy programs are, bootstrap goes on and
 // ends the run.
 static inline struct page *take(unsigned order, unsigned keep)
 {
     struct page *page;
 
-    if (free_count < keep + (1u << order) && current_thread()->max_priority > PRIORITY_SERVER &&
+    if (free_count < keep + (1u << order) && !thread_has_reserve(current_thread()) &&
         page_last_resort == 0)
         return NULL;
     page = order == 0 ? stock_take() : block_alloc(order);

@@ -188,7 +188,7 @@ kern_return_t pageout_wait(void)
     enum wait_result result;
 
     if (pages_free() > pages_reserved() || vm_pager_cache.in_use == 0 || hopeless ||
-        current_thread()->max_priority <= PRIORITY_SERVER)
+        thread_has_reserve(current_thread()))
         return KERN_RESOURCE_SHORTAGE;
     vm_object_upsets++;
     pageout_wake();

@@ -274,6 +274,7 @@ local CALLS = {
     host_page_size = call("host", ""),
     task_policy = call("task", "int words bool bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
     thread_policy = call("thread", "int words bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
+    thread_wire = call("host", "port bool", {K.KERN_INVALID_HOST}),
     task_set_policy = call("task", "port int words words bool",
                            {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT,
                             K.KERN_INVALID_PROCESSOR_SET}),

@@ -263,3 +263,40 @@ test("MACH_MSG_VM_KERNEL and MACH_SEND_NO_BUFFER: what a message needs of memory
     must(mach.vm_deallocate(self, second, 4 * PAGE), "vm_deallocate")
     ports.destroy(carrier, a)
 end)
+
+test("thread_wire: a wired thread has the last pages as well, one that is wired no more has not.",
+function(t)
+    local me, host = mach.mach_thread_self(), ports.privileged_host()
+    t.eq(mach.thread_wire(mach.mach_host_self(), me, true), mach.KERN_INVALID_HOST, "the host port")
+    t.eq(mach.thread_wire(host, self, true), mach.KERN_INVALID_ARGUMENT, "a task for the thread")
+    local task = tasks.create()
+    local total = host_counts().pages_total
+    must((mach.vm_allocate(task, BASE, (total + 1000) * PAGE, false)), "vm_allocate")
+    local bytes, saved = ("."):rep(64 * PAGE), savings()
+    local at, kr = BASE + 1, 0 -- not aligned, so that the bytes are copied
+    local function is_short(code, what)
+        t.ok(code == mach.KERN_RESOURCE_SHORTAGE or code == mach.MACH_SEND_NO_BUFFER,
+             what .. ": " .. mach.error_string(code))
+    end
+    local function fill(size)
+        kr = 0
+        while kr == 0 and at < BASE + total * PAGE do
+            kr = mach.vm_write(task, at, bytes:sub(1, size))
+            if kr == 0 then at = at + size end
+        end
+        return kr
+    end
+    fill(64 * PAGE)
+    is_short(fill(PAGE), "until there is none for us")
+    t.eq(mach.thread_wire(host, me, true), 0, "thread_wire")
+    for i = 1, 8 do
+        t.eq(mach.vm_write(task, at, bytes:sub(1, PAGE)), 0, "page " .. i .. " of the reserve")
+        at = at + PAGE
+    end
+    t.eq(mach.thread_wire(host, me, false), 0, "and back")
+    is_short(mach.vm_write(task, at, bytes:sub(1, PAGE)), "afterwards")
+    saved = nil
+    collectgarbage()
+    tasks.terminate(task)
+    deallocate(host)
+end)
