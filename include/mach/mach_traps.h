@@ -69,7 +69,8 @@ extern mach_msg_return_t mach_msg(mach_msg_header_t *msg, mach_msg_option_t opti
  *   MACH_RCV_BODY_ERROR     also for memory that cannot be written where the list says
  *                           (MACH_MSG_VM_SPACE); the rest was received
  *   MACH_RCV_INVALID_DATA   also for a list that cannot be read: nothing was received
- *   KERN_RESOURCE_SHORTAGE  no memory for the list: nothing was received
+ *   KERN_RESOURCE_SHORTAGE  no memory for the list, or the task's limit of message bytes is reached:
+ *                           nothing was received
  * Source: Kernel Interface manual, mach_msg.
  */
 extern mach_msg_return_t mach_msg_overwrite(mach_msg_header_t *msg, mach_msg_option_t option,

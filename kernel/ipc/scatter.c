@@ -7,6 +7,7 @@
 
 #include "ipc/kmsg.h"
 #include "ipc/mach_msg.h"
+#include "kern/ledger.h"
 #include "kern/thread.h"
 #include "x86/usercopy.h"
 
@@ -15,6 +16,7 @@ static mach_msg_return_t scatter_read(uintptr_t address, mach_msg_size_t size,
                                       struct scatter **scatter)
 {
     uintptr_t first = address + sizeof(mach_msg_base_t);
+    struct ledger *payer = current_ledger();
     mach_msg_body_t body;
     struct scatter *s;
 
@@ -26,17 +28,28 @@ static mach_msg_return_t scatter_read(uintptr_t address, mach_msg_size_t size,
     if (size > MACH_MSG_SIZE_MAX || body.msgh_descriptor_count > size / sizeof s->list[0])
         return MACH_RCV_INVALID_TYPE;
     size = body.msgh_descriptor_count * sizeof s->list[0];
-    s = kmalloc(sizeof *s + size);
-    if (!s)
+    if (!ledger_charge(payer, MINATO_LIMIT_MESSAGE_BYTES, size))
         return KERN_RESOURCE_SHORTAGE;
+    s = kmalloc(sizeof *s + size);
+    if (!s) {
+        ledger_credit(payer, MINATO_LIMIT_MESSAGE_BYTES, size);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    *s = (struct scatter){.payer = payer, .size = size};
     *scatter = s; // the caller's to free
-    s->count = 0;
     if (!copy_from_user(s->list, first, size))
         return MACH_RCV_INVALID_DATA;
     for (mach_msg_size_t i = 0; i < body.msgh_descriptor_count; i++)
         if (s->list[i].type.type != MACH_MSG_PORT_DESCRIPTOR)
             s->list[s->count++] = s->list[i];
     return MACH_MSG_SUCCESS;
+}
+
+static void scatter_free(struct scatter *scatter)
+{
+    if (scatter)
+        ledger_credit(scatter->payer, MINATO_LIMIT_MESSAGE_BYTES, scatter->size);
+    kfree(scatter);
 }
 
 // The kind of place that a descriptor describes.
@@ -102,7 +115,7 @@ TRAP_FUNCTION mach_msg_return_t mach_msg_overwrite_trap(struct message_arguments
         mr = scatter_read(a.msg, scatter_list_size, &ipc->scatter);
     if (mr == MACH_MSG_SUCCESS)
         mr = mach_msg_receive(&a);
-    kfree(ipc->scatter);
+    scatter_free(ipc->scatter);
     ipc->scatter = NULL;
     return mr;
 }

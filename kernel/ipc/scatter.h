@@ -7,10 +7,12 @@
 #include "lib/base.h"
 
 struct kmsg;
+struct ledger;
 struct port;
 
 struct scatter {
-    mach_msg_size_t count;
+    struct ledger *payer; // for `size` bytes of messages
+    mach_msg_size_t size, count;
     mach_msg_descriptor_t list[];
 };
 

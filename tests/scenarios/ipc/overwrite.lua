@@ -425,6 +425,25 @@ function(t)
     ports.destroy(port)
 end)
 
+test("A list counts as message bytes as long as the call lasts.", function(t)
+    local child = spawn.task(function()
+        local tasks, scatter, ports = require "tasks", require "scatter", require "ports"
+        local self, port, places = mach.mach_task_self(), ports.allocate(), {}
+        for i = 1, 500 do places[i] = {memory = 0x1000, size = 1} end
+        local function used()
+            local _, _, now = mach.minato_task_get_limits(self)
+            return now.message_bytes
+        end
+        tasks.set_limits(self, {message_bytes = 6100})
+        local found = {used(), (scatter.receive(port, places, {ms = 1})), used()}
+        tasks.set_limits(self, {message_bytes = 5900})
+        found[4], found[5] = scatter.receive(port, places, {ms = 1}), used()
+        return found
+    end)
+    t.eq({child:wait(5000)}, {true, {0, TIMED_OUT, 0, mach.KERN_RESOURCE_SHORTAGE, 0}},
+         "bytes and codes of a task that may have one list of 6000")
+end)
+
 test("Kernel memory does not grow by lists, whatever became of the receive.", function(t)
     local counts, port, place = require "counts", ports.both(), memory.allocate(PAGE)
     local function round()
