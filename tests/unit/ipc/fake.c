@@ -316,7 +316,7 @@ struct coroutine {
     uint64_t deadline;
 };
 
-bool fake_traps;
+bool fake_traps, fake_handed_over;
 static struct coroutine coroutines[THREADS];
 static ucontext_t test;
 static struct thread *woken[THREADS];
@@ -357,7 +357,7 @@ static void begin(int number)
 
 void fake_finish(struct thread *thread)
 {
-    coroutine_of(thread)->finished = true;
+    coroutine_of(thread)->finished = fake_handed_over = true;
     coroutine_of(thread)->answer = MACH_MSG_SUCCESS;
 }
 
@@ -369,7 +369,7 @@ void fake_switch_from(const struct thread *thread)
 void fake_resume(struct thread *thread)
 {
     if (coroutine_of(thread)->finished) {
-        coroutine_of(thread)->finished = false;
+        coroutine_of(thread)->finished = fake_handed_over = false;
         begin(thread - threads);
         return;
     }

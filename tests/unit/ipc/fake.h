@@ -55,6 +55,7 @@ void fake_user_buffer_free(const struct thread *thread);
 // ---- threads ----
 extern bool fake_traps; // calls come through the trap, by the fast path if they can
 void fake_finish(struct thread *thread);            // its call is over, successfully
+extern bool fake_handed_over; // such a thread is there: it runs next, whatever others may do
 void fake_switch_from(const struct thread *thread); // to the test, until it is resumed
 // `thread` calls mach_msg with these arguments, until it has its answer or waits.
 void fake_call(struct thread *thread, const struct message_arguments *arguments);

@@ -154,7 +154,7 @@ static void step(void)
     }
     do
         act();
-    while (one_in(6)); // before those that have been woken run
+    while (one_in(6) && !fake_handed_over); // before those that have been woken run
     run_woken();
     fake_fail_at(0, false);
     fake_let_messages_go();
