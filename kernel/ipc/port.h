@@ -12,25 +12,25 @@
 
 #include <mach/port.h>
 #include <mach/message.h>
+#include <mach/minato_types.h>
 #include "kern/waitq.h"
 
 // What a port stands for. USER: a task receives from it. The others: the kernel does, and `object` is
-// the structure (kobject.h).
+// the structure (kobject.h). The numbers are those that minato_port_info gives.
 enum port_kind {
-    PORT_USER,
-    PORT_TASK,
-    PORT_THREAD,
-    PORT_HOST,
-    PORT_HOST_PRIV,
-    PORT_SEMAPHORE,
-    PORT_LOCK_SET,
-    PORT_CLOCK,
-    PORT_CLOCK_CTRL,
-    PORT_DEVICE,
-    PORT_BOOTSTRAP,
-    PORT_MEMORY_CONTROL,
-    PORT_MEMORY_OBJECT, // of the kernel's own, for vm_map; `object` is a struct vm_object
-    PORT_KIND_COUNT,
+    PORT_USER = MINATO_OBJECT_NONE,
+    PORT_TASK = MINATO_OBJECT_TASK,
+    PORT_THREAD = MINATO_OBJECT_THREAD,
+    PORT_HOST = MINATO_OBJECT_HOST,
+    PORT_HOST_PRIV = MINATO_OBJECT_HOST_PRIV,
+    PORT_SEMAPHORE = MINATO_OBJECT_SEMAPHORE,
+    PORT_LOCK_SET = MINATO_OBJECT_LOCK_SET,
+    PORT_CLOCK = MINATO_OBJECT_CLOCK,
+    PORT_CLOCK_CTRL = MINATO_OBJECT_CLOCK_CTRL,
+    PORT_DEVICE = MINATO_OBJECT_DEVICE,
+    PORT_BOOTSTRAP = MINATO_OBJECT_BOOTSTRAP,
+    PORT_MEMORY_CONTROL = MINATO_OBJECT_MEMORY_CONTROL,
+    PORT_MEMORY_OBJECT = MINATO_OBJECT_MEMORY_OBJECT, // of the kernel's own, for vm_map: a vm_object
 };
 
 struct port {

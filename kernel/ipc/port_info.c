@@ -4,7 +4,6 @@
 #include "mach_port_server.h"
 #include "minato_server.h"
 
-#include <mach/minato_types.h>
 #include "ipc/mqueue.h"
 #include "ipc/right.h"
 #include "ipc/space.h"
@@ -96,20 +95,9 @@ kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_t name,
 
 // ---- Minato's view ----
 
-static const uint8_t object_of_kind[PORT_KIND_COUNT] = {
-    [PORT_USER] = MINATO_OBJECT_NONE,           [PORT_TASK] = MINATO_OBJECT_TASK,
-    [PORT_THREAD] = MINATO_OBJECT_THREAD,       [PORT_HOST] = MINATO_OBJECT_HOST,
-    [PORT_HOST_PRIV] = MINATO_OBJECT_HOST_PRIV, [PORT_SEMAPHORE] = MINATO_OBJECT_SEMAPHORE,
-    [PORT_CLOCK] = MINATO_OBJECT_CLOCK,         [PORT_DEVICE] = MINATO_OBJECT_DEVICE,
-    [PORT_BOOTSTRAP] = MINATO_OBJECT_BOOTSTRAP, [PORT_LOCK_SET] = MINATO_OBJECT_LOCK_SET,
-    [PORT_MEMORY_CONTROL] = MINATO_OBJECT_MEMORY_CONTROL,
-    [PORT_CLOCK_CTRL] = MINATO_OBJECT_CLOCK_CTRL,
-    [PORT_MEMORY_OBJECT] = MINATO_OBJECT_MEMORY_OBJECT,
-};
-
 static void describe_port(const struct port *port, minato_port_info_t *info)
 {
-    info->object = object_of_kind[port->kind];
+    info->object = port->kind;
     info->object_id = port->kind == PORT_USER ? 0 : port->id;
     info->port_id = port->id;
     info->receiver = port->receiver != NULL;
