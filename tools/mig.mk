@@ -14,6 +14,11 @@
 # build/user/mig/*/NAME.json describes the messages, for tools that show them.
 
 KERNEL_SERVES := mach mach_port mach_host sync clock minato device_io bootstrap
+# Of these, the subsystems of which MIG makes traps as well, and for which routines.
+TRAPPED    := sync mach
+TRAPS_sync := semaphore_signal semaphore_signal_all semaphore_wait semaphore_wait_signal \
+              semaphore_timedwait semaphore_timedwait_signal
+TRAPS_mach := vm_deallocate
 KERNEL_CALLS  := notify exc memory_object memory_object_default clock_reply
 
 # ---- the compiler ---------------------------------------------------------------------------
@@ -59,7 +64,7 @@ KERNEL_CALLED := $(call have_defs,$(KERNEL_CALLS))
 KERNEL_MIG_SRC := $(KERNEL_SERVED:%=build/kernel/mig/%_server.c) \
                   $(KERNEL_CALLED:%=build/kernel/mig/%_user.c)
 KERNEL_MIG_HEADERS := $(KERNEL_MIG_SRC:.c=.h)
-KERNEL_MIG_SRC += build/kernel/mig/subsystems.c
+KERNEL_MIG_SRC += build/kernel/mig/subsystems.c $(TRAPPED:%=build/kernel/mig/%_traps.c)
 
 build/kernel/mig/%_server.c build/kernel/mig/%_server.h &: include/mach/%.defs $(MIG) $(ALL_DEFS)
 	$(call say,MIG,$< (kernel server))
@@ -73,6 +78,9 @@ build/kernel/mig/subsystems.c: tools/mig.mk | deps-build
 	$(Q)echo 'const struct mig_subsystem *const subsystems[] = {' >> $@
 	$(Q)printf '    (const void *)&%s_subsystem,\n' $(KERNEL_SERVED) >> $@
 	$(Q)echo '    0};' >> $@
+$(TRAPPED:%=build/kernel/mig/%_traps.c): build/kernel/mig/%_traps.c: include/mach/%.defs $(MIG) $(ALL_DEFS) tools/mig.mk
+	@mkdir -p $(@D)
+	$(Q)$(MIG_RUN) -kernel-server -traps $@ -trap-names '$(TRAPS_$*)' $<
 build/kernel/mig/%_user.c build/kernel/mig/%_user.h &: include/mach/%.defs $(MIG) $(ALL_DEFS)
 	$(call say,MIG,$< (kernel user))
 	@mkdir -p $(@D)

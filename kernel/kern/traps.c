@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Those traps that are neither messages nor ports: memory, semaphores, and giving the processor away.
-// The build makes the table of all of them from <mach/syscall_sw.h> (tools/traptable).
+// Traps that MIG does not make (TRAPS_* in tools/mig.mk) and that have not to do with ports: memory, and
+// giving the processor away. The build makes the table of all of them from <mach/syscall_sw.h>
+// (tools/traptable).
 //
 // A trap is a short cut for a message to the object that its first argument names. If that name does
 // not denote an object of the right kind in this kernel (no such name, a user's port, a proxy for an
@@ -8,16 +9,11 @@
 // sends the message. Contracts: <mach/mach_traps.h>; entry: x86/entry.asm.
 #include <mach/thread_switch.h>
 #include "ipc/kobject.h"
-#include "ipc/mach_msg.h"
-#include "ipc/port.h"
 #include "ipc/space.h"
-#include "kern/clock.h"
 #include "kern/sched.h"
 #include "kern/semaphore.h"
-#include "kern/task.h"
 #include "kern/thread.h"
 #include "mach_server.h"
-#include "sync_server.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
@@ -36,12 +32,7 @@ static void *object_named(mach_port_name_t name, enum port_kind kind)
 // The map of the task that `name` denotes, with a reference; NULL when it denotes none.
 static struct vm_map *map_named(mach_port_name_t name)
 {
-    struct task *task = task_from_name(name);
-
-    if (!task)
-        return NULL;
-    task->map->refs++;
-    return task->map;
+    return convert_port_to_map(space_send_target(current_space(), name));
 }
 
 // Tells the caller where its memory is; gives the memory back when the caller cannot be told.
@@ -55,13 +46,12 @@ static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_addre
 }
 
 TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t pointer,
-                                                    vm_size_t size, boolean_t anywhere)
+                                             vm_size_t size, boolean_t anywhere)
 {
-    struct vm_map *map;
+    struct vm_map *map = map_named(task);
     vm_address_t address;
     kern_return_t kr;
 
-    map = map_named(task);
     if (!map)
         return MACH_SEND_INVALID_DEST;
     kr = copy_from_user(&address, pointer, sizeof(address)) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
@@ -73,40 +63,24 @@ TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t po
     return kr;
 }
 
-TRAP_FUNCTION kern_return_t vm_deallocate_trap(mach_port_name_t task, vm_address_t address,
-                                                      vm_size_t size)
-{
-    struct vm_map *map = map_named(task);
-    kern_return_t kr;
-
-    if (!map)
-        return MACH_SEND_INVALID_DEST;
-    kr = vm_deallocate(map, address, size);
-    vm_map_deallocate(map);
-    return kr;
-}
-
 // Only zero-filled memory; to map an object the library sends the message, which carries its right.
 TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer,
-                                               vm_size_t size, vm_address_t mask,
-                                               boolean_t anywhere, mach_port_name_t object,
-                                               vm_offset_t offset, boolean_t copy,
-                                               vm_prot_t protection, vm_prot_t max_protection,
-                                               vm_inherit_t inheritance)
+                                        vm_size_t size, vm_address_t mask,
+                                        boolean_t anywhere, mach_port_name_t object,
+                                        vm_offset_t offset, boolean_t copy,
+                                        vm_prot_t protection, vm_prot_t max_protection,
+                                        vm_inherit_t inheritance)
 {
-    struct vm_map *map;
+    struct vm_map *map = object == MACH_PORT_NULL ? map_named(task) : NULL;
     vm_address_t address;
     kern_return_t kr;
 
-    if (object != MACH_PORT_NULL || !object_named(task, PORT_TASK))
-        return MACH_SEND_INVALID_DEST;
-    if (!copy_from_user(&address, pointer, sizeof(address)))
-        return KERN_INVALID_ADDRESS;
-    map = map_named(task);
     if (!map)
         return MACH_SEND_INVALID_DEST;
-    kr = vm_map(map, &address, size, mask, anywhere, MACH_PORT_NULL, offset, copy, protection,
-                max_protection, inheritance);
+    kr = copy_from_user(&address, pointer, sizeof(address)) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+    if (kr == KERN_SUCCESS)
+        kr = vm_map(map, &address, size, mask, anywhere, MACH_PORT_NULL, offset, copy, protection,
+                    max_protection, inheritance);
     if (kr == KERN_SUCCESS)
         kr = address_out(map, pointer, address, size);
     vm_map_deallocate(map);
@@ -115,22 +89,8 @@ TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer
 
 // ---- semaphores ----
 
-TRAP_FUNCTION kern_return_t semaphore_signal_trap(mach_port_name_t name)
-{
-    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
-
-    return semaphore ? semaphore_signal(semaphore) : MACH_SEND_INVALID_DEST;
-}
-
-TRAP_FUNCTION kern_return_t semaphore_signal_all_trap(mach_port_name_t name)
-{
-    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
-
-    return semaphore ? semaphore_signal_all(semaphore) : MACH_SEND_INVALID_DEST;
-}
-
 TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
-                                                                mach_port_name_t thread_name)
+                                                         mach_port_name_t thread_name)
 {
     struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
     struct thread *thread = object_named(thread_name, PORT_THREAD);
@@ -138,44 +98,6 @@ TRAP_FUNCTION kern_return_t semaphore_signal_thread_trap(mach_port_name_t name,
     if (!semaphore || (!thread && thread_name != MACH_PORT_NULL))
         return MACH_SEND_INVALID_DEST;
     return semaphore_wake(semaphore, thread);
-}
-
-TRAP_FUNCTION kern_return_t semaphore_wait_trap(mach_port_name_t name)
-{
-    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
-
-    return semaphore ? semaphore_wait(semaphore) : MACH_SEND_INVALID_DEST;
-}
-
-TRAP_FUNCTION kern_return_t semaphore_timedwait_trap(mach_port_name_t name, unsigned sec,
-                                                            int nsec)
-{
-    struct semaphore *semaphore = object_named(name, PORT_SEMAPHORE);
-
-    if (!semaphore)
-        return MACH_SEND_INVALID_DEST;
-    return semaphore_timedwait(semaphore, (tvalspec_t){sec, nsec});
-}
-
-TRAP_FUNCTION kern_return_t semaphore_wait_signal_trap(mach_port_name_t wait_name,
-                                                              mach_port_name_t signal_name)
-{
-    struct semaphore *wait = object_named(wait_name, PORT_SEMAPHORE);
-    struct semaphore *signal = object_named(signal_name, PORT_SEMAPHORE);
-
-    return wait && signal ? semaphore_wait_signal(wait, signal) : MACH_SEND_INVALID_DEST;
-}
-
-TRAP_FUNCTION kern_return_t semaphore_timedwait_signal_trap(mach_port_name_t wait_name,
-                                                                   mach_port_name_t signal_name,
-                                                                   unsigned sec, int nsec)
-{
-    struct semaphore *wait = object_named(wait_name, PORT_SEMAPHORE);
-    struct semaphore *signal = object_named(signal_name, PORT_SEMAPHORE);
-
-    if (!wait || !signal)
-        return MACH_SEND_INVALID_DEST;
-    return semaphore_timedwait_signal(wait, signal, (tvalspec_t){sec, nsec});
 }
 
 // ---- giving the processor away ----
@@ -225,7 +147,7 @@ static kern_return_t switch_wait(mach_msg_timeout_t ms)
 
 // A name that is no thread's is only a bad hint.
 TRAP_FUNCTION kern_return_t thread_switch_trap(mach_port_name_t name, int option,
-                                                      mach_msg_timeout_t ms)
+                                               mach_msg_timeout_t ms)
 {
     struct thread *next;
 

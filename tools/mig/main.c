@@ -3,7 +3,7 @@
  * The MIG compiler: command line, preprocessor, and the order of things.
  *
  *   mig [-DNAME[=v]] [-UNAME] [-IDIR] [-cc COMMAND] [-prefix P] [-kernel-user] [-kernel-server]
- *       [-header F] [-user F] [-server F] [-sheader F] [-json F] file.defs
+ *       [-header F] [-user F] [-server F] [-sheader F] [-json F] [-traps F -trap-names "N ..."] file.defs
  *
  * Only the outputs asked for are written, and all or none of them.  Manual: docs/mig.md.
  */
@@ -20,14 +20,16 @@ static struct {
     char **cpp_options;       /* -D, -U, -I as given */
     int cpp_option_count;
     const char *source;
-    const char *header, *user, *server, *sheader, *json;
+    const char *header, *user, *server, *sheader, *json, *traps;
+    const char *trap_names; /* routines that have traps, with blanks between */
     const char *prefix;
 } options;
 
 static const char usage[] =
     "usage: mig [-DNAME[=v]] [-UNAME] [-IDIR] [-cc COMMAND] [-prefix P]\n"
     "           [-kernel-user] [-kernel-server]\n"
-    "           [-header F] [-user F] [-server F] [-sheader F] [-json F] file.defs\n";
+    "           [-header F] [-user F] [-server F] [-sheader F] [-json F]\n"
+    "           [-traps F -trap-names \"N ...\"] file.defs\n";
 
 static void add_cpp_option(char *option)
 {
@@ -44,7 +46,8 @@ static const char **value_slot(const char *option)
         {"-cc", &options.preprocessor}, {"-prefix", &options.prefix},
         {"-header", &options.header},   {"-user", &options.user},
         {"-server", &options.server},   {"-sheader", &options.sheader},
-        {"-json", &options.json},
+        {"-json", &options.json},       {"-traps", &options.traps},
+        {"-trap-names", &options.trap_names},
     };
 
     for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
@@ -83,6 +86,8 @@ static void parse_options(int argc, char **argv)
     }
     if (!options.source)
         die("expected a .defs file\n%s", usage);
+    if (options.traps && (!options.trap_names || !subsys.kernel_server))
+        die("-traps wants -trap-names and -kernel-server\n%s", usage);
 }
 
 /* ---- preprocessor --------------------------------------------------------------------------- */
@@ -180,6 +185,8 @@ static void write_outputs(void)
                     header_for(options.server, options.sheader));
     if (options.json)
         emit_json(output_open(options.json)->stream);
+    if (options.traps)
+        emit_traps(output_open(options.traps)->stream, options.trap_names);
     outputs_commit();
 }
 

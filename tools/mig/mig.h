@@ -343,6 +343,7 @@ void emit_user(FILE *out, const char *header);
 void emit_server(FILE *out, const char *header);
 /* The part of a server stub after its function has succeeded. */
 void emit_reply(FILE *out, const struct message *message);
+void emit_traps(FILE *out, const char *names);
 void emit_json(FILE *out);
 
 #endif
