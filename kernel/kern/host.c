@@ -151,6 +151,8 @@ static void cpu_load_info(host_info_t words)
             system += container_of(l, struct thread, task_link)->system_cycles;
         preemption_point();
     }
+    if (system > all - idle) // a fault in a call counts twice
+        system = all - idle;
     ticks[CPU_STATE_USER] = (natural_t)(sched_cycles_to_ns(all - idle - system) / NSEC_PER_MSEC);
     ticks[CPU_STATE_SYSTEM] = (natural_t)(sched_cycles_to_ns(system) / NSEC_PER_MSEC);
     ticks[CPU_STATE_IDLE] = (natural_t)(sched_cycles_to_ns(idle) / NSEC_PER_MSEC);

@@ -162,11 +162,12 @@ static void load_sample(struct processor *p, unsigned ready)
 {
     static const uint16_t period[] = {5000, 30000, 60000}; // milliseconds
     uint64_t now = cpu_cycles(), idle = sched_thread_cycles(p->idle);
-    uint64_t ms = (now - load.at) / rate.cycles_per_ms, running;
+    uint64_t ms = (now - load.at) / rate.cycles_per_ms;
+    uint64_t idle_ms = (idle - load.idle) / rate.cycles_per_ms, running;
 
     if (ms == 0)
         return;
-    running = (ms - (idle - load.idle) / rate.cycles_per_ms) * (1 + ready) * LOAD_SCALE << LOAD_SHIFT;
+    running = (ms > idle_ms ? ms - idle_ms : 0) * (1 + ready) * LOAD_SCALE << LOAD_SHIFT;
     for (unsigned i = 0; i < 3; i++)
         load.average[i] = (load.average[i] * period[i] + running) / (period[i] + ms);
     load.at = now;

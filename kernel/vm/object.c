@@ -3,6 +3,7 @@
 // "zero-fill", "copy first" and "ask the pager and wait"), and copying (vm_object_copy).
 // Read first: object.h. Read next: page_tree.c, fault.c, pager.c.
 #include "vm/object.h"
+#include "kern/ledger.h"
 #include "vm/page.h"
 #include "vm/pager.h"
 #include "vm/paging.h"
@@ -37,10 +38,16 @@ struct vm_object *vm_object_create(vm_size_t size)
 
 struct vm_object *vm_object_device(uintptr_t physical, vm_size_t size, bool owned)
 {
-    struct vm_object *object = vm_object_create(size);
+    struct ledger *payer = owned ? current_ledger() : NULL;
+    struct vm_object *object;
 
-    if (object == NULL)
+    if (!ledger_charge(payer, MINATO_LIMIT_PAGES, size >> PAGE_SHIFT))
         return NULL;
+    if ((object = vm_object_create(size)) == NULL) {
+        ledger_credit(payer, MINATO_LIMIT_PAGES, size >> PAGE_SHIFT);
+        return NULL;
+    }
+    object->payer = payer != NULL ? payer->number : 0;
     object->device = true;
     object->owned = owned;
     object->physical = physical;
@@ -53,6 +60,7 @@ static void device_free(struct vm_object *object)
     object->backing = NULL;
     if (object->owned)
         kfree(phys_to_virt(object->physical));
+    ledger_credit(ledgers[object->payer], MINATO_LIMIT_PAGES, object->size >> PAGE_SHIFT);
 }
 
 void vm_object_reference(struct vm_object *object)

@@ -39,6 +39,7 @@ struct vm_object {
     struct list copy_link;    // with backing: on its pager.copies
     bool device;              // see above
     bool owned;               // … and the memory at `physical` is kmalloc's, and goes with the object
+    uint16_t payer;           // … for that memory: the ledger's number
     uintptr_t physical;       // … where byte 0 lies
 };
 

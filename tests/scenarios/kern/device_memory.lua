@@ -292,6 +292,35 @@ test("Memory for devices goes back when it is mapped nowhere, and not before.", 
     t.ok(counts.host().pages_free > free - 64, "a hundred and sixty MiB of it came back")
 end)
 
+test("Memory for devices counts among the pages of who has asked for it, until it goes back.", function(t)
+    local go, report = ports.both(), ports.both()
+    local child = spawn.task(function()
+        local _, host, device = mach.bootstrap_ports(mach.bootstrap_port)
+        mach.receive{port = args.go}
+        local kr, n = 0, -1
+        while kr == 0 do
+            kr = mach.device_dma_allocate(device, mach.mach_task_self(), 64 * 4096)
+            n = n + 1
+        end
+        mach.send{remote = args.report, disp = mach.MACH_MSG_TYPE_COPY_SEND,
+                  body = string.pack("<i4i4", kr, n)}
+        mach.receive{port = args.go}
+    end, {}, {go = {go, mach.MACH_MSG_TYPE_MOVE_RECEIVE}, report = report})
+    local function pages() return select(3, mach.minato_task_get_limits(child.task)).pages end
+    sleep(50) -- it waits
+    local free, before = counts.host().pages_free, pages()
+    tasks.set_limits(child.task, {pages = before + 5 * 64 + 32})
+    mach.send{remote = go, disp = mach.MACH_MSG_TYPE_COPY_SEND}
+    local kr, msg = mach.receive{port = report, timeout = 5000}
+    must(kr, "receive")
+    t.eq({string.unpack("<i4i4", msg.body)}, {mach.KERN_RESOURCE_SHORTAGE, 5, 9}, "how many it got")
+    t.ok(pages() >= before + 5 * 64, "they count")
+    mach.send{remote = go, disp = mach.MACH_MSG_TYPE_COPY_SEND}
+    child:wait(5000)
+    t.ok(counts.host().pages_free > free - 64, "they came back")
+    destroy(go, report)
+end)
+
 test("Sizes that there are not, more than there is, and no room in the task.", function(t)
     local task, port = tasks.create(), ports.both()
     for _, size in ipairs{0, mach.DEVICE_DMA_MAX + 1, 0x80000000, 0xffffffff} do

@@ -67,6 +67,11 @@ struct thread fake_thread = {.max_priority = PRIORITY_USER};
 static struct task fake_task;
 struct cpu cpus[MAX_CPUS] = {{.current = &fake_thread}};
 
+struct ledger *current_ledger(void)
+{
+    return NULL;
+}
+
 struct task *current_task(void)
 {
     return &fake_task;
