@@ -4,11 +4,9 @@
 #include "fake.h"
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include "kern/sched.h"
 #include "lib/assert.h"
-#include "x86/block.h"
 #include "x86/context.h"
 #include "x86/pmap.h"
 #include "x86/usercopy.h"
@@ -33,12 +31,6 @@ bool copy_from_user_resident(void *to, uintptr_t from, size_t size)
 bool copy_to_user_resident(uintptr_t to, const void *from, size_t size)
 {
     return copy_to_user(to, from, size);
-}
-
-bool user_block_copy(void *to, const void *from, size_t size)
-{
-    memcpy(to, from, size);
-    return true;
 }
 
 // The fast path's assembly accesses it unseen by AddressSanitizer, so what lies behind it is a page that
