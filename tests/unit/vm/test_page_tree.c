@@ -42,6 +42,23 @@ static void check_place(unsigned t, unsigned i)
         CHECK_EQ(exclusive, holders(page) == 1);
 }
 
+// page_tree_next goes from page to page, over whatever is between them.
+static void check_order(unsigned t)
+{
+    struct page *page;
+    uint32_t i = 0;
+
+    for (unsigned k = 0; k < size[t]; k++) {
+        if (model[t][k] == NULL)
+            continue;
+        page = page_tree_next(&trees[t], &i);
+        CHECK(page == model[t][k]);
+        CHECK_EQ(i, k);
+        i++;
+    }
+    CHECK(page_tree_next(&trees[t], &i) == NULL);
+}
+
 static void check_tree(unsigned t)
 {
     while (page_tree_reap())
@@ -55,6 +72,7 @@ static void check_tree(unsigned t)
     CHECK(page_tree_lookup(&trees[t], size[t] + 1, &(bool){0}) == NULL || size[t] == 0);
     for (int n = 0; n < 20 && size[t] > 0; n++)
         check_place(t, (unsigned)rand() % size[t]);
+    check_order(t);
 }
 
 static unsigned draw(unsigned t)
