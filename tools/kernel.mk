@@ -33,13 +33,14 @@ build/kernel/mig/%.o: build/kernel/mig/%.c build/flags | deps-build $(KERNEL_MIG
 	$(call say,CC,$<)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -w $(DEPGEN) -c -o $@ $<
 
-# The constants that the assembly uses: its words in capitals, but for those that layout.c makes up.
+# The words that the assembly uses, but for those that layout.c explains itself.
 X86_ASM := $(sort $(wildcard kernel/x86/*.asm kernel/x86/*.inc))
 build/kernel/layout_words.h: $(X86_ASM) $(LAYOUT)
 	@mkdir -p $(@D)
 	$(Q)sed 's/;.*//; /^section/d' $(X86_ASM) | grep -ow '[A-Z][A-Z0-9_]*' | sort -u | \
 	    grep -vxF "$$(sed -n 's/^ .*\(PLACE\|NUMBER\)(\([A-Z0-9_]*\),.*/\2/p' $(LAYOUT))" | \
-	    sed 's/.*/    SAME(&);/' > $@
+	    sed -E 's/^FRAME_(.*)/PLACE(&, trap_frame, \L\1);/; t; s/^CPU_(.*)/PLACE(&, cpu, \L\1);/; t; \
+	        s/^TASK_(.*)/PLACE(&, task_entry, \L\1);/; t; s/.*/SAME(&);/' > $@
 build/kernel/layout.inc: $(LAYOUT) build/kernel/layout_words.h build/flags | deps-build $(KERNEL_MIG_HEADERS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -Ibuild/kernel $(DEPGEN) -S -o $@.s $<

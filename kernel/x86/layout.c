@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The numbers that the assembly shares with C. No code of this is linked: the build compiles it to
 // assembly and makes build/kernel/layout.inc of the lines that begin with an arrow (tools/kernel.mk).
-// What the assembly calls by the name that it has in a header is not listed here: layout_words.h has a
-// line SAME(NAME) for every such word that stands in an .asm file.
+// What the assembly calls by a name that follows from the headers is not listed here. layout_words.h has a
+// line for every such word that stands in an .asm file: FRAME_EIP is where `eip` lies in struct trap_frame
+// (CPU_: struct cpu, TASK_: struct task_entry), any other word the constant of that name.
 #include <stddef.h>
 #include <mach/kern_return.h>
 #include <mach/vm_param.h>
@@ -23,19 +24,6 @@ _Static_assert(sizeof(struct fixup) == 16, "fixup.inc: four words");
 void layout(void);
 void layout(void)
 {
-    PLACE(FRAME_HOW, trap_frame, how);
-    PLACE(FRAME_ES, trap_frame, es);
-    PLACE(FRAME_DS, trap_frame, ds);
-    PLACE(FRAME_EDI, trap_frame, edi); // from here as pusha leaves them
-    PLACE(FRAME_ESI, trap_frame, esi);
-    PLACE(FRAME_EBP, trap_frame, ebp);
-    PLACE(FRAME_EBX, trap_frame, ebx);
-    PLACE(FRAME_EAX, trap_frame, eax);
-    PLACE(FRAME_VECTOR, trap_frame, vector);
-    PLACE(FRAME_EIP, trap_frame, eip); // from here as the processor leaves them
-    PLACE(FRAME_CS, trap_frame, cs);
-    PLACE(FRAME_EFLAGS, trap_frame, eflags);
-    PLACE(FRAME_ESP, trap_frame, esp);
     NUMBER(FRAME_SIZE, sizeof(struct trap_frame));
     PLACE(MACHINE_FRAME, machine_thread, frame);
     PLACE(MACHINE_SP, machine_thread, kernel_sp);
@@ -43,11 +31,6 @@ void layout(void)
     PLACE(MACHINE_SEGMENTS, machine_thread, fs);
     PLACE(MACHINE_FLAGS, machine_thread, flags);
     PLACE(MACHINE_TLS_DESCRIPTORS, machine_thread, tls);
-    PLACE(CPU_AST, cpu, ast);
-    PLACE(CPU_TASK, cpu, task);
-    PLACE(TASK_EMULATION, task_entry, emulation);
-    PLACE(TASK_TRAPS, task_entry, traps);
-    PLACE(TASK_REDIRECTED, task_entry, redirected);
     PLACE(ENTRY_ESP0, cpu_entry, tss.esp0);
     NUMBER(USER_TOP, VM_MAX_ADDRESS);
 #include "layout_words.h"
