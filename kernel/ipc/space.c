@@ -285,6 +285,8 @@ void space_for_each(struct space *space, void (*visit)(struct entry *entry, void
 
 void space_shutdown(struct space *space)
 {
+    struct entry **chunks = space->chunks;
+    unsigned count = space->chunk_count;
     struct tree_node *node;
 
     if (!space->active)
@@ -297,14 +299,16 @@ void space_shutdown(struct space *space)
     }
     while ((node = tree_first(&space->chosen)) != NULL)
         right_destroy(space, &container_of(node, struct chosen_entry, node)->entry);
-    for (unsigned i = 0; i < space->chunk_count; i++)
-        kfree(space->chunks[i]);
-    if (space->chunk_count > 0) // else the ledger may be gone
-        ledger_credit(space->ledger, MINATO_LIMIT_NAMES, space->chunk_count * ENTRIES_PER_CHUNK);
-    kfree(space->chunks);
     kfree(space->buckets);
     space->chunks = NULL;
     space->buckets = NULL;
     space->chunk_count = space->directory_size = space->bucket_count = space->hashed = 0;
     space->free = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        kfree(chunks[i]);
+        sched_point();
+    }
+    kfree(chunks);
+    if (count > 0) // else the ledger may be gone
+        ledger_credit(space->ledger, MINATO_LIMIT_NAMES, count * ENTRIES_PER_CHUNK);
 }
