@@ -20,6 +20,7 @@
 #define SELECTOR_MASK 0xFFFFu
 #define SELECTOR_IDT 2u // in an error code: the index is a gate's
 #define DR6_BREAKPOINTS 15u
+#define DR6_STEP 0x4000u
 
 // Mach's words for the processor's exceptions. Kind 0: should not happen, reported as a general
 // protection fault.
@@ -165,6 +166,8 @@ static void user_debug(struct machine_thread *m)
     uint32_t status = debug_take_status();
     uintptr_t watched = 0;
 
+    if (!(status & (DR6_BREAKPOINTS | DR6_STEP))) // int 0x80, redirected (entry.asm)
+        status |= DR6_STEP;
     m->debug[6] = status;
     for (unsigned i = 0; i < 4; i++) {
         if (status & DR6_BREAKPOINTS & 1u << i) {

@@ -303,6 +303,8 @@ test("A single step stops at the vector, the next behind the vector's first inst
         t.eq(what, {BREAKPOINT, STEP, 0}, ("a step to %#x"):format(want))
         local now = code.general(thread)
         t.eq({now.eip, now.efl & TF}, {want, TF}, "eip and TF")
+        local kr, debug = mach.thread_get_state(thread, mach.i386_DEBUG_STATE)
+        t.eq({kr, debug.dr[7] & 0x4000}, {0, 0x4000}, "dr6 says: a single step")
         answer(m, mach.KERN_SUCCESS)
     end
     bury(e, thread)
