@@ -23,10 +23,6 @@ struct lock_set {
     struct lock locks[];
 };
 
-static inline void lock_set_dereference(struct lock_set *set) // NULL is fine
-{
-    synchronizer_dereference(&set->base);
-}
 void lock_set_died(struct lock_set *set); // for synchronizer_kill: waiters go, nobody owns a lock
 // The thread has ended: its locks become unstable and go to who is next.
 void locks_abandon(struct thread *thread);

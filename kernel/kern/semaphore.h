@@ -14,10 +14,6 @@ struct semaphore {
     struct waitq waiters;
 };
 
-static inline void semaphore_dereference(struct semaphore *semaphore) // NULL is fine
-{
-    synchronizer_dereference(&semaphore->base);
-}
 // Lets a waiter go: `thread`, or, when that is NULL, the next one. KERN_NOT_WAITING, KERN_TERMINATED.
 kern_return_t semaphore_wake(struct semaphore *semaphore, struct thread *thread);
 void semaphore_died(struct semaphore *semaphore); // for synchronizer_kill: its waiters go

@@ -42,8 +42,10 @@ static bool is_semaphore(const struct synchronizer *s)
     return s->port->kind == PORT_SEMAPHORE;
 }
 
-void synchronizer_dereference(struct synchronizer *s)
+void synchronizer_dereference(void *synchronizer)
 {
+    struct synchronizer *s = synchronizer;
+
     if (!s)
         return;
     kassert(s->refs > 0);

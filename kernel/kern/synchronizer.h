@@ -35,7 +35,7 @@ static inline bool synchronizer_valid_policy(int policy)
 void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size_t size);
 // Its port dies, and its waiters get WAIT_DESTROYED.
 void synchronizer_kill(struct synchronizer *s);
-void synchronizer_dereference(struct synchronizer *s); // NULL is fine
+void synchronizer_dereference(void *synchronizer); // NULL is fine
 
 // A queue of waiters, in the order of the policy.
 void synchronizer_queue(const struct synchronizer *s, struct waitq *q);

@@ -13,7 +13,7 @@ static struct semaphore *make(int policy, int value)
 {
     if (semaphore_create(&sim_task, &semaphore, policy, value) != KERN_SUCCESS)
         printf("Bail out! no semaphore\n");
-    semaphore_dereference(semaphore); // the reply's
+    synchronizer_dereference(semaphore); // the reply's
     return semaphore;
 }
 
@@ -130,7 +130,7 @@ static void ends(void)
     is(take_within(0), KERN_TERMINATED, "so does a wait that comes later");
     is(semaphore_signal(semaphore), KERN_TERMINATED, "… and a signal");
     is(semaphore_destroy(&sim_task, semaphore), KERN_TERMINATED, "… and a second destruction");
-    semaphore_dereference(semaphore);
+    synchronizer_dereference(semaphore);
     is(semaphore_count, 0, "destroyed ones are not counted");
 }
 
