@@ -39,7 +39,7 @@ end
 -- Signals once, and lets who is served run; returns what the log got by that.
 local function signal_and_look(sem, log)
     must(mach.semaphore_signal(sem), "semaphore_signal")
-    sleep(3)
+    sleep(20) -- longer than a thread that was served before takes to end
     return read_log(log)
 end
 
