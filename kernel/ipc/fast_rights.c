@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The fast path for short messages that carry port rights, users' and the kernel's own: exceptions.
+// The fast path for short messages that carry port rights, users' and the kernel's own: exceptions. Or
+// one piece of memory, copied on write, if that is simple (vm_map_copy_across).
 //
 // As in fast.c, all that can fail comes first: the rights are promised (copyin.c), the names that the
 // receiver will need are there, and so is its buffer, of which the first word and the last are written.
@@ -17,14 +18,24 @@ static struct {
     mach_msg_port_descriptor_t rights[RIGHTS_MAX];
 } *const carried = (void *)fast_body;
 
+static unsigned right_count;              // how many of these there are
+static mach_msg_ool_descriptor_t *memory; // or one of memory in their place; else NULL
+
 // Whether the body is one that is known here: `carried` is filled with the first `size` bytes of it.
-static bool rights_only(mach_msg_size_t size)
+static bool body_known(mach_msg_size_t size)
 {
     unsigned count = carried->body.msgh_descriptor_count;
 
+    memory = NULL;
+    right_count = count;
     if (size < sizeof(mach_msg_body_t) || count > RIGHTS_MAX ||
         size < sizeof(mach_msg_body_t) + count * sizeof(mach_msg_port_descriptor_t))
         return false;
+    if (count == 1 && carried->rights[0].type == MACH_MSG_OOL_DESCRIPTOR) {
+        memory = (void *)carried->rights;
+        right_count = 0;
+        return memory->copy == MACH_MSG_VIRTUAL_COPY && !memory->deallocate && memory->size != 0;
+    }
     for (unsigned i = 0; i < count; i++)
         if (carried->rights[i].type != MACH_MSG_PORT_DESCRIPTOR ||
             !MACH_MSG_TYPE_PORT_ANY_SEND(carried->rights[i].disposition))
@@ -53,6 +64,25 @@ failed:
     return false;
 }
 
+// Gives the receiver, whose address space this is, the memory that the message carries. False, and the
+// address space is the sender's again: that is not simple; nothing has happened.
+static bool carry_memory(const struct thread *receiver)
+{
+    struct vm_map *map = current_thread()->task->map;
+    vm_offset_t there;
+
+    if (!memory)
+        return true;
+    if (vm_map_copy_across(map, (vm_offset_t)memory->address, memory->size, receiver->task->map,
+                           &there)) {
+        memory->address = (void *)there;
+        memory->deallocate = true; // it is the receiver's
+        return true;
+    }
+    pmap_activate(&map->pmap);
+    return false;
+}
+
 static mach_port_name_t give(struct space *space, struct port *port, mach_msg_type_name_t type)
 {
     mach_port_name_t name;
@@ -78,7 +108,7 @@ static void deliver(const struct thread *receiver, const struct port *port, stru
     } else if (reply) {
         name = give(space, port_make_send_once(reply), MACH_MSG_TYPE_PORT_SEND_ONCE);
     }
-    for (unsigned i = 0; i < carried->body.msgh_descriptor_count; i++) {
+    for (unsigned i = 0; i < right_count; i++) {
         mach_msg_port_descriptor_t *d = &carried->rights[i];
 
         d->disposition = right_carried(d->disposition);
@@ -97,7 +127,7 @@ static void deliver(const struct thread *receiver, const struct port *port, stru
 // What a user has asked to be told of is left to the general path: nobody must be told anything here.
 static bool promise(const struct space *space, struct entry *from[])
 {
-    for (unsigned i = 0; i < carried->body.msgh_descriptor_count; i++) {
+    for (unsigned i = 0; i < right_count; i++) {
         from[i] = space_table_entry(space, carried->rights[i].name);
         if (from[i] && (from[i]->type & MACH_PORT_TYPE_PORT_RIGHTS) && from[i]->port->active &&
             !from[i]->request && right_promise(from[i], carried->rights[i].disposition))
@@ -111,14 +141,14 @@ static bool promise(const struct space *space, struct entry *from[])
 
 static void unpromise(struct entry *const from[])
 {
-    for (unsigned i = 0; i < carried->body.msgh_descriptor_count; i++)
+    for (unsigned i = 0; i < right_count; i++)
         right_unpromise(from[i], carried->rights[i].disposition);
 }
 
 // Takes the promised rights that leave their source as it was, or the others.
 static void take(struct space *space, struct entry *const from[], bool keeping)
 {
-    for (unsigned i = 0; i < carried->body.msgh_descriptor_count; i++) {
+    for (unsigned i = 0; i < right_count; i++) {
         mach_msg_port_descriptor_t *d = &carried->rights[i];
 
         if (right_keeps_source(d->disposition) == keeping)
@@ -155,13 +185,14 @@ bool fast_with_rights(const struct message_arguments *a, mach_msg_return_t *mr)
     port = dest->port;
     receiver = find_receiver(port, size);
     if (!receiver || !user_words_copy(fast_body, (void *)(a->msg + HEADER), size - HEADER) ||
-        !rights_only(size - HEADER) || !right_promise(dest, type))
+        !body_known(size - HEADER) || !right_promise(dest, type))
         return false;
     if (!promise(space, from)) {
         right_unpromise(dest, type);
         return false;
     }
-    if (!prepare(receiver, port->receiver, size, carried->body.msgh_descriptor_count + answered)) {
+    if (!prepare(receiver, port->receiver, size, right_count + answered) ||
+        !carry_memory(receiver)) {
         unpromise(from);
         right_unpromise(dest, type);
         return false;
@@ -192,8 +223,8 @@ bool fast_call_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size, struct 
         !(receiver = find_receiver(port, size)) ||
         (receiver->ipc.receive->option & RECEIVE_SPECIAL))
         return false;
-    if (!user_words_copy(fast_body, msg + 1, size - HEADER) || !rights_only(size - HEADER) ||
-        !prepare(receiver, port->receiver, size, carried->body.msgh_descriptor_count + 1))
+    if (!user_words_copy(fast_body, msg + 1, size - HEADER) || !body_known(size - HEADER) ||
+        memory || !prepare(receiver, port->receiver, size, right_count + 1))
         return false;
     deliver(receiver, port, reply, size, MACH_MSG_TYPE_PORT_SEND, msg->msgh_id);
     port->seqno++;

@@ -274,7 +274,8 @@ bool vm_map_copy_across(struct vm_map *from, vm_offset_t address, vm_size_t size
 
     if (((address | size) & PAGE_MASK) != 0 || e == NULL || size > e->end - address ||
         (e->protection & VM_PROT_READ) == 0 || e->object == NULL ||
-        vm_object_may_block(e->object) || !to->alive || !map_find_room(to, size, &room) ||
+        vm_object_may_block(e->object) || !to->alive || !map_can_pay(to, 1) ||
+        !map_find_room(to, size, &room) ||
         (new = entry_create(&fresh_entry, room.address, room.address + size)) == NULL)
         return false;
     new->object = vm_object_copy(e->object, e->offset + (address - e->start), size);
