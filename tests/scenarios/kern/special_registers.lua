@@ -49,6 +49,30 @@ test("Each thread keeps its own FPU and SSE registers while others run.", functi
     end
 end)
 
+test("Memory that is cleared for a thread costs nobody an SSE register.", function(t)
+    local value, zeros = "sixteen bytes it", ("\0"):rep(16)
+    local kr, fresh = mach.vm_allocate(self, 0, 2 * PAGE, true)
+    must(kr, "vm_allocate")
+    -- The first loads xmm0, touches a page that is not there yet, and stores xmm0 for ever; the other
+    -- touches one and stores what it finds in xmm0.
+    local pages = {page_with(function(page)
+        local body = "\x0f\x11\x05" .. word(page + DATA + 16) .. increment(page + DATA + 32)
+        return "\x0f\x10\x05" .. word(page + DATA) .. store(EAX, fresh) .. body .. loop_back(body)
+    end, value), page_with(function(page)
+        return store(EAX, fresh + PAGE) .. "\x0f\x11\x05" .. word(page + DATA + 16) .. STAY
+    end, value .. value)}
+    local owner, other = thread_at(pages[1]), thread_at(pages[2])
+    must(mach.thread_resume(owner), "resume")
+    sleep(3)
+    must(mach.thread_resume(other), "resume")
+    sleep(60)
+    t.eq(data_of(pages[2], 32):sub(17), zeros, "what the other one has")
+    t.eq(data_of(pages[1], 32), value .. value, "what the first has")
+    finish(owner, pages[1])
+    finish(other, pages[2])
+    must(mach.vm_deallocate(self, fresh, 2 * PAGE), "vm_deallocate")
+end)
+
 test("The float state that is set is what the thread computes with.", function(t)
     local page = page_with(function(page) return "\x0f\x11\x15" .. word(page + DATA) .. STAY end)
     local thread = thread_at(page)
