@@ -129,8 +129,8 @@ static bool promise(const struct space *space, struct entry *from[])
 {
     for (unsigned i = 0; i < right_count; i++) {
         from[i] = space_table_entry(space, carried->rights[i].name);
-        if (from[i] && (from[i]->type & MACH_PORT_TYPE_PORT_RIGHTS) && from[i]->port->active &&
-            !from[i]->request && right_promise(from[i], carried->rights[i].disposition))
+        if (from[i] && (from[i]->type & MACH_PORT_TYPE_PORT_RIGHTS) && !from[i]->request &&
+            right_promise(from[i], carried->rights[i].disposition))
             continue;
         while (i-- > 0)
             right_unpromise(from[i], carried->rights[i].disposition);

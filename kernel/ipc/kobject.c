@@ -199,6 +199,7 @@ static struct port *reply_port_make(void)
 
     if (!port)
         return port_make();
+    kassert(port->sorights == 0);
     spare = NULL;
     port->seqno = 0;
     port->id = ++port_counts.last_id;

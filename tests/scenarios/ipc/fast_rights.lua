@@ -133,18 +133,30 @@ end)
 
 test("More rights than a few, memory, and a count that is more than there is.", function(t)
     local port, reply = setup()
-    local far, memory, kr = far_right(), nil, nil
+    local far, memory, made = far_right(), 0, {}
     local job = server(port)
     t.eq(call(REQUEST, port, reply, {{far, COPY_SEND}, {far, COPY_SEND}, {far, COPY_SEND},
                                      {far, COPY_SEND}, {far, MOVE_SEND}}), 0, "five")
     t.eq(#seen(t, job), 3 + 2 * 5, "five")
-    kr, memory = mach.vm_allocate(self, 0, 0x1000, true)
-    must(kr, "vm_allocate")
+    local many = {}
+    for i = 1, 60 do many[i] = {reply, MAKE_SEND} end
     job = server(port)
-    local bytes = calls.message(REQUEST, port, reply, 5, string.pack("<I4I4I4BBBB", 1, memory, 0x1000,
-                                0, mach.MACH_MSG_VIRTUAL_COPY, 0, mach.MACH_MSG_OOL_DESCRIPTOR))
+    t.eq(call(REQUEST, port, reply, many), 0, "sixty")
+    t.eq(#seen(t, job), 3 + 2 * 60, "sixty")
+    -- At an address that is a name as well.
+    must((mach.vm_allocate(self, 0x1000, 0x1000, false)), "vm_allocate")
+    while memory < 0x1000 do
+        memory = ports.both()
+        made[#made + 1] = memory
+    end
+    job = server(port)
+    local bytes = calls.message(REQUEST, port, reply, 5, string.pack("<I4I4I4BBBB", 1, memory, 16,
+                                0, mach.MACH_MSG_VIRTUAL_COPY, COPY_SEND, mach.MACH_MSG_OOL_DESCRIPTOR))
     t.eq((calls.call(bytes, reply)), 0, "memory")
     t.eq({table.unpack(seen(t, job), 4)}, {"memory", 0})
+    job = server(port)
+    t.eq(call(REQUEST, port, reply, {{reply, MAKE_SEND}, {reply, MAKE_SEND}}), 0, "two")
+    seen(t, job)
     job = server(port)
     bytes = calls.message(REQUEST, port, reply, 5, string.pack("<I4I4I4I2BB", 2, reply, 0, 0, MAKE_SEND,
                                                                0))
@@ -152,8 +164,8 @@ test("More rights than a few, memory, and a count that is more than there is.", 
     t.eq(ports.info(reply).srights, 1, "nothing was made")
     t.eq(call(REQUEST, port, reply, {}), 0, "none at all")
     t.eq(#seen(t, job), 3)
-    must(mach.vm_deallocate(self, memory, 0x1000), "vm_deallocate")
-    ports.destroy(port, reply)
+    must(mach.vm_deallocate(self, 0x1000, 0x1000), "vm_deallocate")
+    ports.destroy(port, reply, table.unpack(made))
 end)
 
 test("Who asked to be told of a right's end is told that it has moved.", function(t)
@@ -166,6 +178,13 @@ test("Who asked to be told of a right's end is told that it has moved.", functio
     t.eq(call(REQUEST, port, other, {{once, MOVE_ONCE}}), 0)
     t.eq({table.unpack(seen(t, job), 4)}, {PORT_ONCE, TYPE_ONCE})
     t.eq(ports.drain(told), {mach.MACH_NOTIFY_PORT_DELETED})
+    -- The same of the right that a message is sent by.
+    job, once = server(port), ports.once(port)
+    must((mach.mach_port_request_notification(self, once, mach.MACH_NOTIFY_DEAD_NAME, 0, told,
+                                              MAKE_ONCE)), "request_notification")
+    must(mach.send{remote = reply, disp = MAKE_SEND}, "something to receive")
+    t.eq(call(mach.MACH_MSGH_BITS(MOVE_ONCE, 0), once, reply, {}), 0)
+    t.eq({#seen(t, job), ports.drain(told)}, {3, {mach.MACH_NOTIFY_PORT_DELETED}})
     ports.destroy(port, reply, told, other)
 end)
 

@@ -117,6 +117,63 @@ function(t)
     bury(v, port)
 end)
 
+-- A thread that maps the page of each bad access, answers with `extra` bytes too many, and receives the
+-- next in the same call; after `n` it ends with the addresses.
+local function paging_handler(port, n, extra)
+    local job = spawn.thread(function()
+        require "calls".touch_buffer()
+        local me, at = mach.mach_task_self(), {}
+        local kr, bytes = mach.mach_msg("", mach.MACH_RCV_MSG, 0, 400, args.port, 0, 0)
+        while kr == 0 do
+            local remote, id = string.unpack("<I4", bytes, 9), string.unpack("<i4", bytes, 21)
+            local thread, task = string.unpack("<I4", bytes, 29), string.unpack("<I4", bytes, 41)
+            at[#at + 1] = string.unpack("<I4", bytes, 73)
+            mach.vm_allocate(task, at[#at] & -4096, 4096, false)
+            mach.mach_port_deallocate(me, thread)
+            mach.mach_port_deallocate(me, task)
+            local last = #at == args.n
+            local answer = string.pack("<I4I4I4I4I4i4I8i4", mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, 0, remote, 0,
+                                       0, id + 100, 0, 0) .. ("x"):rep(args.extra)
+            kr, bytes = mach.mach_msg(answer, mach.MACH_SEND_MSG | mach.MACH_RCV_MSG |
+                                      (last and mach.MACH_RCV_TIMEOUT or 0), #answer, 400, args.port, 20, 0)
+        end
+        return at
+    end, {port = port, n = n, extra = extra})
+    ports.wait_until(port, "waiters", 1)
+    return job
+end
+
+test("A handler that answers and waits for the next in one call is told of each, and nothing is left.",
+function(t)
+    local reads = READ_NOWHERE .. "\xa1\x04\x10\x70\x00\xa1\x08\x20\x70\x00"
+    local v, port = victim(reads .. "\xa3\x00\x00\x20\x00"), ports.both()
+    must(mach.vm_write(v.task, DATA, "four"), "vm_write")
+    ask_task(v, port)
+    local rights = ports.info(port).srights
+    local job = paging_handler(port, 4, 0)
+    resume(v)
+    require "clock".sleep(20)
+    t.eq({mach.vm_read(v.task, DATA, 4)}, {0, "\0\0\0\0"}, "it went on in its own memory")
+    t.eq(ports.info(port).srights, rights, "the rights by which the port is reached")
+    ports.kill(port)
+    t.eq({job:wait(900)}, {true, {0x700000, 0x701004, 0x702008}})
+    ports.deallocate(port)
+    bury(v)
+end)
+
+test("An answer that is too large for the kernel is none.", function(t)
+    local v, port = victim(READ_NOWHERE), ports.both()
+    ask_task(v, port)
+    local job = paging_handler(port, 2, 300)
+    resume(v)
+    require "clock".sleep(20)
+    t.ok(not alive(v), "the task has ended")
+    ports.kill(port)
+    t.eq({job:wait(900)}, {true, {0x700000}})
+    ports.deallocate(port)
+    bury(v)
+end)
+
 test("The handler may read and set the registers of the thread that waits for its answer.", function(t)
     local v, port, e = faulted("\x0f\x0b", DEFAULT, {eax = 77}) -- ud2
     t.eq({e.exception, e.code}, {mach.EXC_BAD_INSTRUCTION, mach.EXC_I386_INVOP})
