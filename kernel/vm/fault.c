@@ -78,18 +78,19 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
         kr = vm_object_may_block(e->object)
                  ? PAGE_ELSEWHERE
                  : vm_object_page_now(e->object, offset, write, &page);
-        if (kr != KERN_SUCCESS && e->object->device)
-            return map_device(map, e, address);
-        if (kr != KERN_SUCCESS)
+        if (kr != KERN_SUCCESS) {
+            if (e->object->device)
+                return map_device(map, e, address);
             kr = wait_page(map, e->object, offset, write, &page, &allowed, &again);
-        if (kr == KERN_SUCCESS && !again &&
-            !page_map(page, &map->pmap, address,
-                      hardware_protection(&e->object->pages, offset, allowed, write))) {
-            kr = pageout_wait();
+            if (kr != KERN_SUCCESS)
+                return kr;
+        }
+        if (!again && !page_map(page, &map->pmap, address,
+                                hardware_protection(&e->object->pages, offset, allowed, write))) {
+            if ((kr = pageout_wait()) != KERN_SUCCESS)
+                return kr;
             again = true;
         }
-        if (kr != KERN_SUCCESS)
-            return kr;
     } while (again);
     return KERN_SUCCESS;
 }

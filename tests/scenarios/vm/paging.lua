@@ -8,6 +8,7 @@
 
 local must, ports, memory, tasks = require "must", require "ports", require "memory", require "tasks"
 local counts, sweeps, clock = require "counts", require "sweeps", require "clock"
+local pager = require "pager"
 
 local self, host = mach.mach_task_self(), ports.privileged_host()
 local PAGE, BASE = 4096, 0x10000000
@@ -123,6 +124,56 @@ test("A page that is in use stays in memory, the others of its task go.", functi
     t.eq({sweeps.check(task, BASE + PAGE, 19, 2)}, {"done", 0}, "the others")
     t.ok(pageins(task) >= 19, "they came back")
     tasks.terminate(task)
+end)
+
+test("Memory with a pager goes back to that: what was written is returned, the rest is dropped.",
+function(t)
+    local task, object, store = tasks.create(), pager.new(), {}
+    local at = object:start(t, task, 20 * PAGE)
+    local function serve(m) -- true: it was a request
+        if m.what == "data_return" then
+            for i = 0, m.size // PAGE - 1 do
+                store[m.offset // PAGE + i] = m.data:sub(i * PAGE + 1, (i + 1) * PAGE)
+            end
+        elseif m.what == "data_request" then
+            object:supply(m.offset, store[m.offset // PAGE] or ("\0"):rep(PAGE))
+            return true
+        end
+    end
+    local function serve_requests(n)
+        while n > 0 do if serve(object:receive(1000)) then n = n - 1 end end
+    end
+    local function returned()
+        local n = 0
+        for _ in pairs(store) do n = n + 1 end
+        return n
+    end
+    local function press() -- others need memory until nothing of the task is left
+        with_too_many(1, function(other, pages)
+            for round = 1, 10 do
+                for m in function() return object:receive(0) end do serve(m) end
+                if counts.task(task).resident_pages < 3 then break end
+                sweeps.check(other, BASE, pages, 1)
+            end
+            for m in function() return object:receive(0) end do serve(m) end
+        end)
+    end
+    local writer = sweeps.start_write(task, at, 20, 77)
+    serve_requests(20)
+    t.eq({writer:finish()}, {"done", 0}, "written")
+    press()
+    t.eq(returned(), 20, "pages returned")
+    local reader = sweeps.start_check(task, at, 20, 77)
+    serve_requests(20)
+    t.eq({reader:finish()}, {"done", 0}, "they are what they were")
+    store = setmetatable({}, {__index = store})
+    press()
+    t.eq(returned(), 0, "pages that had not been written again")
+    local reader = sweeps.start_check(task, at, 20, 77)
+    serve_requests(20)
+    t.eq({reader:finish()}, {"done", 0}, "nor lost")
+    tasks.terminate(task)
+    object:close()
 end)
 
 -- ---- what can go wrong -------------------------------------------------------------------------
