@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- timeout: 120
+-- timeout: 300
 -- Every call of the kernel's interfaces with boundary values in each argument: the answer is one of
 -- the codes that its .defs document, a call that fails changes nothing, and the kernel lives on.
 -- The calls are done to a task made for it. A call of the module that is not in the table is a
