@@ -139,7 +139,7 @@ static FORCE_INLINE bool request(const struct message_arguments *a, const struct
               h->id))
         return false;
     give_reply(port->receiver, named, reply);
-    *mr = hand_over(a, port, receiver, &reply->receivers);
+    *mr = await_answer(a, port, receiver, &reply->receivers);
     return true;
 }
 
@@ -172,7 +172,7 @@ static FORCE_INLINE bool reply(const struct message_arguments *a, const struct u
         port->sorights--;
         port->refs--; // not the last: the receive right has one
     }
-    *mr = hand_over(a, port, receiver, q);
+    *mr = await_answer(a, port, receiver, q);
     return true;
 }
 

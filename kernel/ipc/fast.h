@@ -103,7 +103,7 @@ static inline void give_reply(struct space *space, struct entry *named, struct p
 }
 
 // `receiver` has the message now. Waits on `q` for the answer.
-static FORCE_INLINE mach_msg_return_t hand_over(const struct message_arguments *a, struct port *port,
+static FORCE_INLINE mach_msg_return_t await_answer(const struct message_arguments *a, struct port *port,
                                           struct thread *receiver, struct waitq *q)
 {
     struct thread *self = current_thread();

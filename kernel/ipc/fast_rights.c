@@ -206,7 +206,7 @@ bool fast_with_rights(const struct message_arguments *a, mach_msg_return_t *mr)
         port->refs--; // not the last: the receive right has one
     }
     deliver(receiver, port, answered ? source->port : NULL, size, right_carried(type), h.id);
-    *mr = hand_over(a, port, receiver, q);
+    *mr = await_answer(a, port, receiver, q);
     return true;
 }
 
