@@ -15,7 +15,6 @@
 #include "kern/thread.h"
 #include "minato_server.h"
 #include "vm/map.h"
-#include "vm/object.h"
 #include "vm/page.h"
 
 // ---- counts ----

@@ -8,7 +8,6 @@
 // for who holds them.
 #include "vm/page.h"
 #include "kern/ledger.h"
-#include "kern/sched.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "vm/page_tree.h"

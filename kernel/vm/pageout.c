@@ -9,7 +9,6 @@
 // Nothing here waits for a pager: a page that is sent has left memory when the pager has taken it. So the
 // thread looks again a moment later, and who needs memory waits for the thread.
 #include "vm/paging.h"
-#include "ipc/port.h"
 
 #include "kern/sched.h"
 #include "kern/thread.h"

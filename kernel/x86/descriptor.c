@@ -8,7 +8,6 @@
 #include "x86/frame.h"
 #include "x86/io.h"
 #include "x86/pmap.h"
-#include "x86/upcall.h"
 
 #define FLAT_SEGMENT(access) (0x00CF00000000FFFFull | (uint64_t)(access) << 40) // 32 bits, 4 GiB
 #define ACCESS_TSS 0x89
