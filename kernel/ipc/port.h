@@ -57,7 +57,6 @@ struct port {
     struct port *no_senders;        // send-once right to notify; NULL: none registered
     struct port *port_destroyed;    // send-once right
     struct list dead_name_requests; // struct dead_name_request.link
-    uint32_t context;               // protected payload
     uint32_t id;                    // for people and tools: never used twice
 };
 

@@ -52,7 +52,8 @@ struct vm_map_copy *copy_of_object(struct vm_object *object)
     return copy;
 }
 
-void copy_free(struct vm_map_copy *copy)
+// The segments' objects must be gone or handed on.
+static void copy_free(struct vm_map_copy *copy)
 {
     struct copy_segment *next;
 

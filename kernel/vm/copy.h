@@ -34,4 +34,3 @@ kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **
 kern_return_t copy_page_or_record(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
 // A copy of all of an object, whose reference is handed over; NULL when memory is short (then it is not).
 struct vm_map_copy *copy_of_object(struct vm_object *object);
-void copy_free(struct vm_map_copy *copy); // the segments' objects must be gone or handed on

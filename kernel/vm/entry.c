@@ -363,7 +363,9 @@ static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)
         map->hint = NULL;
 }
 
-void entry_delete(struct vm_map *map, struct vm_map_entry *entry)
+// Takes the entry out of the map; nothing of it is mapped any more. The pages that only it could reach go,
+// and the entry.
+static void entry_delete(struct vm_map *map, struct vm_map_entry *entry)
 {
     struct vm_object *object = entry->object;
 

@@ -4,6 +4,8 @@
 // change things, which cannot fail. Read first: map.h. Read next: entry.c for the entries, fault.c
 // for what happens at an access, copy.c for memory in messages.
 #include "vm/map.h"
+#include "mach_host_server.h"
+#include "mach_server.h"
 #include "kern/ledger.h"
 #include "kern/sched.h"
 #include "vm/copy.h"
@@ -191,7 +193,7 @@ kern_return_t vm_map_enter(struct vm_map *map, vm_offset_t *address, vm_size_t s
                                 .start = *address};
     kern_return_t kr;
 
-    if (map == NULL || !map->alive || size == 0 || !page_aligned(offset) ||
+    if (!map->alive || size == 0 || !page_aligned(offset) ||
         !inheritance_valid(inheritance) || ((protection | max_protection) & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
     if ((protection & ~max_protection) != 0)
@@ -216,11 +218,11 @@ kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t si
     vm_offset_t start = anywhere ? 0 : *address;
     kern_return_t kr;
 
-    if (map != NULL && map->alive && size == 0) {
+    if (map->alive && size == 0) {
         *address = 0;
         return KERN_SUCCESS;
     }
-    if (map == NULL || !map->alive)
+    if (!map->alive)
         return KERN_INVALID_ARGUMENT;
     if (size <= VM_MAX_ADDRESS)
         size = round_page(size);
@@ -239,7 +241,7 @@ kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t s
     vm_offset_t start, end;
     bool whole;
 
-    if (map == NULL || !map->alive)
+    if (!map->alive)
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
@@ -303,7 +305,7 @@ kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size
     vm_offset_t start, end;
     kern_return_t kr;
 
-    if (map == NULL || !map->alive || (protection & ~VM_PROT_ALL) != 0)
+    if (!map->alive || (protection & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
@@ -351,7 +353,7 @@ static void set_inheritance(struct vm_map_entry *e, int inheritance)
 kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
                              vm_inherit_t inheritance)
 {
-    if (map == NULL || !map->alive || !inheritance_valid(inheritance))
+    if (!map->alive || !inheritance_valid(inheritance))
         return KERN_INVALID_ARGUMENT;
     return set_attribute(map, address, size, set_inheritance, inheritance);
 }
@@ -364,7 +366,7 @@ static void set_behavior(struct vm_map_entry *e, int behavior)
 kern_return_t vm_behavior_set(struct vm_map *map, vm_offset_t address, vm_size_t size,
                               vm_behavior_t behavior)
 {
-    if (map == NULL || !map->alive || behavior < VM_BEHAVIOR_DEFAULT ||
+    if (!map->alive || behavior < VM_BEHAVIOR_DEFAULT ||
         behavior > VM_BEHAVIOR_RSEQNTL)
         return KERN_INVALID_ARGUMENT;
     return set_attribute(map, address, size, set_behavior, behavior);
@@ -402,7 +404,7 @@ kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t siz
     vm_offset_t start, end;
     kern_return_t kr;
 
-    if (map == NULL || !map->alive || (access & ~VM_PROT_ALL) != 0)
+    if (!map->alive || (access & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
@@ -543,7 +545,7 @@ kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size,
     vm_offset_t to = *address, start, end;
     kern_return_t kr;
 
-    if (map == NULL || !map->alive || source == NULL || !source->alive || size == 0 ||
+    if (!map->alive || !source->alive || size == 0 ||
         !inheritance_valid(inheritance))
         return KERN_INVALID_ARGUMENT;
     if (!range_of_pages(trunc_page(from), size, &start, &end))

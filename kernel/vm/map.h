@@ -67,8 +67,7 @@ struct vm_map *vm_map_fork(struct vm_map *parent);
 // From now on `ledger` pays for the entries of the map, those that are there included. False: it cannot.
 bool vm_map_pay(struct vm_map *map, struct ledger *ledger);
 
-// The calls of <mach/mach.defs> with these names. A dead or wrong port arrives as a NULL map:
-// KERN_INVALID_ARGUMENT.
+// Two of the calls of <mach/mach.defs>, which the kernel makes as well.
 // Zero-filled memory. Size 0: succeeds with address 0. Not in [VM_MIN_ADDRESS, VM_MAX_ADDRESS):
 // KERN_INVALID_ADDRESS. Taken, or no gap as large: KERN_NO_SPACE.
 kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t size,
@@ -77,17 +76,6 @@ kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t si
 // sched_point() when there is much to unmap: the caller holds a reference to the map, and
 // nothing that it could not look up again.
 kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t size);
-kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, boolean_t set_max,
-                             vm_prot_t protection);
-kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                             vm_inherit_t inheritance);
-kern_return_t vm_behavior_set(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                              vm_behavior_t behavior);
-// Maps what `source` has at `from` into `map` as well. Called with both maps referenced. Blocks only
-// for a copy whose pager wants it complete (MEMORY_OBJECT_COPY_NONE); then also KERN_MEMORY_ERROR, …
-kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size, vm_offset_t mask,
-                       boolean_t anywhere, struct vm_map *source, vm_offset_t from, boolean_t copy,
-                       vm_prot_t *protection, vm_prot_t *max_protection, vm_inherit_t inheritance);
 // vm_wire without the host: may block on a pager, calls preemption_point().
 kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t size,
                           vm_prot_t access);

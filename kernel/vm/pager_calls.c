@@ -308,7 +308,7 @@ kern_return_t vm_msync(vm_map_t map, vm_address_t address, vm_size_t size, vm_sy
     vm_offset_t start, end, stop;
     kern_return_t kr;
 
-    if (map == NULL || !map->alive || (flags & both) == both || (flags & ~VM_SYNC_VALID) != 0)
+    if (!map->alive || (flags & both) == both || (flags & ~VM_SYNC_VALID) != 0)
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;

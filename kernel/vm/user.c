@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The vm_* calls that are more than an operation on a map (map.c), as the generated server makes
-// them; what each does and answers stands in <mach/mach.defs>. A dead or wrong port arrives as a
-// NULL map. On KERN_SUCCESS a call has consumed the copy it was given, otherwise not.
+// them; what each does and answers stands in <mach/mach.defs>. On KERN_SUCCESS a call has consumed the
+// copy it was given, otherwise not.
 #include "mach_server.h"
 
 #include "mach_host_server.h"
@@ -15,8 +15,6 @@ kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map
 {
     kern_return_t kr;
 
-    if (map == NULL)
-        return KERN_INVALID_ARGUMENT;
     kr = vm_map_copyin(map, address, size, data);
     *data_count = kr == KERN_SUCCESS ? size : 0;
     return kr;
@@ -25,7 +23,7 @@ kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map
 kern_return_t vm_write(vm_map_t map, vm_address_t address, vm_map_copy_t data,
                        mach_msg_type_number_t data_count)
 {
-    if (map == NULL || data_count != vm_map_copy_size(data))
+    if (data_count != vm_map_copy_size(data))
         return KERN_INVALID_ARGUMENT;
     return vm_map_copy_overwrite(map, address, data);
 }
@@ -36,8 +34,6 @@ kern_return_t vm_copy(vm_map_t map, vm_address_t source_address, vm_size_t size,
     struct vm_map_copy *copy;
     kern_return_t kr;
 
-    if (map == NULL)
-        return KERN_INVALID_ARGUMENT;
     kr = vm_map_copyin(map, source_address, size, &copy);
     if (kr != KERN_SUCCESS)
         return kr;
@@ -54,7 +50,7 @@ kern_return_t vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
     struct vm_region_basic_info basic;
     kern_return_t kr;
 
-    if (map == NULL || flavor != VM_REGION_BASIC_INFO || *info_count < VM_REGION_BASIC_INFO_COUNT)
+    if (flavor != VM_REGION_BASIC_INFO || *info_count < VM_REGION_BASIC_INFO_COUNT)
         return KERN_INVALID_ARGUMENT;
     if ((kr = vm_map_region(map, address, size, &basic)) != KERN_SUCCESS)
         return kr;
@@ -110,7 +106,7 @@ kern_return_t vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t
     vm_offset_t start, end;
     kern_return_t kr;
 
-    if (map == NULL || !map->alive)
+    if (!map->alive)
         return KERN_INVALID_ARGUMENT;
     if (!range_of_pages(address, size, &start, &end))
         return KERN_INVALID_ADDRESS;
@@ -146,7 +142,7 @@ kern_return_t vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_add
         if (max_protection & VM_PROT_WRITE)
             return KERN_PROTECTION_FAILURE;
         vm_object_reference(object);
-    } else if (map != NULL && memory_object != NULL &&
+    } else if (memory_object != NULL &&
                (kr = vm_pager_object(memory_object, &object)) != KERN_SUCCESS) {
         return kr;
     }

@@ -53,10 +53,16 @@ bool interrupt_attach(unsigned line, void (*handler)(unsigned line))
     return true;
 }
 
+static void mask(unsigned line)
+{
+    masked |= 1u << line;
+    masks_write();
+}
+
 void interrupt_detach(unsigned line)
 {
     kassert(line < INTERRUPT_LINES && handlers[line]);
-    interrupt_mask(line);
+    mask(line);
     handlers[line] = NULL;
 }
 
@@ -64,13 +70,6 @@ void interrupt_unmask(unsigned line)
 {
     kassert(line < INTERRUPT_LINES);
     masked &= ~(1u << line);
-    masks_write();
-}
-
-void interrupt_mask(unsigned line)
-{
-    kassert(line < INTERRUPT_LINES);
-    masked |= 1u << line;
     masks_write();
 }
 
@@ -107,7 +106,7 @@ void interrupt_line(unsigned line)
     }
     if (spurious(line))
         return;
-    interrupt_mask(line);
+    mask(line);
     acknowledge(line);
     if (handlers[line])
         handlers[line](line);

@@ -13,7 +13,6 @@
 bool interrupt_attach(unsigned line, void (*handler)(unsigned line));
 void interrupt_detach(unsigned line);
 void interrupt_unmask(unsigned line);
-void interrupt_mask(unsigned line);
 
 // Nanoseconds since boot; never goes back. A few instructions and two port reads.
 uint64_t clock_now(void);

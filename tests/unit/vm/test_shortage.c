@@ -3,6 +3,8 @@
 // nothing that can be seen, and leaks nothing; and memory that is really short hurts nobody.
 #include <stdio.h>
 #include <string.h>
+#include "mach_host_server.h"
+#include "mach_server.h"
 #include "check.h"
 #include "fake.h"
 #include "lib/slab.h"
