@@ -18,7 +18,7 @@
 struct page_request {
     struct tree_node node;     // pager->requests
     uint32_t index, count;     // the page; count: of a synchronize
-    bool unlock;               // it is there, but locked
+    unsigned kind;             // ASKED_*
     bool done;                 // answered: the last to wait frees it
     kern_return_t result;      // the answer
     unsigned waiters;
@@ -123,8 +123,7 @@ static void fail_all(struct pager *pager)
     pager->sync = NULL;
     if (sync != NULL)
         request_finish(sync, KERN_MEMORY_FAILURE);
-    vm_pager_answer(pager, 0, UINT32_MAX, false, KERN_MEMORY_FAILURE);
-    vm_pager_answer(pager, 0, UINT32_MAX, true, KERN_MEMORY_FAILURE);
+    vm_pager_answer(pager, 0, UINT32_MAX, ASKED_DATA | ASKED_UNLOCK, KERN_MEMORY_FAILURE);
     waitq_wake_all(&pager->unready, WAIT_DESTROYED);
 }
 
@@ -220,29 +219,29 @@ static struct page_request *request_find(struct pager *pager, uint32_t index)
     return r != NULL && r->index == index ? r : NULL;
 }
 
-static struct page_request *request_make(uint32_t index, uint32_t count, bool unlock)
+static struct page_request *request_make(uint32_t index, uint32_t count, unsigned kind)
 {
     struct page_request *r = slab_alloc(&request_cache);
 
     if (r == NULL)
         return NULL;
-    *r = (struct page_request){.index = index, .count = count, .unlock = unlock};
+    *r = (struct page_request){.index = index, .count = count, .kind = kind};
     waitq_init(&r->wait);
     return r;
 }
 
-static bool request_add(struct pager *pager, uint32_t index, bool unlock)
+static bool request_add(struct pager *pager, uint32_t index, unsigned kind)
 {
     struct page_request *r = NULL;
 
-    if (pager->request_count < REQUESTS_MAX && (r = request_make(index, 1, unlock)) != NULL) {
+    if (pager->request_count < REQUESTS_MAX && (r = request_make(index, 1, kind)) != NULL) {
         tree_insert(&pager->requests, &r->node);
         pager->request_count++;
     }
     return r != NULL;
 }
 
-void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool unlock,
+void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, unsigned kinds,
                      kern_return_t result)
 {
     struct page_request *r = request_from(pager, first);
@@ -250,7 +249,7 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool un
     while (r != NULL && r->index <= last) {
         struct page_request *next = request_of(tree_next(&r->node));
 
-        if (r->unlock == unlock) {
+        if ((r->kind & kinds) != 0) {
             tree_remove(&pager->requests, &r->node);
             pager->request_count--;
             request_finish(r, result);
@@ -266,20 +265,20 @@ static bool add_neighbour(struct pager *pager, uint32_t index)
     bool exclusive;
 
     return page_tree_lookup(&pager->object->pages, index, &exclusive) == NULL &&
-           request_find(pager, index) == NULL && request_add(pager, index, false);
+           request_find(pager, index) == NULL && request_add(pager, index, ASKED_DATA);
 }
 
 // Sends a data_request for the page and what is missing around it in its cluster, or a data_unlock.
-static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, bool unlock)
+static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, unsigned kind)
 {
     uint32_t cluster = (uint32_t)pager->setting[PAGER_CLUSTER] >> PAGE_SHIFT;
     uint32_t low = index - index % cluster, first = index, end = index + 1;
     uint32_t size = pager->object->size >> PAGE_SHIFT;
     kern_return_t kr;
 
-    if (!request_add(pager, index, unlock))
+    if (!request_add(pager, index, kind))
         return KERN_RESOURCE_SHORTAGE;
-    if (!unlock) {
+    if (kind == ASKED_DATA) {
         while (first > low && add_neighbour(pager, first - 1))
             first--;
         while (end < low + cluster && end < size && add_neighbour(pager, end))
@@ -287,10 +286,10 @@ static kern_return_t ask(struct pager *pager, uint32_t index, vm_prot_t access, 
         vm_object_pages_asked += end - first;
         current_task()->events.pageins += end - first;
     }
-    kr = (unlock ? memory_object_data_unlock : memory_object_data_request)(
+    kr = (kind == ASKED_DATA ? memory_object_data_request : memory_object_data_unlock)(
         TO_PAGER(pager), first << PAGE_SHIFT, (end - first) << PAGE_SHIFT, access);
     if (kr != KERN_SUCCESS)
-        vm_pager_answer(pager, first, end - 1, unlock, kr);
+        vm_pager_answer(pager, first, end - 1, kind, kr);
     return kr;
 }
 
@@ -342,7 +341,9 @@ kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t
     if (!pager->ready)
         return wait_on(&pager->unready, *deadline);
     if (request_find(pager, index) == NULL)
-        kr = ask(pager, index, access, page_tree_lookup(&object->pages, index, &there) != NULL);
+        kr = ask(pager, index, access, page_tree_lookup(&object->pages, index, &there) == NULL
+                                           ? ASKED_DATA
+                                           : ASKED_UNLOCK);
     return kr == KERN_SUCCESS ? request_wait(request_find(pager, index), *deadline) : kr;
 }
 
@@ -358,7 +359,7 @@ kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_
             return kr;
     if (pager->port == NULL)
         return KERN_MEMORY_FAILURE;
-    if ((r = request_make(offset >> PAGE_SHIFT, size >> PAGE_SHIFT, false)) == NULL)
+    if ((r = request_make(offset >> PAGE_SHIFT, size >> PAGE_SHIFT, 0)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
     kr = memory_object_synchronize(TO_PAGER(pager), offset, size, flags);
     if (kr != KERN_SUCCESS) {

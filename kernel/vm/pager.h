@@ -102,8 +102,10 @@ bool vm_pager_trim(void);
 // ---- for vm/pager_calls.c ----
 // Forbids those accesses to a page of the object, and allows all others.
 void vm_pager_set_lock(struct pager *pager, struct page *page, vm_prot_t lock);
-// The pager has answered for the pages first … last: `unlock`: data_unlock, else data_request.
-void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, bool unlock,
+// The pager has answered for the pages first … last what it was asked of these kinds.
+#define ASKED_DATA 1u   // data_request
+#define ASKED_UNLOCK 2u // data_unlock
+void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, unsigned kinds,
                      kern_return_t result);
 // Waits until nobody waits for a memory_object_synchronize any more, sends one, and waits.
 kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_t size,

@@ -182,9 +182,12 @@ kern_return_t memory_object_data_supply(memory_object_control_t object, vm_offse
             result = kr;
             error_offset = i << PAGE_SHIFT;
         }
-        if (kr == KERN_MEMORY_PRESENT)
+        if (kr == KERN_SUCCESS) // page-out may have taken it while it was locked
+            vm_pager_answer(pager, i, i, ASKED_DATA | ASKED_UNLOCK, kr);
+        else if (kr == KERN_MEMORY_PRESENT)
             kr = KERN_SUCCESS;
-        vm_pager_answer(pager, i, kr == KERN_SUCCESS ? i : end - 1, false, kr);
+        else
+            vm_pager_answer(pager, i, end - 1, ASKED_DATA, kr);
         preemption_point();
     }
     vm_map_copy_discard(data);
@@ -205,7 +208,7 @@ static kern_return_t answer_range(struct vm_object *object, vm_offset_t offset, 
     if (!pages_of(offset, size, &first, &end))
         return KERN_INVALID_ARGUMENT;
     if (first < end)
-        vm_pager_answer(object->pager, first, end - 1, false, answer);
+        vm_pager_answer(object->pager, first, end - 1, ASKED_DATA, answer);
     return KERN_SUCCESS;
 }
 
@@ -260,7 +263,7 @@ kern_return_t memory_object_lock_request(memory_object_control_t object, vm_offs
         kr = vm_object_return(object, first, end - 1, kinds[should_return], should_flush);
         if (kr == KERN_SUCCESS && lock_value != VM_PROT_NO_CHANGE)
             lock_pages(object, first, end, lock_value);
-        vm_pager_answer(pager, first, end - 1, true, KERN_SUCCESS); // those look again
+        vm_pager_answer(pager, first, end - 1, ASKED_UNLOCK, KERN_SUCCESS); // those look again
     }
     if (kr == KERN_SUCCESS && port_valid(reply_to))
         memory_object_lock_completed(reply_to, port_make_send(pager->control), offset, size);
