@@ -42,6 +42,10 @@ $r = run('tools/run', {stdin => ''});
 is($r->{status}, 0, 'an empty script is fine');
 is($r->{out}, '', 'and says nothing');
 
+$r = run('tools/run', {stdin => '', env => {RUN => 'ps'}});
+is($r->{status}, 0, 'a program that takes no script is given none');
+like($r->{out}, qr/\d +R +ps$/m, 'and runs');
+
 my $long = join('', map { "print($_)\n" } 1 .. 3000);
 $r = run('tools/run', {stdin => $long});
 is($r->{out}, join('', map { "$_\n" } 1 .. 3000), 'a long script and its output arrive whole');
