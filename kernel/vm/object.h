@@ -30,7 +30,7 @@ struct vm_object {
     uint32_t refs;            // map entries, copies, ports
     bool shared;              // may be seen at one offset through more than one map entry
     vm_size_t size;           // bytes, page multiple
-    bool stays;               // on its way to a pager: its pages stay in memory
+    bool stays;               // on its way to the default pager: its pages stay in memory
     struct page_tree pages;   // what is there
     struct pager *pager;      // its own; NULL: anonymous memory
     struct vm_object *backing; // a reference: what is missing here is found there; NULL: nowhere

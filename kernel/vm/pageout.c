@@ -87,10 +87,7 @@ static unsigned sweep_anonymous(struct vm_object *object)
             pages[count++] = page;
         }
     }
-    if (count != 0)
-        count = paging_send(object, numbers, pages, count);
-    pageout_sent += count;
-    return dropped + count;
+    return dropped + (count == 0 ? 0 : paging_send(object, numbers, pages, count));
 }
 
 // The same for an object with a pager. May call preemption_point().

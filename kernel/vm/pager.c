@@ -7,6 +7,7 @@
 #include "ipc/port.h"
 #include "vm/copy.h"
 #include "vm/object.h"
+#include "vm/paging.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 
@@ -447,7 +448,7 @@ kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages
         vm_object_deallocate(part);
         return KERN_RESOURCE_SHORTAGE;
     }
-    part->stays = true;
+    part->stays = paging_is_space(pager->object);
     for (unsigned i = 0; i < count; i++) {
         if ((leaf = page_tree_own(&part->pages, i)) == NULL) {
             vm_map_copy_discard(copy);
@@ -457,6 +458,7 @@ kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages
         page_hold(pages[i]);
         page_tree_set(&part->pages, leaf, i, pages[i]);
     }
+    pageout_sent += count;
     return memory_object_data_return(TO_PAGER(pager), offset, copy, count << PAGE_SHIFT, dirty, kept);
 }
 

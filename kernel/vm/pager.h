@@ -111,8 +111,8 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, unsigne
 kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_t size,
                                    unsigned flags);
 void vm_pager_synchronized(struct pager *pager, uint32_t offset, uint32_t size);
-// Sends some pages (a hold for each stays the caller's) as what is at `offset`; they are in memory until
-// the pager has let go of them. KERN_RESOURCE_SHORTAGE: none has been sent.
+// Sends some pages (a hold for each stays the caller's) as what is at `offset`; what goes to the default
+// pager is in memory until that has let go of it. KERN_RESOURCE_SHORTAGE: none has been sent.
 kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
                                   uint32_t offset, bool dirty, bool kept);
 // It has said how it wants to be treated: who waits for that may go on.

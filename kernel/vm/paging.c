@@ -30,6 +30,11 @@ static bool space_open(void)
     return used != NULL;
 }
 
+bool paging_is_space(const struct vm_object *object)
+{
+    return object == space;
+}
+
 bool paging_possible(void)
 {
     return space_open() && free_places > 0;
@@ -235,7 +240,8 @@ unsigned paging_send(struct vm_object *object, const uint32_t *numbers, struct p
     unsigned made = 0;
     uint32_t first;
 
-    count = places_take(count, &first);
+    if ((count = places_take(count, &first)) == 0) // all free ones are still asked for
+        return 0;
     while (made < count && (records[made] = record_make(first + made)) != NULL)
         made++;
     if (made < count || vm_pager_send_pages(space->pager, pages, count, first << PAGE_SHIFT,

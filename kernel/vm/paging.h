@@ -32,6 +32,7 @@ bool paging_drop(struct vm_object *object, uint32_t i, struct page *page);
 #define PAGING_RUN 16u
 unsigned paging_send(struct vm_object *object, const uint32_t *numbers, struct page *const *pages,
                      unsigned count);
+bool paging_is_space(const struct vm_object *object);
 bool paging_possible(void); // there is a default pager, and it has free places
 bool paging_keeps_up(void); // it has few messages to read, or there is none
 // Whether pages of an object with a pager may go back to it now. (Those that are found in the paging
