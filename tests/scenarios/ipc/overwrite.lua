@@ -409,6 +409,7 @@ function(t)
                                                       #list)
             if kr ~= 0 then return kr end
             local m = require("scatter").message(bytes)
+            for _, d in ipairs(m.descriptors) do mach.mach_port_deallocate(mach.mach_task_self(), d[2]) end
             mach.send{remote = m.remote, disp = mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, id = m.id + 100,
                       body = m.body}
         end
@@ -416,13 +417,63 @@ function(t)
     ]], {port = port, option = RCV | OVERWRITE})
     for i = 1, 10 do
         threads.wait_until_waiting(server.thread)
-        local kr, m = mach.rpc{remote = port, id = i, body = "word"}
+        local rights = i % 2 == 0 and {{port, MAKE_SEND}} or nil
+        local kr, m = mach.rpc{remote = port, id = i, body = "word", ports = rights}
         t.eq({kr, m.id, m.body}, {0, i + 100, "word"}, "call " .. i)
     end
     t.eq({server:wait(1000)}, {true, "done"}, "the server")
     local grown = require("counts").host().kernel_heap - heap
     t.ok(grown < 8192, ("%d bytes more than before, after lists of 7228"):format(grown))
     ports.destroy(port)
+end)
+
+test("A call to the kernel: vm_read into memory that is there.", function(t)
+    local place, from, reply = memory.allocate(2 * PAGE), memory.allocate(PAGE), mach.mach_reply_port()
+    local data = pattern(3000)
+    memory.write(from, data)
+    local body = "\0\0\0\0\1\0\0\0" .. string.pack("<I4I4", from, 3000)
+    local request = string.pack("<I4I4I4I4I4i4", mach.MACH_MSGH_BITS(COPY_SEND,
+        mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), 0, self, reply, 0, 2026) .. body
+    for _, size in ipairs{3000, 2 * PAGE} do
+        memory.write(place, ("."):rep(2 * PAGE))
+        local list = scatter.list{{memory = place + 50, size = size}}
+        local kr, bytes = mach.mach_msg_overwrite(request, SEND | RCV | OVERWRITE, #request, 200, reply,
+                                                  0, 0, list, #list)
+        local m = scatter.message(bytes)
+        t.eq({kr, m.id, m.descriptors[1][2], m.descriptors[1][3]}, {0, 2126, place + 50, 3000}, "call")
+        t.ok(memory.read(place, 3051) == ("."):rep(50) .. data .. ".", "what is there now")
+    end
+    local list = scatter.list{{memory = place, size = 2999}}
+    t.eq((mach.mach_msg_overwrite(request, SEND | RCV | OVERWRITE, #request, 200, reply, 0, 0, list,
+                                  #list)), SMALL, "too small a place")
+    memory.release(place, 2 * PAGE)
+    memory.release(from, PAGE)
+    ports.destroy(reply)
+end)
+
+test("MACH_RCV_NOTIFY, trailers, sets and names that change hands go with it.", function(t)
+    local port, other, set = ports.both(), ports.both(), ports.allocate(mach.MACH_PORT_RIGHT_PORT_SET)
+    local place = memory.allocate(PAGE)
+    must(mach.mach_port_move_member(self, port, set), "move_member")
+    send(port, {ool = {{data = "in a set"}}, local_port = other})
+    local kr, m = scatter.receive(set, {{memory = place, size = 100}},
+                                  {options = mach.MACH_RCV_NOTIFY, notify = other})
+    t.eq({kr, m.local_port, memory.read(place, 8)}, {0, port, "in a set"}, "from a set, with notify")
+    t.eq(select(2, mach.mach_port_type(self, m.remote)) & mach.MACH_PORT_TYPE_DNREQUEST ~= 0, true,
+         "the notification is asked for")
+    ports.deallocate(m.remote)
+    for _ = 1, 2 do mach.receive{port = other, timeout = 0} end -- of the deleted name, of the unused right
+    send(port, {ool = {{data = "gone"}}})
+    kr = scatter.receive(set, {{memory = place, size = 100}},
+                         {options = mach.MACH_RCV_NOTIFY, notify = 0x7777700})
+    t.eq(kr, mach.MACH_RCV_INVALID_NOTIFY, "a bad notify destroys the message")
+    t.eq((scatter.receive(port, {})), mach.MACH_RCV_IN_SET, "a member of a set")
+    t.eq((scatter.receive(0x7777700, {})), mach.MACH_RCV_INVALID_NAME, "no name")
+    t.eq((scatter.receive(set, {}, {options = mach.MACH_RCV_TRAILER_ELEMENTS(3)})),
+         mach.MACH_RCV_INVALID_TRAILER, "an unknown trailer")
+    empty(t, set)
+    memory.release(place, PAGE)
+    ports.destroy(port, other, set)
 end)
 
 test("A list counts as message bytes as long as the call lasts.", function(t)
