@@ -58,6 +58,11 @@ struct port {
     struct port *port_destroyed;    // send-once right
     struct list dead_name_requests; // struct dead_name_request.link
     uint32_t id;                    // for people and tools: never used twice
+#ifdef DEBUG
+    struct {
+        uint32_t refs, srights, sorights, receivers;
+    } audit;                        // what names have of it; 0 between two counts (kern/audit.c)
+#endif
 };
 
 struct port_set {

@@ -4,6 +4,7 @@
 // Everything here reads what other files keep; only host_reboot does something, and it wants the
 // privileged port.
 #include "kern/host.h"
+#include "kern/audit.h"
 #include <mach/host_info.h>
 #include <mach/host_reboot.h>
 #include "ipc/port.h"
@@ -215,6 +216,7 @@ kern_return_t host_page_size(host_t host, vm_size_t *size)
 
 kern_return_t host_reboot(host_priv_t host, int options)
 {
+    audit("power-off");
     if (options & HOST_REBOOT_STATUS_BIT)
         machine_power_off((unsigned)HOST_REBOOT_GET_STATUS(options));
     if (options & HOST_REBOOT_DEBUGGER)

@@ -2,8 +2,6 @@
 // Ledgers (ledger.h): their life.
 #include "kern/ledger.h"
 
-#define LEDGERS_MAX 4096u // those that pages can name as their payer; 0 is none
-
 static struct slab_cache ledger_cache = SLAB_CACHE(ledger_cache, "ledger", sizeof(struct ledger));
 struct ledger *ledgers[LEDGERS_MAX];
 static uint32_t last_number;

@@ -14,6 +14,7 @@
 #include <mach/minato_types.h>
 #include "lib/base.h"
 
+#define LEDGERS_MAX 4096u // those that pages can name as their payer; 0 is none
 #define LEDGER_BLOCK 64u // names or map entries paid for at once
 
 struct ledger {

@@ -8,6 +8,7 @@
 #include <mach/policy.h>
 #include "ipc/port.h"
 #include "ipc/space.h"
+#include "kern/audit.h"
 #include "kern/exception.h"
 #include "kern/ledger.h"
 #include "kern/sched.h"
@@ -91,6 +92,7 @@ static void task_free(struct task *task)
     if (task->ledger)
         ledger_close(task->ledger);
     slab_free(&task_cache, task);
+    audit_sometimes("the end of a task");
 }
 
 kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **result)
