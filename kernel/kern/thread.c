@@ -11,7 +11,6 @@
 #include "kern/exception.h"
 #include "kern/ledger.h"
 #include "kern/lock_set.h"
-#include "kern/sched.h"
 #include "kern/task.h"
 #include "mach_server.h"
 #include "x86/interrupt.h"
