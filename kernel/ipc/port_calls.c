@@ -224,10 +224,10 @@ static void list_name(struct entry *entry, void *context)
 // Turns a kernel array into out-of-line data; the array is freed either way.
 static kern_return_t copy_array(void *array, unsigned count, vm_map_copy_t *copy)
 {
-    kern_return_t kr = KERN_SUCCESS;
+    kern_return_t kr = KERN_RESOURCE_SHORTAGE;
 
     *copy = NULL;
-    if (count != 0)
+    if (array)
         kr = vm_map_copy_from_kernel(array, count * sizeof(uint32_t), copy);
     kfree(array);
     return kr;
@@ -238,30 +238,22 @@ kern_return_t mach_port_names(ipc_space_t task, vm_map_copy_t *names,
                               mach_msg_type_number_t *typesCnt)
 {
     struct name_list list = {.space = task};
-    kern_return_t kr;
+    kern_return_t kr, types_kr;
 
     if (!task->active)
         return KERN_INVALID_TASK;
     list.names = kmalloc((task->name_count + 1) * sizeof *list.names);
     list.types = kmalloc((task->name_count + 1) * sizeof *list.types);
-    if (!list.names || !list.types) {
-        kfree(list.names);
-        kfree(list.types);
-        return KERN_RESOURCE_SHORTAGE;
-    }
-    space_for_each(task, list_name, &list);
+    if (list.names && list.types)
+        space_for_each(task, list_name, &list);
     kr = copy_array(list.names, list.count, names);
-    if (kr != KERN_SUCCESS) {
-        kfree(list.types);
-        return kr;
-    }
-    kr = copy_array(list.types, list.count, types);
-    if (kr != KERN_SUCCESS) {
-        vm_map_copy_discard(*names);
-        return kr;
-    }
+    types_kr = copy_array(list.types, list.count, types);
     *namesCnt = *typesCnt = list.count;
-    return KERN_SUCCESS;
+    if (kr == KERN_SUCCESS && types_kr == KERN_SUCCESS)
+        return KERN_SUCCESS;
+    vm_map_copy_discard(*names);
+    vm_map_copy_discard(*types);
+    return KERN_RESOURCE_SHORTAGE;
 }
 
 // ---- sets ----
