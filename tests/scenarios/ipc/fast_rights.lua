@@ -150,16 +150,17 @@ test("More rights than a few, memory, and a count that is more than there is.", 
         made[#made + 1] = memory
     end
     job = server(port)
-    local bytes = calls.message(REQUEST, port, reply, 5, string.pack("<I4I4I4BBBB", 1, memory, 16,
-                                0, mach.MACH_MSG_VIRTUAL_COPY, COPY_SEND, mach.MACH_MSG_OOL_DESCRIPTOR))
-    t.eq((calls.call(bytes, reply)), 0, "memory")
-    t.eq({table.unpack(seen(t, job), 4)}, {"memory", 0})
+    local region = string.pack("<I4I4BBBB", memory, 16, 0, mach.MACH_MSG_VIRTUAL_COPY, COPY_SEND,
+                               mach.MACH_MSG_OOL_DESCRIPTOR)
+    local right = string.pack("<I4I4I2BB", reply, 0, 0, MAKE_SEND, 0)
+    local bytes = calls.message(REQUEST, port, reply, 5, string.pack("<I4", 2) .. region .. right)
+    t.eq((calls.call(bytes, reply)), 0, "memory and a right")
+    t.eq({table.unpack(seen(t, job), 4)}, {"memory", 0, PORT_SEND, mach.MACH_PORT_TYPE_SEND_RECEIVE})
     job = server(port)
     t.eq(call(REQUEST, port, reply, {{reply, MAKE_SEND}, {reply, MAKE_SEND}}), 0, "two")
     seen(t, job)
     job = server(port)
-    bytes = calls.message(REQUEST, port, reply, 5, string.pack("<I4I4I4I2BB", 2, reply, 0, 0, MAKE_SEND,
-                                                               0))
+    bytes = calls.message(REQUEST, port, reply, 5, string.pack("<I4", 2) .. right)
     t.eq((calls.call(bytes, reply)), mach.MACH_SEND_MSG_TOO_SMALL)
     t.eq(ports.info(reply).srights, 1, "nothing was made")
     t.eq(call(REQUEST, port, reply, {}), 0, "none at all")
@@ -178,13 +179,12 @@ test("Who asked to be told of a right's end is told that it has moved.", functio
     t.eq(call(REQUEST, port, other, {{once, MOVE_ONCE}}), 0)
     t.eq({table.unpack(seen(t, job), 4)}, {PORT_ONCE, TYPE_ONCE})
     t.eq(ports.drain(told), {mach.MACH_NOTIFY_PORT_DELETED})
-    -- The same of the right that a message is sent by.
+    -- The same of the right that a message is sent by: that is what this call receives.
     job, once = server(port), ports.once(port)
     must((mach.mach_port_request_notification(self, once, mach.MACH_NOTIFY_DEAD_NAME, 0, told,
                                               MAKE_ONCE)), "request_notification")
-    must(mach.send{remote = reply, disp = MAKE_SEND}, "something to receive")
-    t.eq(call(mach.MACH_MSGH_BITS(MOVE_ONCE, 0), once, reply, {}), 0)
-    t.eq({#seen(t, job), ports.drain(told)}, {3, {mach.MACH_NOTIFY_PORT_DELETED}})
+    t.eq(call(mach.MACH_MSGH_BITS(MOVE_ONCE, 0), once, told, {}), 0)
+    t.eq({#seen(t, job), ports.drain(told)}, {3, {}})
     ports.destroy(port, reply, told, other)
 end)
 
@@ -197,4 +197,31 @@ test("A right to a port that has died arrives as a dead name.", function(t)
     t.eq(seen(t, job)[4], PORT_SEND)
     ports.deallocate(dead)
     ports.destroy(port, reply)
+end)
+
+test("Who wants a longer trailer than there is room for is told that the message is too large.", function(t)
+    local port, reply = setup()
+    local job = spawn.thread(function()
+        require "calls".touch_buffer()
+        return (mach.mach_msg("", mach.MACH_RCV_MSG | mach.MACH_RCV_TRAILER_ELEMENTS(1), 0, 24 + 8,
+                              args.port, 0, 0))
+    end, {port = port})
+    wait_until(port, "waiters", 1)
+    local bytes = calls.message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5)
+    local kr, got = calls.call(bytes, reply)
+    t.eq({kr, calls.fields(got).id}, {0, mach.MACH_NOTIFY_SEND_ONCE}, "nobody will answer")
+    t.eq(seen(t, job), mach.MACH_RCV_TOO_LARGE)
+    ports.destroy(port, reply)
+end)
+
+test("Who replies and receives from a set gets what waits there at once.", function(t)
+    local port, member = setup()
+    local set = ports.allocate(mach.MACH_PORT_RIGHT_PORT_SET)
+    must(mach.mach_port_insert_member(self, member, set), "insert_member")
+    must(mach.send{remote = member, disp = MAKE_SEND, id = 7}, "send")
+    local job, once = server(port), ports.once(port)
+    local kr, got = calls.call(calls.message(MOVE_ONCE, once, 0, 5, string.pack("<I4", 0)), set)
+    t.eq({kr, calls.fields(got).id}, {0, 7})
+    t.eq(#seen(t, job), 3)
+    ports.destroy(port, member, set)
 end)
