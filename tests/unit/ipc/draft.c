@@ -112,7 +112,14 @@ mach_port_name_t draw_call(int space)
     bool once = one_in(3);
 
     draft.bits &= MACH_MSGH_BITS_COMPLEX;
-    for (unsigned i = 0; i < in_body(); i++) { // rights, and nothing else
+    draft.parts[0].copy = 0;
+    if (in_body() == 1 && one_in(2)) {
+        draft.parts[0] = (struct part){.type = MACH_MSG_OOL_DESCRIPTOR, .count = 4 + 4 * below(20),
+                                       .copy = MACH_MSG_VIRTUAL_COPY};
+        draft.parts[0].address = fake_block(tasks[space].map, draft.parts[0].count, draft.fill);
+    }
+    // Rights and nothing else, or just that memory.
+    for (unsigned i = draft.parts[0].copy == MACH_MSG_VIRTUAL_COPY; i < in_body(); i++) {
         mach_msg_type_name_t disposition = MACH_MSG_TYPE_MOVE_SEND + below(5);
 
         draft.parts[i] = (struct part){.type = MACH_MSG_PORT_DESCRIPTOR, .count = 1,

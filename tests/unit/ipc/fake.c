@@ -290,6 +290,19 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
     return KERN_SUCCESS;
 }
 
+bool vm_map_copy_across(struct vm_map *from, vm_offset_t address, vm_size_t size, struct vm_map *to,
+                        vm_offset_t *there)
+{
+    struct vm_map_copy *copy;
+
+    if (vm_map_copyin(from, address, size, &copy) != KERN_SUCCESS)
+        return false;
+    if (vm_map_copyout(to, there, copy) == KERN_SUCCESS)
+        return true;
+    vm_map_copy_discard(copy);
+    return false;
+}
+
 kern_return_t vm_map_copy_overwrite(struct vm_map *map, vm_offset_t address,
                                     struct vm_map_copy *copy)
 {
