@@ -176,7 +176,7 @@ kern_return_t lock_set_create(task_t task, lock_set_t *result, int locks, int po
     if (locks > LOCKS_MAX)
         return KERN_RESOURCE_SHORTAGE;
     set = synchronizer_make(task, PORT_LOCK_SET, policy,
-                            sizeof(*set) + (unsigned)locks * sizeof(set->locks[0]));
+                            sizeof(*set) + (unsigned)locks * sizeof(set->locks[0]), (uint32_t)locks);
     if (!set)
         return KERN_RESOURCE_SHORTAGE;
     set->count = locks;

@@ -130,7 +130,7 @@ kern_return_t semaphore_create(task_t task, semaphore_t *result, int policy, int
 {
     if (!synchronizer_valid_policy(policy) || value < 0)
         return KERN_INVALID_ARGUMENT;
-    *result = synchronizer_make(task, PORT_SEMAPHORE, policy, sizeof(**result));
+    *result = synchronizer_make(task, PORT_SEMAPHORE, policy, sizeof(**result), 1);
     if (!*result)
         return KERN_RESOURCE_SHORTAGE;
     (*result)->count = value;

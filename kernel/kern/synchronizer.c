@@ -53,11 +53,12 @@ void synchronizer_dereference(void *synchronizer)
         kfree(s);
 }
 
-void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size_t size)
+void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size_t size,
+                        uint32_t weight)
 {
     struct synchronizer *s;
 
-    if (!ledger_allows(task->ledger, MINATO_LIMIT_OBJECTS, 1) || !(s = kzalloc(size)))
+    if (!ledger_allows(task->ledger, MINATO_LIMIT_OBJECTS, weight) || !(s = kzalloc(size)))
         return NULL;
     s->port = port_make_kernel(kind, s);
     if (!s->port) {
@@ -67,10 +68,11 @@ void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size
     s->refs = 2;
     s->alive = true;
     s->policy = policy;
+    s->weight = weight;
     s->owner = task;
     list_insert_tail(&task->synchronizers, &s->task_link);
     task->synchronizer_count++;
-    ledger_add(task->ledger, MINATO_LIMIT_OBJECTS, 1);
+    ledger_add(task->ledger, MINATO_LIMIT_OBJECTS, weight);
     if (is_semaphore(s)) {
         task->semaphore_count++;
         semaphore_count++;
@@ -86,7 +88,7 @@ void synchronizer_kill(struct synchronizer *s)
     s->alive = false;
     list_remove(&s->task_link);
     s->owner->synchronizer_count--;
-    ledger_credit(s->owner->ledger, MINATO_LIMIT_OBJECTS, 1);
+    ledger_credit(s->owner->ledger, MINATO_LIMIT_OBJECTS, s->weight);
     if (semaphore) {
         s->owner->semaphore_count--;
         semaphore_count--;

@@ -13,6 +13,7 @@ struct synchronizer {
     struct port *port;     // a reference; NULL when dead
     bool alive;
     int policy;            // SYNC_POLICY_*
+    uint32_t weight;       // objects that its task pays for
     struct task *owner;    // made in it and destroyed with it; no reference; NULL when dead
     struct list task_link; // owner->synchronizers
 };
@@ -32,7 +33,8 @@ static inline bool synchronizer_valid_policy(int policy)
 }
 // An object of `size` bytes with such a head, cleared behind it, of `task`: alive, with a reference for
 // that and one for the caller (consumed by the translation to a send right). NULL when memory is short.
-void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size_t size);
+void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size_t size,
+                        uint32_t weight);
 // Its port dies, and its waiters get WAIT_DESTROYED.
 void synchronizer_kill(struct synchronizer *s);
 void synchronizer_dereference(void *synchronizer); // NULL is fine

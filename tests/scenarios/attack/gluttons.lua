@@ -168,7 +168,7 @@ test("Semaphores and lock sets: at the limit KERN_RESOURCE_SHORTAGE.", function(
         end
         report{kr, n}
     end)
-    refused(t, got, SHORTAGE, 300, 300)
+    refused(t, got, SHORTAGE, 120, 120) -- a set of four locks counts as four
 end)
 
 -- ---- messages ----------------------------------------------------------------------------------

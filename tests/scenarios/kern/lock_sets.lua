@@ -343,6 +343,27 @@ function(t)
     destroy(set)
 end)
 
+test("Each lock counts as an object of its task, until the set is destroyed.", function(t)
+    local child = spawn.task(function()
+        local self, found = mach.mach_task_self(), {}
+        local function used()
+            local _, _, now = mach.minato_task_get_limits(self)
+            return now.objects
+        end
+        local before = used()
+        require("tasks").set_limits(self, {objects = before + 10})
+        local kr, set = mach.lock_set_create(self, 8, 0)
+        found[1], found[2] = kr, used() - before
+        found[3], found[4] = mach.lock_set_create(self, 3, 0), used() - before
+        found[5] = mach.lock_set_destroy(self, set)
+        found[6], set = mach.lock_set_create(self, 10, 0)
+        found[7] = used() - before
+        return found
+    end)
+    t.eq({child:wait(5000)}, {true, {0, 8, mach.KERN_RESOURCE_SHORTAGE, 8, 0, 0, 10}},
+         "sets of a task that may have 10 objects more")
+end)
+
 test("A number that is no lock's, a port that is no lock set, a name without right.", function(t)
     local set = create(2)
     local calls = {"lock_acquire", "lock_release", "lock_try", "lock_make_stable",
