@@ -28,6 +28,19 @@ while true do
     at = start + size
 end
 
+-- The default pager's task.
+local function pager_task()
+    for _ = 1, 100 do
+        local path = "servers/pager\0\0\0"
+        local kr, m = mach.rpc{remote = mach.bootstrap_port, id = 4702, reply_timeout = 1000,
+                               body = "\0\0\0\0\1\0\0\0" .. string.pack("<I4I4", 0, 14) .. path}
+        must(kr, "program_task")
+        if m.ports and m.ports[1] then return m.ports[1][1] end
+        clock.sleep(50)
+    end
+    error("there is no default pager")
+end
+
 -- Runs `body(task, pages)` with a task that has twice as many pages at BASE as there are, numbered from
 -- `first` on.
 local function with_too_many(first, body)
@@ -90,6 +103,50 @@ test("Pages are sent, copied, remapped, read and written where they are.", funct
         t.eq(wrong, 0, "vm_read and vm_write of parts")
         t.eq({sweeps.check(task, BASE, pages, 300)}, {"done", 0}, "after that")
     end)
+end)
+
+local function pageouts()
+    local kr, info = mach.host_statistics(mach.mach_host_self(), mach.HOST_VM_INFO)
+    must(kr, "host_statistics")
+    return info.pageouts
+end
+
+test("Pages that came back and were only read go without being sent again.", function(t)
+    with_too_many(9, function(task, pages)
+        t.eq({sweeps.check(task, BASE, pages, 9)}, {"done", 0}, "all have been sent once")
+        local before = pageouts()
+        for _ = 1, 2 do t.eq({sweeps.check(task, BASE, pages, 9, true)}, {"done", 0}, "read") end
+        t.ok(pageouts() - before < pages // 4, "sent: " .. pageouts() - before .. " of " .. pages)
+    end)
+end)
+
+test("Who needs memory waits while the pager is slow.", function(t)
+    local slow, task, pages = pager_task(), tasks.create(), 2 * FREE
+    must((mach.vm_allocate(task, BASE, pages * PAGE, false)), "vm_allocate")
+    must(mach.task_suspend(slow), "task_suspend")
+    local writer = sweeps.start_write(task, BASE, pages, 4)
+    clock.sleep(3000)
+    t.ok(counts.task(task).resident_pages < pages * 2 // 3, "it waits")
+    must(mach.task_resume(slow), "task_resume")
+    t.eq({writer:finish()}, {"done", 0}, "and goes on")
+    t.eq({sweeps.check(task, BASE, pages, 4)}, {"done", 0})
+    tasks.terminate(task)
+    ports.deallocate(slow)
+end)
+
+test("An object that is only kept because it may be cached ends when memory is short.", function(t)
+    local pager, accesses = require "pager", require "accesses"
+    local p, task = pager.new(), tasks.create()
+    local at = p:start(t, task, PAGE, {may_cache_object = true})
+    must(p:supply(0, pager.pages(7)), "supply")
+    t.eq((accesses.write(task, at, 8):finish()), "done")
+    tasks.terminate(task)
+    t.eq(p:receive(100), nil, "it is kept")
+    with_too_many(1, function() end)
+    local m = p:expect(t, "data_return")
+    t.eq({m.offset, m.dirty, m.data and string.unpack("<I4", m.data)}, {0, 1, 8}, "what was modified")
+    p:expect(t, "terminate")
+    p:close()
 end)
 
 test("Wired pages stay in memory.", function(t)
@@ -177,34 +234,6 @@ function(t)
 end)
 
 -- ---- what can go wrong -------------------------------------------------------------------------
-
--- The default pager's task.
-local function pager_task()
-    for _ = 1, 100 do
-        local path = "servers/pager\0\0\0"
-        local kr, m = mach.rpc{remote = mach.bootstrap_port, id = 4702, reply_timeout = 1000,
-                               body = "\0\0\0\0\1\0\0\0" .. string.pack("<I4I4", 0, 14) .. path}
-        must(kr, "program_task")
-        if m.ports and m.ports[1] then return m.ports[1][1] end
-        clock.sleep(50)
-    end
-    error("there is no default pager")
-end
-
-test("An object that is only kept because it may be cached ends when memory is short.", function(t)
-    local pager, accesses = require "pager", require "accesses"
-    local p, task = pager.new(), tasks.create()
-    local at = p:start(t, task, PAGE, {may_cache_object = true})
-    must(p:supply(0, pager.pages(7)), "supply")
-    t.eq((accesses.write(task, at, 8):finish()), "done")
-    tasks.terminate(task)
-    t.eq(p:receive(100), nil, "it is kept")
-    with_too_many(1, function() end)
-    local m = p:expect(t, "data_return")
-    t.eq({m.offset, m.dirty, m.data and string.unpack("<I4", m.data)}, {0, 1, 8}, "what was modified")
-    p:expect(t, "terminate")
-    p:close()
-end)
 
 -- Nobody handles the hog's exception: it ends, and gives back what it has.
 test("When the paging space is full, who needs memory has none; all goes on when some is free again.",
