@@ -33,7 +33,7 @@ test("MIG_BAD_ID: every id that no routine has, on every kind of port.", functio
     must(kr, "host_get_clock_service")
     local before = space()
     for what, port in pairs{task = self, thread = thread, host = host, sem = sem, clock = clock} do
-        for _, id in ipairs{0, 1, 71, 100, 1999, 2103, 2999, 3199, 3209, 3210, 3217, 3221, 3230,
+        for _, id in ipairs{0, 1, 71, 100, 1999, 2103, 2999, 3199, 3209, 3210, 3217, 3221, 3228,
                             3233, 4199, 4299, 616999, 617099, 3125099, 999999999, 0x7fffff9b, -1,
                             -2147483648, -303} do
             t.eq(call(port, id, NDR), mach.MIG_BAD_ID, ("%s, id %d"):format(what, id))
