@@ -57,6 +57,33 @@ static unsigned in_body(void)
     return draft.bits & MACH_MSGH_BITS_COMPLEX ? draft.count : 0;
 }
 
+// If it can be: a receive right, sent to a port whose own receive right waits, over some ports, in that
+// very right's queue.
+static void draw_circle(int space)
+{
+    struct list_of *names = &m_spaces[space].names;
+
+    for (unsigned i = 0; i < names->count; i++) {
+        struct m_name *n = names->at[i], *closing;
+        struct m_port *port = n->type & MACH_PORT_TYPE_SEND ? n->port : NULL;
+
+        while (port && port->alive && port->carrier)
+            port = port->carrier->dest.port;
+        closing = port && port != n->port ? m_find_port(space, port) : NULL;
+        if (!closing || !(closing->type & MACH_PORT_TYPE_RECEIVE))
+            continue;
+        draft.dest = n->name;
+        draft.reply = MACH_PORT_NULL;
+        draft.bits = MACH_MSGH_BITS_COMPLEX | MACH_MSG_TYPE_COPY_SEND;
+        draft.count = draft.said_count = 1;
+        draft.parts[0] = (struct part){.type = MACH_MSG_PORT_DESCRIPTOR, .count = 1,
+                                       .disposition = MACH_MSG_TYPE_MOVE_RECEIVE};
+        draft.parts[0].names[0] = closing->name;
+        draft.size = sizeof(mach_msg_header_t) + 4 * draft.words + 4 + 12;
+        return;
+    }
+}
+
 void draw_draft(int space)
 {
     static mach_msg_id_t last_id = 1000;
@@ -87,6 +114,8 @@ void draw_draft(int space)
         draft.said_count = one_in(2) ? 0xffffffff : draft.count + 1;
     draft.size = sizeof(mach_msg_header_t) + 4 * draft.words +
                  (draft.bits & MACH_MSGH_BITS_COMPLEX ? 4 + 12 * draft.count : 0);
+    if (one_in(8))
+        draw_circle(space);
 }
 
 // A right of that kind to a port that is waited on, if there is any.
