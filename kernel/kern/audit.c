@@ -17,7 +17,9 @@
 #include "lib/assert.h"
 #include "lib/string.h"
 #include "vm/map.h"
+#include "vm/object.h"
 #include "vm/page.h"
+#include "vm/paging.h"
 
 static uint32_t pages_of[LEDGERS_MAX]; // by the number of their payer
 
@@ -50,6 +52,12 @@ static void audit_pages(const char *when)
             break;
         if (page->holders > 0 && page->payer != 0)
             pages_of[page->payer]++;
+    }
+    list_for_each(link, &vm_objects) { // memory for devices, which no page describes
+        const struct vm_object *object = container_of(link, struct vm_object, link);
+
+        if (link != &pageout_hand && object->device && object->payer != 0)
+            pages_of[object->payer] += object->size >> PAGE_SHIFT;
     }
     for (unsigned i = 1; i < LEDGERS_MAX; i++) {
         if (ledgers[i] != NULL)

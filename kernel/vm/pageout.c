@@ -26,7 +26,7 @@
 
 unsigned pageout_paused, pageout_sent, pageout_reactivated;
 struct list vm_objects = {&vm_objects, &vm_objects};
-static struct list hand = {&hand, &hand}; // on vm_objects: what follows is next
+struct list pageout_hand = {&pageout_hand, &pageout_hand}; // what follows it is next
 static uint32_t hand_page;                // where in that
 static struct waitq sleeping = {.threads = {&sleeping.threads, &sleeping.threads}}; // the thread
 static struct waitq waiting = {.threads = {&waiting.threads, &waiting.threads}}; // for memory
@@ -107,13 +107,13 @@ static unsigned sweep_managed(struct vm_object *object)
 
 unsigned pageout_step(unsigned *laps)
 {
-    struct list *next = hand.next;
+    struct list *next = pageout_hand.next;
     struct vm_object *object = container_of(next, struct vm_object, link);
     unsigned went = 0;
 
     if (next == &vm_objects) {
-        list_remove(&hand);
-        list_insert_head(&vm_objects, &hand);
+        list_remove(&pageout_hand);
+        list_insert_head(&vm_objects, &pageout_hand);
         ++*laps;
         return vm_pager_trim();
     }
@@ -123,9 +123,9 @@ unsigned pageout_step(unsigned *laps)
     else
         went = object->pager == NULL ? sweep_anonymous(object) : sweep_managed(object);
     if (hand_page == UINT32_MAX) {
-        if (hand.next == next) {
-            list_remove(&hand);
-            list_insert_head(next, &hand);
+        if (pageout_hand.next == next) {
+            list_remove(&pageout_hand);
+            list_insert_head(next, &pageout_hand);
         }
         hand_page = 0;
     }
@@ -169,7 +169,7 @@ static void pageout_body(void *unused)
 
 void pageout_init(void)
 {
-    list_insert_head(&vm_objects, &hand);
+    list_insert_head(&vm_objects, &pageout_hand);
     thread_start_kernel(pageout_body, PRIORITY_KERNEL);
 }
 

@@ -55,6 +55,7 @@ unsigned pageout_step(unsigned *laps);
 kern_return_t pageout_wait(void);
 // While it is not 0, no page leaves memory.
 extern unsigned pageout_paused;
-extern struct list vm_objects; // vm_object.link: all there are
+extern struct list vm_objects; // vm_object.link: all there are, and among them
+extern struct list pageout_hand; // the hand, which is none
 // Pages sent to pagers, and used again when it would have been their turn; since boot.
 extern unsigned pageout_sent, pageout_reactivated;
