@@ -75,52 +75,69 @@ ok($? == 0, 'sizes, offsets and values are those of OSF Mach') or diag $said;
 
 # ---- message ids: those of OSF for its routines, ours where we said so -------------------------
 my %ids = (
-    mach => [2000, task_create => 2001, vm_region => 2004, task_terminate => 2008,
-        task_get_emulation_vector => 2009, task_set_emulation_vector => 2010,
-        task_threads => 2011, thread_terminate => 2016, thread_get_state => 2017,
-        thread_set_state => 2018, vm_allocate => 2021, vm_deallocate => 2023, vm_protect => 2024,
-        vm_inherit => 2025, vm_read => 2026, vm_write => 2027, vm_copy => 2028,
-        mach_ports_register => 2033, mach_ports_lookup => 2034, task_suspend => 2056,
-        task_resume => 2057, task_get_special_port => 2058, task_set_special_port => 2059,
-        thread_create => 2061, thread_suspend => 2062, thread_resume => 2063,
-        thread_abort => 2064, thread_get_special_port => 2067, thread_set_special_port => 2068,
-        task_set_emulation => 2070, thread_abort_safely => 2072, vm_map => 2089, thread_create_running => 2096,
-        task_info => 2098, thread_info => 2100],
     mach_port => [3200, mach_port_names => 3200, mach_port_type => 3201, mach_port_rename => 3202,
         mach_port_allocate_name => 3203, mach_port_allocate => 3204, mach_port_destroy => 3205,
         mach_port_deallocate => 3206, mach_port_get_refs => 3207, mach_port_mod_refs => 3208,
-        mach_port_set_mscount => 3211, mach_port_get_set_status => 3212,
-        mach_port_move_member => 3213, mach_port_request_notification => 3214,
-        mach_port_insert_right => 3215, mach_port_extract_right => 3216,
-        mach_port_set_seqno => 3218, mach_port_get_attributes => 3219,
-        mach_port_set_attributes => 3220, mach_port_insert_member => 3231,
-        mach_port_extract_member => 3232],
-    mach_host => [2600, host_kernel_version => 2619, host_set_time => 2632, host_get_time => 2634,
-        host_reboot => 2635, host_info => 2638, host_get_boot_info => 2642,
-        host_statistics => 2643, host_page_size => 2644,
-        thread_set_exception_ports => 2680, task_set_exception_ports => 2681,
-        thread_get_exception_ports => 2682, task_get_exception_ports => 2683,
-        thread_swap_exception_ports => 2684, task_swap_exception_ports => 2685,
-        task_policy => 2691, thread_policy => 2693],
-    exc => [2400, exception_raise => 2401, exception_raise_state => 2402,
-        exception_raise_state_identity => 2403],
-    sync => [617000, semaphore_create => 617000, semaphore_destroy => 617001,
-        semaphore_signal => 617002, semaphore_signal_all => 617003, semaphore_wait => 617004,
-        semaphore_timedwait => 617014],
-    clock => [3125000, host_get_clock_service => 3125000, clock_get_time => 3125002,
-        clock_get_attributes => 3125003],
-    notify => [64, mach_notify_port_deleted => 65, mach_notify_port_destroyed => 69,
-        mach_notify_no_senders => 70, mach_notify_send_once => 71, mach_notify_dead_name => 72],
+        mach_port_set_mscount => 3211, mach_port_get_set_status => 3212, mach_port_move_member =>
+        3213, mach_port_request_notification => 3214, mach_port_insert_right => 3215,
+        mach_port_extract_right => 3216, mach_port_set_seqno => 3218, mach_port_get_attributes =>
+        3219, mach_port_set_attributes => 3220, mach_port_allocate_qos => 3229,
+        mach_port_allocate_full => 3230, mach_port_insert_member => 3231, mach_port_extract_member
+        => 3232],
     bootstrap => [999999, bootstrap_ports => 1000001, bootstrap_arguments => 1000002,
         bootstrap_completed => 1000004, bootstrap_get_module => 1000006],
-    minato => [4200, minato_task_counts => 4200, minato_host_counts => 4201,
-        minato_host_set_seed => 4202, minato_port_info => 4203,
-        minato_task_set_name => 4204, host_set_exception_ports => 4205,
-        host_get_exception_ports => 4206, host_swap_exception_ports => 4207],
+    sync => [617000, semaphore_create => 617000, semaphore_destroy => 617001, semaphore_signal =>
+        617002, semaphore_signal_all => 617003, semaphore_wait => 617004, lock_set_create => 617005,
+        lock_set_destroy => 617006, lock_acquire => 617007, lock_release => 617008, lock_try =>
+        617009, lock_make_stable => 617010, lock_handoff => 617011, lock_handoff_accept => 617012,
+        semaphore_signal_thread => 617013, semaphore_timedwait => 617014, semaphore_wait_signal =>
+        617015, semaphore_timedwait_signal => 617016],
+    memory_object => [2200, memory_object_init => 2200, memory_object_terminate => 2201,
+        memory_object_data_request => 2203, memory_object_data_unlock => 2204,
+        memory_object_lock_completed => 2206, memory_object_supply_completed => 2207,
+        memory_object_data_return => 2208, memory_object_synchronize => 2210,
+        memory_object_change_completed => 2213],
     device_io => [2950, device_io_subset => 2950, device_io_port_grant => 2951,
-        device_interrupt_attach => 2952, device_interrupt_ack => 2953,
-        device_interrupt_detach => 2954, device_memory_subset => 2955, device_join => 2956,
-        device_memory_map => 2957, device_dma_allocate => 2958],
+        device_interrupt_attach => 2952, device_interrupt_ack => 2953, device_interrupt_detach =>
+        2954, device_memory_subset => 2955, device_join => 2956, device_memory_map => 2957,
+        device_dma_allocate => 2958],
+    exc => [2400, exception_raise => 2401, exception_raise_state => 2402,
+        exception_raise_state_identity => 2403],
+    mach_host => [2600, host_default_memory_manager => 2601, host_kernel_version => 2619,
+        thread_depress_abort => 2631, host_set_time => 2632, host_get_time => 2634, host_reboot =>
+        2635, vm_wire => 2636, thread_wire => 2637, host_info => 2638, host_get_boot_info => 2642,
+        host_statistics => 2643, host_page_size => 2644, vm_remap => 2679,
+        thread_set_exception_ports => 2680, task_set_exception_ports => 2681,
+        thread_get_exception_ports => 2682, task_get_exception_ports => 2683,
+        thread_swap_exception_ports => 2684, task_swap_exception_ports => 2685, task_policy => 2691,
+        task_set_policy => 2692, thread_policy => 2693, thread_set_policy => 2694],
+    clock => [3125000, host_get_clock_service => 3125000, host_get_clock_control => 3125001,
+        clock_get_time => 3125002, clock_get_attributes => 3125003, clock_set_time => 3125004,
+        clock_set_attributes => 3125005, clock_map_time => 3125006, clock_alarm => 3125007],
+    notify => [64, mach_notify_port_deleted => 65, mach_notify_port_destroyed => 69,
+        mach_notify_no_senders => 70, mach_notify_send_once => 71, mach_notify_dead_name => 72],
+    minato => [4200, minato_task_counts => 4200, minato_host_counts => 4201, minato_host_set_seed =>
+        4202, minato_port_info => 4203, minato_task_set_name => 4204, host_set_exception_ports =>
+        4205, host_get_exception_ports => 4206, host_swap_exception_ports => 4207,
+        minato_task_get_limits => 4208, minato_task_set_limits => 4209, minato_host_tasks => 4210,
+        minato_task_name => 4211, minato_thread_wait => 4212, minato_vm_region => 4213,
+        minato_port_messages => 4214],
+    clock_reply => [3125100, clock_alarm_reply => 3125107],
+    mach => [2000, task_wire => 2000, task_create => 2001, memory_object_get_attributes => 2002,
+        memory_object_change_attributes => 2003, vm_region => 2004, task_terminate => 2008,
+        task_get_emulation_vector => 2009, task_set_emulation_vector => 2010, task_threads => 2011,
+        thread_terminate => 2016, thread_get_state => 2017, thread_set_state => 2018, vm_allocate =>
+        2021, vm_deallocate => 2023, vm_protect => 2024, vm_inherit => 2025, vm_read => 2026,
+        vm_write => 2027, vm_copy => 2028, vm_msync => 2031, memory_object_synchronize_completed =>
+        2032, mach_ports_register => 2033, mach_ports_lookup => 2034, vm_behavior_set => 2036,
+        memory_object_data_unavailable => 2039, memory_object_lock_request => 2044, task_set_info =>
+        2052, task_suspend => 2056, task_resume => 2057, task_get_special_port => 2058,
+        task_set_special_port => 2059, thread_create => 2061, thread_suspend => 2062, thread_resume
+        => 2063, thread_abort => 2064, thread_get_special_port => 2067, thread_set_special_port =>
+        2068, task_set_emulation => 2070, thread_abort_safely => 2072, vm_map => 2089,
+        memory_object_data_error => 2090, memory_object_destroy => 2092, memory_object_data_supply
+        => 2093, thread_create_running => 2096, task_info => 2098, vm_machine_attribute => 2099,
+        thread_info => 2100],
 );
 
 for my $name (sort keys %ids) {
