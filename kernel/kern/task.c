@@ -200,7 +200,12 @@ kern_return_t task_terminate(task_t task)
     while (!list_empty(&task->synchronizers))
         synchronizer_kill(container_of(task->synchronizers.next, struct synchronizer, task_link));
     list_for_each_safe(link, &task->threads)
-        thread_terminate(container_of(link, struct thread, task_link));
+    {
+        struct thread *thread = container_of(link, struct thread, task_link);
+
+        ended_system_cycles += thread->system_cycles;
+        thread_terminate(thread);
+    }
     space_shutdown(task->space);
     task_deallocate(task);
     return KERN_SUCCESS;

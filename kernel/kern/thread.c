@@ -262,7 +262,8 @@ static void leave_task(struct thread *thread)
     thread_count--;
     task->dead_cycles += sched_thread_cycles(thread);
     task->dead_system_cycles += thread->system_cycles;
-    ended_system_cycles += thread->system_cycles;
+    if (task->alive) // otherwise task_terminate has counted it
+        ended_system_cycles += thread->system_cycles;
 }
 
 static __attribute__((noreturn)) void thread_exit(void)

@@ -69,13 +69,22 @@ test("HOST_CPU_LOAD_INFO: calls to the kernel are system time, also of tasks tha
 function(t)
     local list = spent(function()
         local child = spawn.task(function()
-            for _ = 1, 20000 do mach.mach_port_type(mach.mach_task_self(), 1) end
+            local self = mach.mach_task_self()
+            for _ = 1, 4000 do mach.mach_port_names(self) end
         end)
         child:wait(60000)
     end)
     t.ok(list[SYSTEM] > 100, "system: " .. list[SYSTEM])
     list = spent(function()
-        for _ = 1, 20000 do mach.mach_port_type(self, 1) end
+        local thread = spawn.thread(function()
+            for _ = 1, 4000 do mach.mach_port_names(mach.mach_task_self()) end
+        end)
+        thread:wait(60000)
+        sleep(1)
+    end)
+    t.ok(list[SYSTEM] > 100, "a thread's that is no more: " .. list[SYSTEM])
+    list = spent(function()
+        for _ = 1, 4000 do mach.mach_port_names(self) end
     end)
     t.ok(list[SYSTEM] > 100, "this task's: " .. list[SYSTEM])
     local before = ticks()
