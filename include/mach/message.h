@@ -290,7 +290,7 @@ typedef kern_return_t mach_msg_return_t;
 #define MACH_SEND_INVALID_RIGHT 0x1000000a   /* bad port right in the body */
 #define MACH_SEND_INVALID_NOTIFY 0x1000000b  /* bad notify argument */
 #define MACH_SEND_INVALID_MEMORY 0x1000000c  /* out-of-line memory cannot be read */
-#define MACH_SEND_NO_BUFFER 0x1000000d       /* the kernel has no memory for the message */
+#define MACH_SEND_NO_BUFFER 0x1000000d       /* no memory for the message, or the task's limit is reached */
 #define MACH_SEND_TOO_LARGE 0x1000000e       /* larger than MACH_MSG_SIZE_MAX */
 #define MACH_SEND_INVALID_TYPE 0x1000000f    /* a descriptor with an unknown type or copy option */
 #define MACH_SEND_INVALID_HEADER 0x10000010  /* a field of the header has a bad value */
