@@ -6,7 +6,7 @@
 -- failure, so that new ones are not forgotten. Contracts: include/mach/*.defs.
 
 local must, ports, counts = require "must", require "ports", require "counts"
-local tasks, threads = require "tasks", require "threads"
+local tasks, threads, pager = require "tasks", require "threads", require "pager"
 local allocate = ports.allocate
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
@@ -22,7 +22,7 @@ must(mach.mach_port_mod_refs(self, host, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_
 math.randomseed(20240229)
 
 -- ---- the world that the calls are done to ----
--- w.task, w.thread, w.semaphore, w.locks: the objects; w.port, w.set, w.dead, w.once, w.receive: names of
+-- w.task, w.thread, w.semaphore, w.locks: the objects; w.control: of memory that w.pager has; w.port, w.set, w.dead, w.once, w.receive: names of
 -- ours; w.their: names in the task.
 
 local function world_new()
@@ -32,8 +32,13 @@ local function world_new()
     must(kr, "semaphore_create")
     kr, w.locks = mach.lock_set_create(w.task, 3, mach.SYNC_POLICY_FIFO)
     must(kr, "lock_set_create")
+    w.pager = pager.new()
+    w.pager:map(w.task, {at = BASE + 16 * PAGE})
+    w.pager:receive()
+    must(w.pager:ready(), "change_attributes")
+    w.control = w.pager.control
     -- Rights that a call moves away must not be the last ones.
-    for _, name in ipairs{w.task, w.thread, w.semaphore, w.locks} do
+    for _, name in ipairs{w.task, w.thread, w.semaphore, w.locks, w.control} do
         must(mach.mach_port_mod_refs(self, name, mach.MACH_PORT_RIGHT_SEND, 1000), "mod_refs")
     end
     w.bootstrap, w.device = mach.bootstrap_port, device
@@ -100,7 +105,7 @@ local NUMBERS = {0, 1, 2, 3, 7, 8, 15, 16, 0x7fffffff, 0x80000000, 0xffffffff}
 local SIGNED = {0, 1, -1, 2, 3, 7, 8, 255, 256, 0x7fffffff, -0x80000000}
 
 local function kernel_ports(w) -- what any call may be sent to without an answer being owed by us
-    return {w.task, w.thread, host, w.semaphore, w.clock, mach.name_server_port, w.bootstrap,
+    return {w.task, w.thread, host, w.semaphore, w.clock, w.control, mach.name_server_port, w.bootstrap,
             w.device, w.dead, w.set, 0, 1, 0x80000000, 0xffffffff, 0x7777701, w.receive}
 end
 
@@ -206,6 +211,18 @@ local CALLS = {
     vm_read = call("task", "address size", MEMORY),
     vm_write = call("task", "address bytes", MEMORY),
     vm_copy = call("task", "address size address", MEMORY),
+    vm_msync = call("task", "address size number", MEMORY),
+    vm_behavior_set = call("task", "address size int", MEMORY),
+    vm_machine_attribute = call("task", "address size number int", all(MEMORY, K.KERN_NOT_SUPPORTED)),
+    task_wire = call("task", "bool"),
+    memory_object_get_attributes = call("control", "flavor"),
+    memory_object_change_attributes = call("control", "flavor words port"),
+    memory_object_data_supply = call("control", "number bytes number bool port"),
+    memory_object_data_unavailable = call("control", "number size"),
+    memory_object_data_error = call("control", "number size int"),
+    memory_object_lock_request = call("control", "number size int bool number port"),
+    memory_object_synchronize_completed = call("control", "number size"),
+    memory_object_destroy = call("control", "int"),
     mach_ports_register = call("task", "ports"),
     mach_ports_lookup = call("task", ""),
     task_suspend = call("task", ""),
@@ -272,6 +289,9 @@ local CALLS = {
     host_get_boot_info = call("host", "", {K.KERN_INVALID_HOST}),
     host_statistics = call("host", "flavor", {K.KERN_FAILURE}),
     host_page_size = call("host", ""),
+    host_default_memory_manager = call("host", "port size", {K.KERN_INVALID_HOST}),
+    vm_wire = call("host", "port address size number", {K.KERN_INVALID_HOST}),
+    vm_remap = call("task", "address size number bool port address bool int", MEMORY),
     task_policy = call("task", "int words bool bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
     thread_policy = call("thread", "int words bool", {K.KERN_INVALID_POLICY, K.KERN_POLICY_LIMIT}),
     thread_wire = call("host", "port bool", {K.KERN_INVALID_HOST}),
@@ -346,13 +366,13 @@ local CALLS = {
 }
 
 -- Not calls on a port, or with a file of their own (clock.lua, thread_switch.lua,
--- bad_messages.lua).
+-- bad_messages.lua); vm_read_overwrite writes over our own memory (vm/remap.lua).
 local OTHERS = {}
 for name in ([[MACH_MSGH_BITS MACH_PORT_TYPE MACH_RCV_TRAILER_ELEMENTS MACH_RCV_TRAILER_TYPE
     clock_sleep error_string mach_host_self mach_msg mach_msg_overwrite
     mach_reply_port
     mach_task_self
-    mach_thread_self receive rpc seed send swtch swtch_pri thread_switch]]):gmatch("%S+") do
+    mach_thread_self receive rpc seed send swtch swtch_pri thread_switch vm_read_overwrite]]):gmatch("%S+") do
     OTHERS[name] = true
 end
 
@@ -386,6 +406,7 @@ end
 -- moved to it or made for it: nil if it carries none.
 local function carried(entry, arguments)
     if entry == CALLS.clock_alarm then return mach.MACH_MSG_TYPE_MAKE_SEND_ONCE end
+    if entry == CALLS.host_default_memory_manager then return mach.MACH_MSG_TYPE_MAKE_SEND end
     for i, kind in ipairs(entry.kinds) do
         local value = arguments[i + 1]
         if kind == "disposition" and value >= 16 and value <= 21 and value ~= 19 then
