@@ -121,7 +121,7 @@ def main():
         terminal.answer(keys)
         point(terminal.expect(line(want)), rule, terminal.seen)
     terminal.answer(b"mach.mach_port_all\t\t")
-    point(terminal.expect(rb"\nmach_port_allocate +mach_port_allocate_name"),
+    point(terminal.expect(rb"\nmach_port_allocate +mach_port_allocate_full"),
           "Tab again lists the names that begin so", terminal.seen)
     terminal.type(b"\x15\r")
     for what, code in (("code that runs", b"while true do end"),

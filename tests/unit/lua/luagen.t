@@ -34,7 +34,7 @@ sub generate {
 
 # Every subsystem that the kernel serves: a scenario can call all of it, bad_arguments.lua does.
 my $calls = read_file('build/user/bin/lua/calls.c');
-my @served = read_file('kernel/ipc/kobject.c') =~ /&(\w+)_subsystem\b/g;
+my @served = read_file('build/kernel/mig/subsystems.c') =~ /&(\w+)_subsystem\b/g;
 cmp_ok(scalar(@served), '>=', 8, "the kernel serves @served");
 for my $name (@served) {
     my $defs = read_file("include/mach/$name.defs");
