@@ -3,7 +3,8 @@
 // one piece of memory, copied on write, if that is simple (vm_map_copy_across).
 //
 // As in fast.c, all that can fail comes first: the rights are promised (copyin.c), the names that the
-// receiver will need are there, and so is its buffer, of which the first word and the last are written.
+// receiver will need are there, the memory is mapped, and its buffer is there, of which the first word and
+// the last are written.
 // Then the rights go from space to space by the functions that the general path uses, and the message
 // after them.
 #include "ipc/fast.h"
@@ -64,23 +65,28 @@ failed:
     return false;
 }
 
-// Gives the receiver, whose address space this is, the memory that the message carries. False, and the
-// address space is the sender's again: that is not simple; nothing has happened.
+// Gives the receiver the memory that the message carries, if any. False: that is not simple; nothing has
+// happened. To be called before `prepare`: the receiver's buffer may lie in just that memory, which is
+// write-protected now.
 static bool carry_memory(const struct thread *receiver)
 {
-    struct vm_map *map = current_thread()->task->map;
     vm_offset_t there;
 
     if (!memory)
         return true;
-    if (vm_map_copy_across(map, (vm_offset_t)memory->address, memory->size, receiver->task->map,
-                           &there)) {
-        memory->address = (void *)there;
-        memory->deallocate = true; // it is the receiver's
-        return true;
-    }
-    pmap_activate(&map->pmap);
-    return false;
+    if (!vm_map_copy_across(current_thread()->task->map, (vm_offset_t)memory->address, memory->size,
+                            receiver->task->map, &there))
+        return false;
+    memory->address = (void *)there;
+    memory->deallocate = true; // it is the receiver's
+    return true;
+}
+
+// Takes it back. Nobody has touched it yet, so this does not wait.
+static void uncarry_memory(const struct thread *receiver)
+{
+    if (memory && memory->deallocate)
+        vm_deallocate(receiver->task->map, (vm_offset_t)memory->address, memory->size);
 }
 
 static mach_port_name_t give(struct space *space, struct port *port, mach_msg_type_name_t type)
@@ -191,8 +197,9 @@ bool fast_with_rights(const struct message_arguments *a, mach_msg_return_t *mr)
         right_unpromise(dest, type);
         return false;
     }
-    if (!prepare(receiver, port->receiver, size, right_count + answered) ||
-        !carry_memory(receiver)) {
+    if (!carry_memory(receiver) ||
+        !prepare(receiver, port->receiver, size, right_count + answered)) {
+        uncarry_memory(receiver);
         unpromise(from);
         right_unpromise(dest, type);
         return false;

@@ -4,6 +4,7 @@
 -- server the same memory, and leave the same behind.
 
 local must, ports, memory = require "must", require "ports", require "memory"
+local threads, semaphores = require "threads", require "semaphores"
 
 local sleep = require "clock".sleep
 
@@ -118,4 +119,51 @@ test("Memory that is not simple is sent, or refused, all the same.", function(t)
         t.eq((same(t, call, at, 0, "nothing")), 0)
     end)
     memory.release(at, 12 * PAGE)
+end)
+
+-- Receives a message to itself at `address`, so that the page is there and can be written.
+local function touch(address)
+    local port = ports.allocate()
+    must(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_MAKE_SEND}, "send")
+    must(threads.trap(mach.MACH_TRAP_mach_msg_trap, address, mach.MACH_RCV_MSG, 0, 100, port, 0, 0), "receive")
+    ports.destroy(port)
+end
+
+test("The memory may be just that in which its receiver's buffer lies.", function(t)
+    local at, message = memory.allocate(4 * PAGE), memory.allocate(PAGE)
+    touch(message)
+    for _, buffer in ipairs{at, at + 2 * PAGE, at + PAGE - 20, at + 2 * PAGE - 44} do
+        local port, reply = ports.both(), ports.allocate()
+        memory.write(at, ("x"):rep(4 * PAGE))
+        local receiver = threads.trap_begin(mach.MACH_TRAP_mach_msg_trap, buffer, mach.MACH_RCV_MSG, 0, 400,
+                                            port, 0, 0)
+        threads.wait_until_waiting(receiver.thread)
+        for i = 0, 3 do touch(at + i * PAGE) end
+        memory.write(message, string.pack("<I4I4I4I4I4i4 I4 I4I4BBBB", COMPLEX | COPY_SEND | MAKE_ONCE << 8, 40,
+                                          port, reply, 0, 7, 1, at, 4 * PAGE, 0, mach.MACH_MSG_VIRTUAL_COPY, 0,
+                                          mach.MACH_MSG_OOL_DESCRIPTOR))
+        local its_page = memory.allocate(2 * PAGE)
+        local place = memory.allocate(4 * PAGE)
+        memory.release(its_page, 2 * PAGE)
+        memory.release(place, 4 * PAGE)
+        local sender = threads.trap_begin(mach.MACH_TRAP_mach_msg_trap, message, BOTH, 40, 400, reply, 0, 0)
+        t.eq(threads.trap_result(receiver), 0, "received")
+        local _, size, remote, _, _, id, _, address, bytes = string.unpack("<I4I4I4I4I4i4I4I4I4",
+                                                                           memory.read(buffer, 40))
+        t.eq({size, id, bytes}, {40, 7, 4 * PAGE}, "the message")
+        t.eq(memory.read(address + 3 * PAGE + 100, 9), ("x"):rep(9), "the memory")
+        memory.release(address, bytes)
+        t.eq(address, place, "nothing else is where it goes")
+        t.eq(mach.semaphore_timedwait(sender.done, {tv_sec = 0, tv_nsec = 0}),
+             mach.KERN_OPERATION_TIMED_OUT, "the sender waits for its answer")
+        ports.deallocate(remote)
+        threads.terminate(sender.thread)
+        semaphores.destroy(sender.done, sender.never)
+        memory.release(sender.page, 2 * PAGE)
+        ports.deallocate(port)
+        ports.destroy(port)
+        ports.destroy(reply)
+    end
+    memory.release(at, 4 * PAGE)
+    memory.release(message, PAGE)
 end)
