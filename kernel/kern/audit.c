@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The debug build counts again what the kernel keeps count of, when a task has ended and when the machine
-// ends, and stops with a sentence if the two differ: pages, names, map entries, threads and synchronizers
-// of each ledger; rights and references of each port that some task has a name for.
+// ends, and stops with a sentence if the two differ: pages, names, map entries, threads, semaphores and
+// locks of each ledger; rights and references of each port that some task has a name for.
 //
 // A port may have more references than the names for it: messages and kernel objects have some. It must
 // not have fewer. So the check of ports finds what was dropped twice, and the counts of the ledgers, which
@@ -12,6 +12,7 @@
 #include "ipc/port.h"
 #include "ipc/space.h"
 #include "kern/ledger.h"
+#include "kern/synchronizer.h"
 #include "kern/task.h"
 #include "kern/thread.h"
 #include "lib/assert.h"
@@ -70,15 +71,16 @@ static void audit_pages(const char *when)
 static void audit_task(const char *when, struct task *task)
 {
     struct ledger *ledger = task->ledger;
-    uint32_t names = task->space->chunk_count * ENTRIES_PER_CHUNK;
+    uint32_t names = task->space->chunk_count * ENTRIES_PER_CHUNK, objects = 0;
 
+    list_for_each(link, &task->synchronizers)
+        objects += container_of(link, struct synchronizer, task_link)->weight;
     for (struct tree_node *n = tree_first(&task->space->chosen); n != NULL; n = tree_next(n))
         names++;
     same(when, "names", ledger->number, own(ledger, MINATO_LIMIT_NAMES), names);
     same(when, "map entries", ledger->number, own(ledger, MINATO_LIMIT_MAP_ENTRIES),
          task->map->entries_paid);
-    same(when, "synchronizers", ledger->number, own(ledger, MINATO_LIMIT_OBJECTS),
-         task->synchronizer_count);
+    same(when, "semaphores and locks", ledger->number, own(ledger, MINATO_LIMIT_OBJECTS), objects);
     same(when, "tasks", ledger->number, own(ledger, MINATO_LIMIT_TASKS), 1);
     // One that has ended is charged until nobody has a pointer to it.
     if (own(ledger, MINATO_LIMIT_THREADS) < task->thread_count)
