@@ -84,6 +84,8 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
             kr = wait_page(map, e->object, offset, write, &page, &allowed, &again);
             if (kr != KERN_SUCCESS)
                 return kr;
+            if (again) // what others have mapped meanwhile, this fault may have replaced in the object
+                page_unmap(&map->pmap, address);
         }
         if (!again && !page_map(page, &map->pmap, address,
                                 hardware_protection(&e->object->pages, offset, allowed, write))) {

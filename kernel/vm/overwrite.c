@@ -19,7 +19,7 @@ struct piece {
     vm_size_t size;      // up to the end of that page, or of the copy
     struct vm_map_entry *entry;
     vm_offset_t offset;  // of the page in the entry's object
-    bool whole;          // one whole page of the copy replaces one whole anonymous page
+    bool whole;          // a whole page of the copy replaces a whole anonymous page; wired ones stay
 };
 
 // The piece that begins at position `from`.
@@ -32,7 +32,8 @@ static struct piece piece_at(struct vm_map *map, vm_offset_t address, struct vm_
     p.size = copy->size - from < room ? copy->size - from : room;
     p.entry = entry_find(map, p.address);
     p.offset = p.entry->offset + (trunc_page(p.address) - p.entry->start);
-    p.whole = p.size == PAGE_SIZE && page_aligned(copy->offset + from) &&
+    p.whole = p.size == PAGE_SIZE && page_aligned(copy->offset + from) && !map->stays &&
+              p.entry->wired == 0 &&
               (p.entry->object == NULL || !vm_object_may_block(p.entry->object));
     return p;
 }

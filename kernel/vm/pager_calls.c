@@ -108,7 +108,8 @@ kern_return_t memory_object_change_attributes(memory_object_control_t object,
 // ---- data ----------------------------------------------------------------------------------
 
 // The page at `at` of what a pager supplies, with a hold for the caller: the very page if it belongs
-// to no other pager's object. May block on another pager.
+// to no other pager's object and is no record's twin, as it may become another's. May block on
+// another pager.
 static kern_return_t supplied_page(struct vm_map_copy *data, vm_offset_t at, struct page **page)
 {
     kern_return_t kr;
@@ -116,7 +117,7 @@ static kern_return_t supplied_page(struct vm_map_copy *data, vm_offset_t at, str
     if (data->offset == 0) {
         if ((kr = copy_page(data, at, page)) != KERN_SUCCESS)
             return kr;
-        if (*page != NULL && !(*page)->managed) {
+        if (*page != NULL && !(*page)->managed && !(*page)->paging) {
             page_hold(*page);
             return KERN_SUCCESS;
         }

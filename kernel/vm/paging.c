@@ -283,7 +283,8 @@ kern_return_t host_default_memory_manager(host_priv_t host, ipc_port_t *manager,
             return KERN_FAILURE;
         if ((kr = vm_pager_object(new, &object)) != KERN_SUCCESS)
             return kr;
-        if ((kr = vm_pager_initialize(object->pager)) != KERN_SUCCESS) {
+        kr = object->refs > 1 ? KERN_INVALID_OBJECT : vm_pager_initialize(object->pager);
+        if (kr != KERN_SUCCESS) {
             vm_object_deallocate(object);
             return kr;
         }

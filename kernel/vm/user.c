@@ -9,6 +9,7 @@
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/pager.h"
+#include "vm/paging.h"
 
 kern_return_t vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_map_copy_t *data,
                       mach_msg_type_number_t *data_count)
@@ -145,6 +146,10 @@ kern_return_t vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_add
     } else if (memory_object != NULL &&
                (kr = vm_pager_object(memory_object, &object)) != KERN_SUCCESS) {
         return kr;
+    }
+    if (object != NULL && paging_is_space(object)) { // its pages are other programs' memory
+        vm_object_deallocate(object);
+        return KERN_INVALID_OBJECT;
     }
     kr = vm_map_enter(map, address, size, mask, anywhere, object, offset, copy, cur_protection,
                       max_protection, inheritance);
