@@ -223,8 +223,9 @@ static kern_return_t take_from_backing(struct vm_object *object, vm_offset_t off
 
     vm_object_reference(backing); // vm_object_settle may let go of it meanwhile
     kr = vm_object_page(backing, object->backing_offset + offset, false, &page);
-    if (kr == KERN_SUCCESS)
-        kr = take_page(object, offset, page);
+    // What the object has let go of meanwhile must not come back: it may become fresh memory, or be that.
+    if (kr == KERN_SUCCESS && object->backing == backing)
+        kr = offset < object->size ? take_page(object, offset, page) : KERN_INVALID_ADDRESS;
     vm_object_deallocate(backing);
     return kr;
 }
@@ -262,7 +263,8 @@ static kern_return_t bring(struct vm_object *object, vm_offset_t offset, vm_prot
     if (object->device)
         return KERN_PROTECTION_FAILURE;
     if (object->pager == NULL)
-        return take_from_backing(object, offset);
+        return object->backing != NULL ? take_from_backing(object, offset)
+                                       : zero_fill(object, offset, &page);
     kr = vm_pager_wait(object, offset, access, deadline);
     if (kr != PAGER_HAS_NONE)
         return kr;

@@ -9,6 +9,7 @@
 #include "kern/waitq.h"
 #include "mach_server.h"
 #include "tap.h"
+#include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
 #include "vm/pager.h"
@@ -25,6 +26,8 @@ static kern_return_t answer;    // what the pager says
 static kern_return_t refusal;   // what asking it gives
 static void (*meanwhile)(void); // happens while the thread waits
 static bool pending;            // the pager owes an answer
+static vm_offset_t copied;      // a copy of the object's first four pages
+static struct vm_object *copied_object;
 
 static void supply(void)
 {
@@ -294,6 +297,56 @@ static void test_copies(void)
     tear_down("an error of the pager stops an overwrite before it begins");
 }
 
+// Another thread completes the copy; the memory goes, and other memory comes.
+static void settle_meanwhile(void)
+{
+    vm_offset_t last = copied + 3 * PAGE;
+
+    meanwhile = NULL;
+    supply();
+    CHECK_EQ(vm_object_settle(copied_object), KERN_SUCCESS);
+    CHECK_EQ(vm_deallocate(map, last, PAGE), KERN_SUCCESS);
+    CHECK_EQ(vm_allocate(map, &last, PAGE, false), KERN_SUCCESS);
+}
+
+static void deallocate_meanwhile(void)
+{
+    meanwhile = NULL;
+    supply();
+    CHECK_EQ(vm_deallocate(map, copied + 3 * PAGE, PAGE), KERN_SUCCESS);
+}
+
+static void make_copy(void)
+{
+    set_up();
+    copied = 0;
+    CHECK_EQ(vm_map_enter(map, &copied, 4 * PAGE, 0, true, object, 0, true, VM_PROT_DEFAULT,
+                          VM_PROT_ALL, VM_INHERIT_COPY),
+             KERN_SUCCESS);
+    copied_object = entry_find(map, copied)->object;
+    object->pager->setting[PAGER_COPY_STRATEGY] = MEMORY_OBJECT_COPY_NONE;
+}
+
+static void test_settled(void)
+{
+    vm_offset_t last;
+
+    make_copy();
+    meanwhile = settle_meanwhile;
+    CHECK_EQ(peek(copied + 3 * PAGE), 0);
+    rule("a page that comes when the copy is complete and has lost it is not fresh memory");
+    CHECK_EQ(vm_deallocate(map, copied, 4 * PAGE), KERN_SUCCESS);
+    tear_down("nor is anything left of it");
+    make_copy();
+    meanwhile = deallocate_meanwhile;
+    CHECK_EQ(peek(copied + 3 * PAGE), -KERN_INVALID_ADDRESS);
+    CHECK_EQ(vm_object_settle(copied_object), KERN_SUCCESS);
+    last = copied + 3 * PAGE;
+    CHECK_EQ(vm_allocate(map, &last, PAGE, false), KERN_SUCCESS);
+    CHECK_EQ(peek(last), 0);
+    tear_down("the same when the copy is completed afterwards");
+}
+
 int main(void)
 {
     fake_boot(8, 0);
@@ -304,5 +357,6 @@ int main(void)
     test_shortage();
     test_changes();
     test_copies();
+    test_settled();
     return tap_done();
 }
