@@ -32,7 +32,12 @@ static void *object_named(mach_port_name_t name, enum port_kind kind)
 // The map of the task that `name` denotes, with a reference; NULL when it denotes none.
 static struct vm_map *map_named(mach_port_name_t name)
 {
-    return convert_port_to_map(space_send_target(current_space(), name));
+    struct task *task = task_from_name(name);
+
+    if (!task)
+        return NULL;
+    task->map->refs++;
+    return task->map;
 }
 
 // Tells the caller where its memory is; gives the memory back when the caller cannot be told.

@@ -108,9 +108,9 @@ static inline void hang(struct tree *t, struct tree_node *n, struct tree_node *p
     debug_assert(!tree_contains(n) && *at == NULL);
     n->parent = parent;
     n->child[0] = n->child[1] = NULL;
-    n->height = 0;
     *at = n;
-    retrace(t, n, false);
+    refresh(t, n);
+    retrace(t, parent, false);
 }
 
 void tree_insert(struct tree *t, struct tree_node *n)

@@ -251,7 +251,7 @@ kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, 
 }
 
 bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room,
-                 struct vm_map_entry **below)
+                 struct vm_map_entry **below, bool *met)
 {
     struct vm_map_entry *low = entry_floor(map, start);
     struct vm_map_entry *high = low != NULL ? entry_next(low) : entry_of(tree_first(&map->entries));
@@ -262,6 +262,7 @@ bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct 
     room->parent = low != NULL && low->node.child[1] == NULL ? &low->node
                    : high != NULL                            ? &high->node : NULL;
     *below = low;
+    *met = high != NULL && high->start == end;
     return true;
 }
 
@@ -299,17 +300,17 @@ struct vm_map_entry *entry_create(const struct vm_map_entry *like, vm_offset_t s
 
     if (e == NULL)
         return NULL;
-    *e = (struct vm_map_entry){
-        .start = start,
-        .end = end,
-        .offset = like->offset,
-        .protection = like->protection,
-        .max_protection = like->max_protection,
-        .inheritance = like->inheritance,
-        .shared = like->shared,
-        .behavior = like->behavior,
-        .wired = like->wired,
-    };
+    e->node.height = 0; // on no tree, which fills in the rest of that, and the summary
+    e->start = start;
+    e->end = end;
+    e->object = NULL;
+    e->offset = like->offset;
+    e->protection = like->protection;
+    e->max_protection = like->max_protection;
+    e->inheritance = like->inheritance;
+    e->shared = like->shared;
+    e->behavior = like->behavior;
+    e->wired = like->wired;
     return e;
 }
 

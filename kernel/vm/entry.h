@@ -36,9 +36,10 @@ struct room {
     vm_offset_t address;
     struct tree_node *parent; // below which an entry there hangs; NULL: the map is empty
 };
-// Whether nothing is mapped in [start, end): then *room is that, and *below what ends there or before.
+// Whether nothing is mapped in [start, end): then *room is that, *below what ends there or before, and
+// *met whether something begins at `end`.
 bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room,
-                 struct vm_map_entry **below);
+                 struct vm_map_entry **below, bool *met);
 bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room);
 // Checks that [start, end) is mapped without holes (else KERN_INVALID_ADDRESS) and that each
 // entry's maximum protection includes `max` and its current one `now` (else

@@ -101,15 +101,18 @@ static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *
 {
     struct vm_map_entry *e;
     struct room room;
+    bool met;
 
-    if (!map_room_at(map, start, end, &room, &e))
+    if (!map_room_at(map, start, end, &room, &e, &met))
         return KERN_NO_SPACE;
     if (e == NULL || e->end != start || !entries_alike(e, like) || !entry_extend(map, e, end)) {
         if ((e = entry_create(like, start, end)) == NULL)
             return KERN_RESOURCE_SHORTAGE;
         entry_insert_into(map, e, &room);
     }
-    entry_join(map, e);
+    if (met)
+        entry_join(map, e);
+    map->hint = e; // it will be touched soon
     return KERN_SUCCESS;
 }
 

@@ -254,7 +254,9 @@ struct page_node *page_tree_own(struct page_tree *t, uint32_t i)
     struct page_node *node;
 
     i += t->base;
-    if ((t->root == NULL && !(t->root = node_create(1))) || !grow(t, i))
+    if (t->root == NULL && ((t->root = node_create(1)) == NULL || i < NODE_SLOTS))
+        return t->root;
+    if (!grow(t, i))
         return NULL;
     node = node_own(&t->root, t->root->level);
     for (uint32_t shift = slot_shift(t->root->level); node != NULL && shift != 0;
@@ -274,11 +276,12 @@ void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, stru
     debug_assert(leaf->holders == 1);
     i &= NODE_SLOTS - 1;
     old = leaf->slot[i].page;
-    slot_empty(leaf, i);
-    if (page != NULL) {
-        leaf->slot[i].page = page;
+    leaf->slot[i].page = page;
+    leaf->writable &= ~(1u << i);
+    if (page != NULL)
         leaf->present |= 1u << i;
-    }
+    else
+        leaf->present &= ~(1u << i);
     if (old != NULL)
         page_release(old);
 }
