@@ -30,7 +30,7 @@ struct task *task_from_name(mach_port_name_t name)
     // Nearly always it is the caller's own.
     if (entry && entry->port == self->self && (entry->type & MACH_PORT_TYPE_SEND) && self->alive)
         return self;
-    return port_object(space_send_target(self->space, name), PORT_TASK);
+    return port_object(space_send_target(current_space(), name), PORT_TASK);
 }
 
 // ---- objects that are counted, all in the same way ----

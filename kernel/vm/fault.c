@@ -100,20 +100,18 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
 // On the i386 whoever may write may read, and a fetch of an instruction looks like a read.
 kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
-    struct vm_map *map = current_map();
-    struct task_events_info *events;
+    struct task *task = current_thread()->task;
     unsigned copied;
     uint64_t begin;
     kern_return_t kr;
 
-    if (map == NULL)
+    if (task == NULL)
         return KERN_INVALID_ADDRESS;
-    events = &current_task()->events;
     begin = thread_system_begin();
     copied = vm_object_pages_copied;
-    kr = vm_fault(map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
-    events->faults++;
-    events->cow_faults += vm_object_pages_copied - copied;
+    kr = vm_fault(task->map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
+    task->events.faults++;
+    task->events.cow_faults += vm_object_pages_copied - copied;
     thread_system_end(begin);
     return kr;
 }

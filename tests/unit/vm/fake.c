@@ -19,7 +19,6 @@
 #include "x86/upcall.h"
 
 struct boot_info boot_info;
-struct vm_map *fake_current_map;
 void (*fake_preempt)(void);
 enum wait_result (*fake_wait)(struct waitq *q);
 unsigned fake_fail_at, fake_allocations;
@@ -59,12 +58,12 @@ void sched_point(void)
 
 struct vm_map *current_map(void)
 {
-    return fake_current_map;
+    return current_task()->map;
 }
 
 // Whoever faults has its faults and its system time counted.
-struct thread fake_thread = {.max_priority = PRIORITY_USER};
 static struct task fake_task;
+struct thread fake_thread = {.max_priority = PRIORITY_USER, .task = &fake_task};
 struct cpu cpus[MAX_CPUS] = {{.current = &fake_thread}};
 
 struct ledger *current_ledger(void)

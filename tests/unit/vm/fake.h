@@ -23,7 +23,7 @@ void fake_fail_from(unsigned n);
 // Called at each preemption point, and where a thread would wait; NULL: nothing happens.
 extern void (*fake_preempt)(void);
 extern enum wait_result (*fake_wait)(struct waitq *q);
-extern struct vm_map *fake_current_map;
+#define fake_current_map (current_task()->map)
 extern struct thread fake_thread; // the current one, an ordinary program's
 extern bool fake_expect_panic; // the next panic ends the process with status 3
 
