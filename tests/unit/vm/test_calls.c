@@ -131,6 +131,17 @@ static void test_heap(void)
     CHECK_EQ(allocated(3 * PAGE), first + 3 * PAGE);
     CHECK_EQ(peek(first + 3 * PAGE), 0);
     rule("a hole punched into memory gives its pages back");
+    vm_address_t at = 0x60000000;
+    unsigned entries = map->entry_count;
+
+    CHECK_EQ(vm_allocate(map, &at, PAGE, FALSE), KERN_SUCCESS);
+    at += 2 * PAGE;
+    CHECK_EQ(vm_allocate(map, &at, PAGE, FALSE), KERN_SUCCESS);
+    CHECK_EQ(map->entry_count, entries + 2);
+    at -= PAGE;
+    CHECK_EQ(vm_allocate(map, &at, PAGE, FALSE), KERN_SUCCESS);
+    CHECK_EQ(map->entry_count, entries + 1);
+    rule("memory that fills a hole makes one entry of what is below and above it");
 }
 
 static void test_deallocate(void)
