@@ -156,6 +156,7 @@ static void ungather(struct kmsg *kmsg, mach_msg_size_t count)
     }
 }
 
+// Copying may wait for a pager, for ever: the message is paid for before.
 static mach_msg_return_t gather_body(struct copyin *c)
 {
     struct kmsg *kmsg = c->kmsg;
@@ -168,6 +169,8 @@ static mach_msg_return_t gather_body(struct copyin *c)
     count = kmsg_body(kmsg)->msgh_descriptor_count;
     if (count > (room - sizeof(mach_msg_body_t)) / sizeof(mach_msg_descriptor_t))
         return MACH_SEND_MSG_TOO_SMALL;
+    if (!kmsg_pay(kmsg, c->space->ledger))
+        return MACH_SEND_NO_BUFFER;
     if (count == 0)
         return MACH_MSG_SUCCESS;
     c->deallocations = kmalloc(count * sizeof *c->deallocations);
@@ -315,9 +318,9 @@ static mach_msg_return_t copyin_message(struct copyin *c)
             return mr;
         if (!note_body(c))
             mr = MACH_SEND_NO_BUFFER;
+    } else if (!kmsg_pay(c->kmsg, c->space->ledger)) {
+        return MACH_SEND_NO_BUFFER;
     }
-    if (mr == MACH_MSG_SUCCESS && !kmsg_pay(c->kmsg, c->space->ledger))
-        mr = MACH_SEND_NO_BUFFER;
     if (mr == MACH_MSG_SUCCESS)
         mr = promise(c);
     if (mr != MACH_MSG_SUCCESS) {

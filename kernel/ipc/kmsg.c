@@ -18,11 +18,19 @@
 // memory with the nodes of its page trees.
 #define RIGHT_WEIGHT 192u
 #define COPY_WEIGHT 1024u
+#define WEIGHT_MAX 0x7fffffffu
 
 static struct slab_cache small_cache =
     SLAB_CACHE(small_cache, "small message", sizeof(struct kmsg) + SMALL_MESSAGE);
 static struct kmsg *stock[STOCK_MAX];
 static unsigned stock_count;
+
+static struct kmsg *fresh(struct kmsg *kmsg)
+{
+    if (kmsg)
+        kmsg->paid = 0; // as in the stock
+    return kmsg;
+}
 
 struct kmsg *kmsg_alloc(mach_msg_size_t size)
 {
@@ -31,9 +39,9 @@ struct kmsg *kmsg_alloc(mach_msg_size_t size)
 
     kassert(size >= sizeof(mach_msg_header_t));
     if (extra > SMALL_MESSAGE)
-        kmsg = kmalloc(sizeof *kmsg + extra);
+        kmsg = fresh(kmalloc(sizeof *kmsg + extra));
     else
-        kmsg = stock_count > 0 ? stock[--stock_count] : slab_alloc(&small_cache);
+        kmsg = stock_count > 0 ? stock[--stock_count] : fresh(slab_alloc(&small_cache));
     if (!kmsg)
         return NULL;
     list_init(&kmsg->link);
@@ -43,27 +51,39 @@ struct kmsg *kmsg_alloc(mach_msg_size_t size)
     return kmsg;
 }
 
-static uint32_t weight_of(struct kmsg *kmsg)
+// The descriptors may be as the user wrote them.
+static __attribute__((noinline)) uint32_t body_weight(struct kmsg *kmsg)
 {
-    uint32_t weight = sizeof *kmsg + kmsg->capacity + 2 * RIGHT_WEIGHT;
     mach_msg_type_name_t type;
+    uint32_t weight = 0;
     mach_port_t *ports;
 
     for (mach_msg_size_t i = 0; i < kmsg_descriptor_count(kmsg); i++) {
         mach_msg_descriptor_t *d = &kmsg_descriptors(kmsg)[i];
+        mach_msg_size_t rights = kmsg_rights(d, &ports, &type);
 
-        weight += kmsg_rights(d, &ports, &type) * (RIGHT_WEIGHT + sizeof *ports);
-        if (d->type.type != MACH_MSG_PORT_DESCRIPTOR)
-            weight += COPY_WEIGHT;
+        weight += rights * (RIGHT_WEIGHT + sizeof *ports);
+        if (d->type.type == MACH_MSG_PORT_DESCRIPTOR)
+            continue;
+        weight += COPY_WEIGHT;
+        if (rights > WEIGHT_MAX / 256 || weight > WEIGHT_MAX)
+            return WEIGHT_MAX;
     }
     return weight;
+}
+
+static inline uint32_t weight_of(struct kmsg *kmsg)
+{
+    uint32_t weight = sizeof *kmsg + (kmsg->capacity & ~KMSG_PAID) + 2 * RIGHT_WEIGHT;
+
+    return kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX ? weight + body_weight(kmsg) : weight;
 }
 
 bool kmsg_pay(struct kmsg *kmsg, struct ledger *payer)
 {
     uint32_t weight = weight_of(kmsg);
 
-    if (!ledger_charge(payer, MINATO_LIMIT_MESSAGE_BYTES, weight))
+    if (!ledger_charge(payer, MINATO_LIMIT_MESSAGE_BYTES, weight - kmsg->paid))
         return false;
     kmsg->payer = payer;
     kmsg->paid = weight;
@@ -85,6 +105,7 @@ static __attribute__((noinline)) void free_special(struct kmsg *kmsg)
     if (kmsg->capacity & KMSG_PAID) {
         kmsg->capacity &= ~KMSG_PAID;
         ledger_credit(kmsg->payer, MINATO_LIMIT_MESSAGE_BYTES, kmsg->paid);
+        kmsg->paid = 0;
         kmsg_free(kmsg);
     } else {
         port_counts.messages--;
@@ -116,6 +137,12 @@ mach_msg_return_t kmsg_read(uintptr_t address, mach_msg_size_t size, struct kmsg
     kmsg = kmsg_alloc(size);
     if (!kmsg)
         return MACH_SEND_NO_BUFFER;
+    kmsg->header.msgh_bits = 0;
+    // Reading may wait for a pager, for ever: a large message is paid for before.
+    if (size > SMALL_MESSAGE && !kmsg_pay(kmsg, current_ledger())) {
+        kmsg_free(kmsg);
+        return MACH_SEND_NO_BUFFER;
+    }
     if (!copy_from_user(&kmsg->header, address, size)) {
         kmsg_free(kmsg);
         return MACH_SEND_INVALID_DATA;

@@ -19,7 +19,7 @@ struct kmsg {
     struct list link;              // port->messages
     mach_msg_size_t capacity;      // bytes behind `header`; with KMSG_PAID: somebody pays
     struct ledger *payer;          // then: who, for how many bytes
-    uint32_t paid;
+    uint32_t paid;                 // else 0
     mach_port_seqno_t seqno;       // set when it is taken off the queue
     security_token_t sender;
     mach_msg_header_t header __attribute__((aligned(8)));
@@ -72,7 +72,8 @@ static inline struct port *kmsg_destination(const struct kmsg *kmsg)
 struct kmsg *kmsg_alloc(mach_msg_size_t size);
 void kmsg_free(struct kmsg *kmsg);    // the memory alone
 // `payer` is charged, until the message is freed, with the memory that it and what it carries make the
-// kernel hold, at most. False: that would be beyond its limit. NULL is fine.
+// kernel hold, at most. False: that would be beyond its limit. NULL is fine. Who has paid already pays the
+// difference.
 bool kmsg_pay(struct kmsg *kmsg, struct ledger *payer);
 void kmsg_pay_always(struct kmsg *kmsg, struct ledger *payer); // beyond the limit if need be
 // Takes the bytes of a message of `size` from the user at `address`; its names stay what they are.

@@ -6,6 +6,7 @@
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
 local counts, clock, memory = require "counts", require "clock", require "memory"
+local threads, pager = require "threads", require "pager"
 local gluttons = require "gluttons"
 local glut, glutton = gluttons.glut, gluttons.glutton
 local watch, finish = gluttons.watch, gluttons.finish
@@ -195,6 +196,43 @@ test("Messages in queues: at the limit MACH_SEND_NO_BUFFER, the message is untou
     refused(t, got, NO_BUFFER, 250, 400)
     t.eq(got[3], 1, "rights that are in no message")
     t.eq(got[4], 0, "when one has been received")
+end)
+
+test("A message is paid for before the kernel waits for a pager that may never answer.", function(t)
+    local object, port = pager.new(), ports.both()
+    local at = object:start(t, self, 16 * PAGE)
+    local names, message = memory.allocate(PAGE), memory.allocate(PAGE)
+    local function array(address, count)
+        return string.pack("<I4I4BBBB", address, count, 0, mach.MACH_MSG_VIRTUAL_COPY,
+                           mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_OOL_PORTS_DESCRIPTOR)
+    end
+    memory.write(names, ("\0"):rep(PAGE))
+    local used = gluttons.used_by(self).message_bytes
+    local function send(limit, address, size)
+        tasks.set_limits(self, {message_bytes = used + limit})
+        local kr = threads.trap(mach.MACH_TRAP_mach_msg_trap, address, mach.MACH_SEND_MSG, size, 0, 0, 0, 0)
+        t.eq(gluttons.used_by(self).message_bytes, used, "paid afterwards")
+        return kr
+    end
+    for what, arrays in pairs{["many names"] = array(names, 1000):rep(10) .. array(at, 1000),
+                              ["more than can be counted"] = array(at, 1000) .. array(at, 0xffffffff),
+                              ["about 2^32 bytes"] = array(at, 1):rep(3) .. array(at, (1 << 32) // 196)} do
+        memory.write(message, string.pack("<I4I4I4I4I4i4I4", mach.MACH_MSGH_BITS_COMPLEX |
+                                          mach.MACH_MSG_TYPE_COPY_SEND, 0, port, 0, 0, 1, #arrays // 12) .. arrays)
+        t.eq(send(60000, message, 28 + #arrays), NO_BUFFER, what)
+    end
+    t.eq(send(30000, at, 40000), NO_BUFFER, "a long message in the pager's memory")
+    tasks.set_limits(self, {message_bytes = used + 42000})
+    t.eq(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, body = ("."):rep(40000)}, 0,
+         "a long message is paid once")
+    tasks.lift_limits(self)
+    ports.deallocate(port)
+    ports.destroy(port)
+    t.eq(gluttons.used_by(self).message_bytes, used, "and given back")
+    memory.release(at, 16 * PAGE)
+    memory.release(names, PAGE)
+    memory.release(message, PAGE)
+    object:close()
 end)
 
 test("Messages with out-of-line memory weigh more than their bytes.", function(t)
