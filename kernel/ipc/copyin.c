@@ -10,6 +10,7 @@
 
 #include "ipc/right.h"
 #include "ipc/space.h"
+#include "kern/ledger.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"
@@ -54,19 +55,22 @@ static mach_msg_return_t memory_error(kern_return_t kr)
     return kr == KERN_RESOURCE_SHORTAGE ? MACH_SEND_NO_BUFFER : MACH_SEND_INVALID_MEMORY;
 }
 
-static mach_msg_return_t copy_physically(vm_offset_t address, vm_size_t size,
+// The buffer is the sender's to pay for as long as it is there: the copy may wait for a pager.
+static mach_msg_return_t copy_physically(struct ledger *payer, vm_offset_t address, vm_size_t size,
                                          struct vm_map_copy **copy)
 {
-    void *buffer = kmalloc(size);
-    kern_return_t kr;
+    kern_return_t kr = KERN_RESOURCE_SHORTAGE;
+    void *buffer;
 
-    if (!buffer)
+    if (!ledger_charge(payer, MINATO_LIMIT_MESSAGE_BYTES, size))
         return MACH_SEND_NO_BUFFER;
-    if (copy_from_user(buffer, address, size))
+    buffer = kmalloc(size);
+    if (buffer && copy_from_user(buffer, address, size))
         kr = vm_map_copy_from_kernel(buffer, size, copy);
-    else
+    else if (buffer)
         kr = KERN_INVALID_ADDRESS;
     kfree(buffer);
+    ledger_credit(payer, MINATO_LIMIT_MESSAGE_BYTES, size);
     return kr == KERN_SUCCESS ? MACH_MSG_SUCCESS : memory_error(kr);
 }
 
@@ -80,7 +84,7 @@ static mach_msg_return_t gather_memory(struct copyin *c, mach_msg_ool_descriptor
     if (ool->copy != MACH_MSG_PHYSICAL_COPY && ool->copy != MACH_MSG_VIRTUAL_COPY)
         return MACH_SEND_INVALID_TYPE;
     if (ool->size != 0 && ool->copy == MACH_MSG_PHYSICAL_COPY && ool->size <= PHYSICAL_COPY_MAX) {
-        mr = copy_physically(address, ool->size, &copy);
+        mr = copy_physically(c->space->ledger, address, ool->size, &copy);
     } else if (ool->size != 0) {
         kr = vm_map_copyin(c->map, address, ool->size, &copy);
         if (kr != KERN_SUCCESS)

@@ -221,6 +221,10 @@ test("A message is paid for before the kernel waits for a pager that may never a
                                           mach.MACH_MSG_TYPE_COPY_SEND, 0, port, 0, 0, 1, #arrays // 12) .. arrays)
         t.eq(send(60000, message, 28 + #arrays), NO_BUFFER, what)
     end
+    memory.write(message, string.pack("<I4I4I4I4I4i4I4I4I4BBBB", mach.MACH_MSGH_BITS_COMPLEX |
+                                      mach.MACH_MSG_TYPE_COPY_SEND, 0, port, 0, 0, 1, 1, at, 40000, 0,
+                                      mach.MACH_MSG_PHYSICAL_COPY, 0, mach.MACH_MSG_OOL_DESCRIPTOR))
+    t.eq(send(30000, message, 40), NO_BUFFER, "a physical copy of the pager's memory")
     t.eq(send(30000, at, 40000), NO_BUFFER, "a long message in the pager's memory")
     tasks.set_limits(self, {message_bytes = used + 42000})
     t.eq(mach.send{remote = port, disp = mach.MACH_MSG_TYPE_COPY_SEND, body = ("."):rep(40000)}, 0,
