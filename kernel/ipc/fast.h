@@ -52,8 +52,7 @@ static inline struct thread *find_receiver(const struct port *port, mach_msg_siz
     const struct waitq *q = port->set ? &port->set->receivers : &port->receivers;
     struct thread *receiver = waitq_first(q);
 
-    if (!receiver || !has_room(receiver->ipc.receive, size) ||
-        receiver->priority > sched_best_ready())
+    if (!receiver || !has_room(receiver->ipc.receive, size) || !sched_is_next(receiver))
         return NULL;
     return receiver;
 }

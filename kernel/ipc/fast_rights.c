@@ -251,7 +251,7 @@ bool fast_answer_kernel(const struct message_arguments *a, struct entry *dest, m
     mach_msg_size_t size = a->send_size;
     mach_msg_header_t *header;
 
-    if (!receiver || receiver->priority > sched_best_ready() ||
+    if (!receiver || !sched_is_next(receiver) ||
         size + MACH_MSG_TRAILER_MINIMUM_SIZE > receiver->ipc.receive->rcv_size)
         return false;
     header = (mach_msg_header_t *)receiver->ipc.receive->msg;

@@ -9,6 +9,14 @@
 #include "kern/thread.h"
 #include "x86/context.h"
 
+// Whether `next` is to run before all that are ready when the current thread leaves it the processor. Not
+// if that is more urgent and others are waiting for their turn beside `next`: the two might call each other
+// for ever, and no tick ever find `next`.
+static inline bool sched_is_next(const struct thread *next)
+{
+    return next->priority + (current_thread()->priority < next->priority) <= sched_best_ready();
+}
+
 // Makes `next` the thread that runs here, from `now` (cpu_cycles()) on.
 static inline void sched_change_current(struct thread *self, struct thread *next, uint64_t now)
 {
