@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
+-- timeout: 30
 -- Scheduling policies: who runs first, how threads of one priority take turns, what policies may be
 -- asked for. The threads that compute are machine code which counts; time is virtual, so the shares
 -- are exact. Contracts: mach_host.defs (thread_policy, task_policy), include/mach/policy.h,
@@ -199,6 +200,49 @@ test("Threads that switch to each other share one turn likewise.", function(t)
     ports.destroy(stop_port, to_a, to_b)
     for _, job in ipairs{a, b} do t.eq((job:wait(900)), true, "a player's end") end
     stop(c)
+end)
+
+test("Who calls a more urgent server leaves others of its own priority their turn.", function(t)
+    local port = ports.both()
+    local server = spawn.thread(function()
+        local calls = require "calls"
+        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_FIFO, {base_priority = 40}, false)
+        calls.touch_buffer()
+        local _, m = mach.receive{port = args.inbox}
+        while m.id ~= 0 do
+            for i = 1, 5000 do local _ = i * i end -- so that most ticks find the server
+            local bytes = calls.message(mach.MACH_MSG_TYPE_MOVE_SEND_ONCE, m.remote, 0, 2)
+            _, bytes = calls.call(bytes, args.inbox)
+            m = calls.fields(bytes)
+        end
+    end, {inbox = port})
+    local c = counter(RR, 64, 10)
+    local client = spawn.thread(function()
+        local calls, reply = require "calls", mach.mach_reply_port()
+        local function used()
+            local time = require "threads".basic_info(args.counter).user_time
+            return time.seconds * 1000 + time.microseconds / 1000
+        end
+        mach.thread_policy(mach.mach_thread_self(), mach.POLICY_RR, {base_priority = 64, quantum = 10},
+                           false)
+        calls.touch_buffer()
+        local before = used()
+        for _ = 1, 30 do
+            calls.call(calls.message(mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND,
+                                                         mach.MACH_MSG_TYPE_MAKE_SEND_ONCE),
+                                     args.port, reply, 1), reply)
+        end
+        mach.mach_port_destroy(mach.mach_task_self(), reply)
+        return used() - before
+    end, {port = port, counter = c.thread})
+    start(c)
+    local ok, share = client:wait(9000)
+    t.ok(ok, share)
+    t.ok(share > 200, ("the counter had %.1f ms"):format(share))
+    stop(c)
+    mach.send{remote = port, id = 0, disp = mach.MACH_MSG_TYPE_COPY_SEND}
+    t.eq({server:wait(1000)}, {true}, "the server")
+    must(mach.mach_port_destroy(self, port), "destroy")
 end)
 
 test("A round-robin thread with a longer quantum gets a larger share.", function(t)
