@@ -72,6 +72,20 @@ test("With the null port the waiter that is next goes.", function(t)
     destroy(sem)
 end)
 
+test("semaphore_signal_thread as a message gives up the right to the thread that it carried.",
+function(t)
+    local sem = semaphore()
+    local job = waiter("semaphore_wait", sem)
+    local function rights()
+        return select(2, mach.minato_port_info(mach.mach_task_self(), job.thread)).srights
+    end
+    local before = rights()
+    t.eq(ask(sem, 617013, {{job.thread, COPY_SEND}}), 0, "the signal")
+    t.eq(rights(), before, "send rights to the thread")
+    ends(t, job, 0, "the thread")
+    destroy(sem)
+end)
+
 test("semaphore_signal_thread: what is no semaphore or no thread.", function(t)
     local sem, job = semaphore(), nil
     local dead = threads.create()
