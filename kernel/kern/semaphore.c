@@ -105,8 +105,10 @@ kern_return_t semaphore_signal_thread(semaphore_t semaphore, ipc_port_t port)
 static kern_return_t signal_and_take(struct semaphore *wait, struct semaphore *signal,
                                      uint64_t deadline)
 {
-    kern_return_t kr = wait->base.alive ? semaphore_signal(signal) : KERN_TERMINATED;
+    kern_return_t kr;
 
+    kassert(wait->base.alive); // the call came by its port
+    kr = semaphore_signal(signal);
     return kr == KERN_SUCCESS ? take(wait, deadline) : kr;
 }
 
