@@ -185,6 +185,46 @@ function(t)
     destroy(set)
 end)
 
+-- A thread that acquires the lock, sleeps 20 ms, and makes the call.
+local function later(set, call)
+    return spawn.thread([[
+        local codes = {mach.lock_acquire(args.set, 0)}
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 20000000})
+        codes[2] = args.call and mach[args.call](args.set, 0)
+        return codes
+    ]], {set = set, call = call})
+end
+
+test("lock_handoff waits for who accepts, though others wait for the lock already.", function(t)
+    local set = create()
+    local owner = later(set, "lock_handoff")
+    clock.sleep(10)
+    local waiter = thread(set, {"lock_acquire", "lock_release"})
+    clock.sleep(20)
+    waits(t, owner, "the owner")
+    waits(t, waiter, "who waits in lock_acquire")
+    t.eq(mach.lock_handoff_accept(set, 0), 0, "lock_handoff_accept")
+    answers(t, owner, {0, 0}, "the owner afterwards")
+    t.eq(mach.lock_release(set, 0), 0, "release")
+    answers(t, waiter, {0, 0}, "the waiter at last")
+    destroy(set)
+end)
+
+test("The end of who owned a lock of a destroyed set concerns no other set.", function(t)
+    local set = create()
+    local owner = later(set)
+    clock.sleep(10)
+    destroy(set)
+    set = create() -- where the other one was, perhaps
+    t.eq(mach.lock_acquire(set, 0), 0, "acquire")
+    answers(t, owner, {0}, "the owner")
+    clock.sleep(20)
+    t.eq(mach.lock_try(set, 0), OWNED_SELF, "the lock is ours still")
+    t.eq(mach.lock_release(set, 0), 0, "release")
+    t.eq(mach.lock_try(set, 0), 0, "it is stable")
+    destroy(set)
+end)
+
 test("lock_handoff_accept waits for the hand-off, not for the lock; one thread at a time.",
 function(t)
     local set = create()
