@@ -295,8 +295,7 @@ kern_return_t minato_port_messages(ipc_space_t task, mach_port_t name, vm_map_co
     list = kmalloc((entry->port->msgcount + 1) * sizeof *list);
     if (!list)
         return KERN_RESOURCE_SHORTAGE;
-    list_for_each(link, &entry->port->messages)
-    {
+    list_for_each(link, &entry->port->messages) {
         struct kmsg *kmsg = container_of(link, struct kmsg, link);
 
         list[count++] = (minato_message_t){

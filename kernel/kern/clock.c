@@ -202,8 +202,7 @@ kern_return_t clock_set_attributes(clock_ctrl_t clock, clock_flavor_t flavor,
         unit > RESOLUTION_MAX)
         return KERN_INVALID_VALUE;
     if (unit > clock->alarm_resolution)
-        list_for_each(link, &clock->alarms)
-        {
+        list_for_each(link, &clock->alarms) {
             struct timer *timer = &container_of(link, struct alarm, link)->timer;
 
             timer_arm(timer, timer->deadline / unit * unit);

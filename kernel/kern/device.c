@@ -221,8 +221,7 @@ static void detach(unsigned line)
 // kernel's own messages have sender 0.
 static device_interrupt_msg_t *queued_message(struct port *port, unsigned line)
 {
-    list_for_each(link, &port->messages)
-    {
+    list_for_each(link, &port->messages) {
         struct kmsg *kmsg = container_of(link, struct kmsg, link);
         device_interrupt_msg_t *msg = (device_interrupt_msg_t *)&kmsg->header;
 

@@ -144,8 +144,7 @@ static void cpu_load_info(host_info_t words)
     uint64_t all = sched_cycles(), system = ended_system_cycles;
     uint64_t idle = sched_thread_cycles(processors[this_cpu()->number].idle);
 
-    list_for_each(link, &all_tasks)
-    {
+    list_for_each(link, &all_tasks) {
         const struct task *task = container_of(link, struct task, link);
 
         list_for_each(l, &task->threads)

@@ -399,8 +399,7 @@ static void age_ready(struct processor *p, uint64_t now)
     unsigned count = 0;
 
     for (int level = 0; level < PRIORITY_LEVELS; level++)
-        list_for_each_safe(link, &p->queues[level])
-        {
+        list_for_each_safe(link, &p->queues[level]) {
             struct thread *thread = container_of(link, struct thread, run_link);
 
             count++;

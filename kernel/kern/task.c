@@ -199,8 +199,7 @@ kern_return_t task_terminate(task_t task)
     release_ports(task);
     while (!list_empty(&task->synchronizers))
         synchronizer_kill(container_of(task->synchronizers.next, struct synchronizer, task_link));
-    list_for_each_safe(link, &task->threads)
-    {
+    list_for_each_safe(link, &task->threads) {
         struct thread *thread = container_of(link, struct thread, task_link);
 
         ended_system_cycles += thread->system_cycles;

@@ -33,8 +33,7 @@ kern_return_t task_threads(task_t task, ipc_port_t **ports, mach_msg_type_number
     array = kmalloc(task->thread_count * sizeof(array[0]));
     if (!array)
         return KERN_RESOURCE_SHORTAGE;
-    list_for_each(link, &task->threads)
-    {
+    list_for_each(link, &task->threads) {
         struct thread *thread = container_of(link, struct thread, task_link);
 
         if (!thread->terminating)
@@ -160,8 +159,7 @@ static void thread_times(const struct task *task, task_info_t words)
     task_thread_times_info_t info = (task_thread_times_info_t)words;
     uint64_t cycles = 0, system_cycles = 0;
 
-    list_for_each(link, &task->threads)
-    {
+    list_for_each(link, &task->threads) {
         const struct thread *thread = container_of(link, struct thread, task_link);
 
         cycles += sched_thread_cycles(thread);
