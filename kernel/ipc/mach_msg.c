@@ -218,7 +218,7 @@ TRAP_FUNCTION mach_port_name_t mach_reply_port_trap(void)
 {
     mach_port_name_t name = MACH_PORT_NULL;
 
-    if (right_make_receive(current_space(), &name) != KERN_SUCCESS)
+    if (right_allocate(current_space(), MACH_PORT_RIGHT_RECEIVE, &name) != KERN_SUCCESS)
         return MACH_PORT_NULL;
     return name;
 }

@@ -39,73 +39,17 @@ kern_return_t find_right(struct space *space, mach_port_name_t name, mach_port_t
 
 // ---- making names ----
 
-// A fresh name; MACH_PORT_NULL: the kernel chooses it.
-static kern_return_t fresh_name(struct space *space, mach_port_name_t name, struct entry **entry)
-{
-    if (name == MACH_PORT_NULL)
-        return space_allocate(space, entry);
-    return space_allocate_name(space, name, entry);
-}
-
-static kern_return_t allocate_set(struct space *space, mach_port_name_t *name)
-{
-    struct port_set *set = port_set_make();
-    struct entry *entry;
-    kern_return_t kr;
-
-    if (!set)
-        return KERN_RESOURCE_SHORTAGE;
-    kr = fresh_name(space, *name, &entry);
-    if (kr != KERN_SUCCESS) {
-        port_set_destroy(set);
-        return kr;
-    }
-    entry->set = set;
-    entry->type = MACH_PORT_TYPE_PORT_SET;
-    *name = set->name = entry->name;
-    return KERN_SUCCESS;
-}
-
-static kern_return_t allocate_dead_name(struct space *space, mach_port_name_t *name)
-{
-    struct entry *entry;
-    kern_return_t kr = fresh_name(space, *name, &entry);
-
-    if (kr != KERN_SUCCESS)
-        return kr;
-    entry->type = MACH_PORT_TYPE_DEAD_NAME;
-    entry->urefs = 1;
-    *name = entry->name;
-    return KERN_SUCCESS;
-}
-
-static kern_return_t allocate(struct space *space, mach_port_right_t right, mach_port_name_t *name)
-{
-    if (!space->active)
-        return KERN_INVALID_TASK;
-    switch (right) {
-    case MACH_PORT_RIGHT_RECEIVE:
-        return right_make_receive(space, name);
-    case MACH_PORT_RIGHT_PORT_SET:
-        return allocate_set(space, name);
-    case MACH_PORT_RIGHT_DEAD_NAME:
-        return allocate_dead_name(space, name);
-    default:
-        return KERN_INVALID_VALUE;
-    }
-}
-
 kern_return_t mach_port_allocate(ipc_space_t task, mach_port_right_t right, mach_port_t *name)
 {
     *name = MACH_PORT_NULL;
-    return allocate(task, right, name);
+    return right_allocate(task, right, name);
 }
 
 kern_return_t mach_port_allocate_name(ipc_space_t task, mach_port_right_t right, mach_port_t name)
 {
     if (name_reserved(name))
         return KERN_INVALID_VALUE;
-    return allocate(task, right, &name);
+    return right_allocate(task, right, &name);
 }
 
 kern_return_t mach_port_allocate_qos(ipc_space_t task, mach_port_right_t right,

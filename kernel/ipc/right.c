@@ -108,41 +108,38 @@ kern_return_t right_request_dead_name(struct space *space, struct entry *entry, 
 
 // ---- dropping rights ----
 
-// Drops the send right of an entry, all its user references at once.
-static void drop_send(struct space *space, struct entry *entry)
+// Takes the right of one type off an entry, with all its user references, and the name with it if that
+// leaves nothing. The caller has the right now, and a reference to the port.
+static inline struct port *detach(struct space *space, struct entry *entry, mach_port_type_t type)
 {
     struct port *port = entry->port;
 
-    space_hash_remove(space, entry);
-    entry->type &= ~MACH_PORT_TYPE_SEND;
-    entry->urefs = 0;
+    if (type == MACH_PORT_TYPE_SEND)
+        space_hash_remove(space, entry);
+    if (type != MACH_PORT_TYPE_RECEIVE)
+        entry->urefs = 0;
+    entry->type &= ~type;
     if (entry->type) {
-        port_reference(port); // the name keeps its own for the receive right
+        port_reference(port); // the name keeps its own for the other right
     } else {
         entry->port = NULL;
         entry_gone(space, entry);
     }
-    port_release_send(port);
+    return port;
 }
 
-// Takes the receive right of an entry into the caller's hands, with a reference: the port has no
-// receiver now. Threads that wait to receive are told that the right is gone.
+// The same for a receive right: the port has no receiver now. Threads that wait to receive are told that
+// the right is gone.
 static struct port *detach_receive(struct space *space, struct entry *entry)
 {
     struct port *port = entry->port;
     struct port *notify = port->no_senders;
 
-    entry->type &= ~MACH_PORT_TYPE_RECEIVE;
     port->receiver = NULL;
     port->receiver_name = MACH_PORT_NULL;
     if (port->set)
         port_set_remove(port);
-    if (entry->type) {
-        port_reference(port); // the name keeps its own for the send right
-    } else {
-        entry->port = NULL;
-        entry_gone(space, entry);
-    }
+    detach(space, entry, MACH_PORT_TYPE_RECEIVE);
     mqueue_wake_receivers(&port->receivers, MACH_RCV_PORT_DIED);
     port->mscount = 0;
     port->seqno = 0;
@@ -152,141 +149,88 @@ static struct port *detach_receive(struct space *space, struct entry *entry)
     return port;
 }
 
-static void drop_receive(struct space *space, struct entry *entry)
-{
-    port_release_right(detach_receive(space, entry), MACH_MSG_TYPE_PORT_RECEIVE);
-}
-
-static void drop_send_once(struct space *space, struct entry *entry)
-{
-    struct port *port = entry->port;
-
-    entry->port = NULL;
-    entry_gone(space, entry);
-    port_release_send_once(port);
-}
-
-static void drop_set(struct space *space, struct entry *entry)
+// Drops the right of one type, all its user references at once.
+static void drop(struct space *space, struct entry *entry, mach_port_type_t type)
 {
     struct port_set *set = entry->set;
 
-    entry->set = NULL;
-    space_free(space, entry);
-    port_set_destroy(set);
+    switch (type) {
+    case MACH_PORT_TYPE_SEND:
+        port_release_send(detach(space, entry, type));
+        break;
+    case MACH_PORT_TYPE_RECEIVE:
+        port_release_right(detach_receive(space, entry), MACH_MSG_TYPE_PORT_RECEIVE);
+        break;
+    case MACH_PORT_TYPE_SEND_ONCE:
+        port_release_send_once(detach(space, entry, type));
+        break;
+    case MACH_PORT_TYPE_PORT_SET:
+        space_free(space, entry);
+        port_set_destroy(set);
+        break;
+    default:
+        kassert(type == MACH_PORT_TYPE_DEAD_NAME);
+        space_free(space, entry);
+    }
 }
 
-static void drop_dead_name(struct space *space, struct entry *entry, unsigned urefs)
+// Drops one user reference of the right of one type.
+static void drop_reference(struct space *space, struct entry *entry, mach_port_type_t type)
 {
-    entry->urefs -= urefs;
-    if (entry->urefs == 0)
-        space_free(space, entry);
+    if (entry->urefs > 1)
+        entry->urefs--;
+    else
+        drop(space, entry, type);
 }
 
 void right_destroy(struct space *space, struct entry *entry)
 {
     mach_port_name_t name = entry->name;
-    struct port *notify = NULL;
+    struct port *port, *notify = NULL;
 
     if (entry->type & MACH_PORT_TYPE_PORT_RIGHTS)
         notify = cancel_request(entry);
-    switch (entry->type) {
-    case MACH_PORT_TYPE_SEND_RECEIVE:
+    if (entry->type == MACH_PORT_TYPE_SEND_RECEIVE) {
         // The port is about to die: nobody is told that it has no senders.
-        space_hash_remove(space, entry);
-        entry->type = MACH_PORT_TYPE_RECEIVE;
-        entry->urefs = 0;
-        entry->port->srights--;
-        drop_receive(space, entry);
-        break;
-    case MACH_PORT_TYPE_SEND:
-        drop_send(space, entry);
-        break;
-    case MACH_PORT_TYPE_RECEIVE:
-        drop_receive(space, entry);
-        break;
-    case MACH_PORT_TYPE_SEND_ONCE:
-        drop_send_once(space, entry);
-        break;
-    case MACH_PORT_TYPE_PORT_SET:
-        drop_set(space, entry);
-        break;
-    case MACH_PORT_TYPE_DEAD_NAME:
-        drop_dead_name(space, entry, entry->urefs);
-        break;
-    default:
-        panic("right_destroy: entry %x has type %x", name, entry->type);
+        port = detach(space, entry, MACH_PORT_TYPE_SEND);
+        port->srights--;
+        port_release(port);
     }
+    drop(space, entry, entry->type);
     if (notify)
         mach_notify_port_deleted(notify, name);
 }
 
 kern_return_t right_deallocate(struct space *space, struct entry *entry)
 {
-    if (entry->type & MACH_PORT_TYPE_DEAD_NAME) {
-        drop_dead_name(space, entry, 1);
-    } else if (entry->type & MACH_PORT_TYPE_SEND_ONCE) {
-        drop_send_once(space, entry);
-    } else if (entry->type & MACH_PORT_TYPE_SEND) {
-        if (entry->urefs == 1)
-            drop_send(space, entry);
-        else
-            entry->urefs--;
-    } else {
+    mach_port_type_t type = entry->type & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_SEND_ONCE |
+                                           MACH_PORT_TYPE_DEAD_NAME);
+
+    if (!type)
         return KERN_INVALID_RIGHT;
-    }
-    return KERN_SUCCESS;
-}
-
-// For rights with exactly one reference: -1 drops it, 0 leaves it.
-static kern_return_t delta_single(struct space *space, struct entry *entry,
-                                  mach_port_delta_t delta,
-                                  void (*drop)(struct space *, struct entry *))
-{
-    if (delta == 0)
-        return KERN_SUCCESS;
-    if (delta != -1)
-        return KERN_INVALID_VALUE;
-    drop(space, entry);
-    return KERN_SUCCESS;
-}
-
-static void drop_all_urefs(struct space *space, struct entry *entry)
-{
-    drop_dead_name(space, entry, entry->urefs);
-}
-
-static kern_return_t delta_counted(struct space *space, struct entry *entry,
-                                   mach_port_delta_t delta,
-                                   void (*drop_all)(struct space *, struct entry *))
-{
-    if (delta < 0 && (uint32_t)-(int64_t)delta > entry->urefs)
-        return KERN_INVALID_VALUE;
-    if (delta > 0 && (uint32_t)delta > MACH_PORT_UREFS_MAX - entry->urefs)
-        return KERN_UREFS_OVERFLOW;
-    if (entry->urefs + delta == 0)
-        drop_all(space, entry);
-    else
-        entry->urefs += delta;
+    drop_reference(space, entry, type);
     return KERN_SUCCESS;
 }
 
 kern_return_t right_delta(struct space *space, struct entry *entry, mach_port_right_t right,
                           mach_port_delta_t delta)
 {
-    if (!(entry->type & MACH_PORT_TYPE(right)))
+    mach_port_type_t type = MACH_PORT_TYPE(right);
+    // The others have exactly one reference.
+    bool counted = type & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_DEAD_NAME);
+    int64_t left = (int64_t)(counted ? entry->urefs : 1) + delta;
+
+    if (!(entry->type & type))
         return KERN_INVALID_RIGHT;
-    switch (right) {
-    case MACH_PORT_RIGHT_SEND:
-        return delta_counted(space, entry, delta, drop_send);
-    case MACH_PORT_RIGHT_DEAD_NAME:
-        return delta_counted(space, entry, delta, drop_all_urefs);
-    case MACH_PORT_RIGHT_RECEIVE:
-        return delta_single(space, entry, delta, drop_receive);
-    case MACH_PORT_RIGHT_SEND_ONCE:
-        return delta_single(space, entry, delta, drop_send_once);
-    default:
-        return delta_single(space, entry, delta, drop_set);
-    }
+    if (left < 0 || (left > 1 && !counted))
+        return KERN_INVALID_VALUE;
+    if (left > MACH_PORT_UREFS_MAX)
+        return KERN_UREFS_OVERFLOW;
+    if (left == 0)
+        drop(space, entry, type);
+    else if (counted)
+        entry->urefs = left;
+    return KERN_SUCCESS;
 }
 
 // ---- giving rights ----
@@ -304,46 +248,29 @@ static void right_receive_arrived(struct space *space, struct entry *entry)
         port_release(destination);
 }
 
-// Gives an entry without type a right; for fresh entries. Consumes reference and right.
-static void right_fill(struct space *space, struct entry *entry, struct port *port,
-                       mach_msg_type_name_t type)
-{
-    entry->port = port;
-    switch (type) {
-    case MACH_MSG_TYPE_PORT_SEND:
-        entry->type = MACH_PORT_TYPE_SEND;
-        entry->urefs = 1;
-        space_hash_insert(space, entry);
-        break;
-    case MACH_MSG_TYPE_PORT_SEND_ONCE:
-        entry->type = MACH_PORT_TYPE_SEND_ONCE;
-        entry->urefs = 1;
-        break;
-    default:
-        entry->type = MACH_PORT_TYPE_RECEIVE;
-        right_receive_arrived(space, entry);
-        break;
-    }
-}
-
-// Adds a carried send or receive right to an entry that has the other, or more of the same.
+// Gives a carried right to an entry that is fresh, has the other right for the port, or more of the same.
 static inline void right_join(struct space *space, struct entry *entry, struct port *port,
-                       mach_msg_type_name_t type)
+                              mach_msg_type_name_t type)
 {
+    bool fresh = entry->type == 0;
+
+    entry->port = port;
     if (type == MACH_MSG_TYPE_PORT_RECEIVE) {
         entry->type |= MACH_PORT_TYPE_RECEIVE;
         right_receive_arrived(space, entry);
-        port_release(port);
+    } else if (type == MACH_MSG_TYPE_PORT_SEND_ONCE) {
+        entry->type = MACH_PORT_TYPE_SEND_ONCE;
+        entry->urefs = 1;
     } else if (entry->type & MACH_PORT_TYPE_SEND) {
         add_uref(entry);
-        port->srights--; // neither is the last: the entry has one
-        port->refs--;
+        port->srights--; // not the last: the entry has one
     } else {
         entry->type |= MACH_PORT_TYPE_SEND;
         entry->urefs = 1;
         space_hash_insert(space, entry);
-        port_release(port);
     }
+    if (!fresh)
+        port->refs--; // not the last, likewise
 }
 
 kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_type_name_t type,
@@ -373,7 +300,7 @@ kern_return_t right_copyout(struct space *space, struct port *port, mach_msg_typ
     if (kr != KERN_SUCCESS)
         return kr;
     *name = entry->name;
-    right_fill(space, entry, port, type);
+    right_join(space, entry, port, type);
     return KERN_SUCCESS;
 }
 
@@ -414,29 +341,41 @@ kern_return_t right_insert(struct space *space, mach_port_name_t name, struct po
     }
     kr = space_allocate_name(space, name, &entry);
     if (kr == KERN_SUCCESS)
-        right_fill(space, entry, port, type);
+        right_join(space, entry, port, type);
     return kr;
 }
 
-kern_return_t right_make_receive(struct space *space, mach_port_name_t *name)
+kern_return_t right_allocate(struct space *space, mach_port_right_t right, mach_port_name_t *name)
 {
     struct entry *entry;
     struct port *port;
     kern_return_t kr;
 
-    port = port_make();
-    if (!port)
-        return KERN_RESOURCE_SHORTAGE;
-    kr = *name == MACH_PORT_NULL ? space_allocate(space, &entry)
-                                 : space_allocate_name(space, *name, &entry);
-    if (kr != KERN_SUCCESS) {
-        port_destroy(port);
-        port_release(port);
+    if (!space->active)
+        return KERN_INVALID_TASK;
+    if (right != MACH_PORT_RIGHT_RECEIVE && right != MACH_PORT_RIGHT_PORT_SET &&
+        right != MACH_PORT_RIGHT_DEAD_NAME)
+        return KERN_INVALID_VALUE;
+    kr = space_allocate_name(space, *name, &entry);
+    if (kr != KERN_SUCCESS)
         return kr;
+    if (right == MACH_PORT_RIGHT_RECEIVE) {
+        if ((port = port_make()) != NULL)
+            right_join(space, entry, port, MACH_MSG_TYPE_PORT_RECEIVE);
+    } else if (right == MACH_PORT_RIGHT_PORT_SET) {
+        if ((entry->set = port_set_make()) != NULL) {
+            entry->set->name = entry->name;
+            entry->type = MACH_PORT_TYPE_PORT_SET;
+        }
+    } else {
+        entry->type = MACH_PORT_TYPE_DEAD_NAME;
+        entry->urefs = 1;
     }
-    right_fill(space, entry, port, MACH_MSG_TYPE_PORT_RECEIVE);
     *name = entry->name;
-    return KERN_SUCCESS;
+    if (entry->type)
+        return KERN_SUCCESS;
+    space_free(space, entry);
+    return KERN_RESOURCE_SHORTAGE;
 }
 
 kern_return_t right_rename(struct space *space, struct entry *entry, mach_port_name_t name)
@@ -503,22 +442,10 @@ void right_unpromise(struct entry *entry, mach_msg_type_name_t type)
 
 static struct port *take_send(struct space *space, struct entry *entry)
 {
-    struct port *port = entry->port;
-
-    if (entry->urefs > 1) {
-        entry->urefs--;
-        return port_copy_send(port);
-    }
-    space_hash_remove(space, entry);
-    entry->type &= ~MACH_PORT_TYPE_SEND;
-    entry->urefs = 0;
-    if (entry->type) {
-        port_reference(port);
-    } else {
-        entry->port = NULL;
-        entry_gone(space, entry);
-    }
-    return port;
+    if (entry->urefs == 1)
+        return detach(space, entry, MACH_PORT_TYPE_SEND);
+    entry->urefs--;
+    return port_copy_send(entry->port);
 }
 
 struct port *right_take(struct space *space, struct entry *entry, mach_msg_type_name_t type)
@@ -531,7 +458,7 @@ struct port *right_take(struct space *space, struct entry *entry, mach_msg_type_
         right_check_dead(space, entry);
     if (entry->type & MACH_PORT_TYPE_DEAD_NAME) {
         if (!right_keeps_source(type))
-            drop_dead_name(space, entry, 1);
+            drop_reference(space, entry, MACH_PORT_TYPE_DEAD_NAME);
         return PORT_DEAD;
     }
     switch (type) {
@@ -546,8 +473,6 @@ struct port *right_take(struct space *space, struct entry *entry, mach_msg_type_
     case MACH_MSG_TYPE_MOVE_RECEIVE:
         return detach_receive(space, entry);
     default:
-        entry->port = NULL;
-        entry_gone(space, entry);
-        return port;
+        return detach(space, entry, MACH_PORT_TYPE_SEND_ONCE);
     }
 }

@@ -38,8 +38,10 @@ kern_return_t right_insert(struct space *space, mach_port_name_t name, struct po
 bool right_add_reference(struct space *space, const struct port *port, mach_port_name_t *name);
 // mach_port_rename. KERN_NAME_EXISTS, KERN_RESOURCE_SHORTAGE.
 kern_return_t right_rename(struct space *space, struct entry *entry, mach_port_name_t name);
-// A new receive right for a new port under a new name (MACH_PORT_NULL: the kernel chooses).
-kern_return_t right_make_receive(struct space *space, mach_port_name_t *name);
+// What mach_port_allocate makes, under a new name (MACH_PORT_NULL: the kernel chooses): a receive right for
+// a new port, an empty set, or a dead name with one user reference. KERN_INVALID_TASK, KERN_INVALID_VALUE
+// (another `right`), KERN_NAME_EXISTS, KERN_NO_SPACE, KERN_RESOURCE_SHORTAGE.
+kern_return_t right_allocate(struct space *space, mach_port_right_t right, mach_port_name_t *name);
 
 // Registers `notify` (a send-once right, consumed on success; NULL: cancels) for the death of the
 // entry's port; *previous gets the right that was registered before, or NULL. `sync`: fire at once for

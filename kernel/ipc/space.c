@@ -175,6 +175,8 @@ kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, st
 {
     struct chosen_entry *chosen;
 
+    if (name == MACH_PORT_NULL)
+        return space_allocate(space, out);
     if (!space->active)
         return KERN_INVALID_TASK;
     if (space_find(space, name))

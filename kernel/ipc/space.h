@@ -129,7 +129,7 @@ static inline void space_give_back(struct space *space, struct entry *entry)
 // A fresh name, type 0, no object: the caller fills it. KERN_RESOURCE_SHORTAGE; KERN_NO_SPACE: the
 // ledger cannot pay.
 kern_return_t space_allocate(struct space *space, struct entry **entry);
-// The same under a chosen name, KERN_NAME_EXISTS.
+// The same under a chosen name, KERN_NAME_EXISTS; MACH_PORT_NULL: the kernel chooses.
 kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, struct entry **entry);
 // Gives the name back; type, object and hash must be cleared already.
 void space_free(struct space *space, struct entry *entry);
