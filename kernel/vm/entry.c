@@ -478,11 +478,13 @@ void map_simplify(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 
 // ---- unmapping -----------------------------------------------------------------------------
 
-vm_offset_t map_unmap_pages(struct vm_map *map, vm_offset_t start, vm_offset_t end, unsigned budget)
+// Unmaps some of the pages mapped in [start, end); returns the address up to which nothing is mapped
+// any more.
+static vm_offset_t unmap_some(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 {
     vm_offset_t at = pmap_next(&map->pmap, start, end);
 
-    for (; at < end && budget > 0; budget--) {
+    for (unsigned budget = REMOVE_BUDGET; at < end && budget > 0; budget--) {
         page_unmap(&map->pmap, at);
         at = pmap_next(&map->pmap, at + PAGE_SIZE, end);
     }
@@ -496,7 +498,7 @@ bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end)
 
     if (e == NULL || e->start >= end)
         return false;
-    reached = map_unmap_pages(map, e->start, e->end, REMOVE_BUDGET);
+    reached = unmap_some(map, e->start, e->end);
     *start = reached;
     if (reached == e->end) {
         entry_delete(map, e);

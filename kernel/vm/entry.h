@@ -77,10 +77,6 @@ void map_simplify(struct vm_map *map, vm_offset_t start, vm_offset_t end);
 // Gives the entry an object if it has none yet. False when memory is short.
 bool entry_materialize(struct vm_map_entry *entry);
 
-// Unmaps at most `budget` of the pages mapped in [start, end); returns the address up to which
-// nothing is mapped any more.
-vm_offset_t map_unmap_pages(struct vm_map *map, vm_offset_t start, vm_offset_t end,
-                            unsigned budget);
 // Deletes the first part of what is left in [*start, end), which has been clipped: one entry or
 // some pages' worth of it, and moves *start behind it. False when there was nothing left.
 bool map_remove_some(struct vm_map *map, vm_offset_t *start, vm_offset_t end);

@@ -11,6 +11,7 @@
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"
+#include "vm/page.h"
 #include "x86/cpu.h"
 
 #define FORK_STRIDE 32 // entries copied between two preemption points
@@ -277,15 +278,16 @@ static void entry_lower(struct vm_map *map, struct vm_map_entry *e, vm_prot_t ol
     vm_prot_t lost = old & ~e->protection;
     vm_offset_t at;
 
-    if ((lost & VM_PROT_READ) != 0) {
-        map_unmap_pages(map, e->start, e->end, ~0u);
-        return;
-    }
     if (lost == VM_PROT_NONE)
         return;
     for (at = pmap_next(&map->pmap, e->start, e->end); at < e->end;
-         at = pmap_next(&map->pmap, at + PAGE_SIZE, e->end))
-        pmap_protect(&map->pmap, at, pmap_lookup(&map->pmap, at).protection & ~lost);
+         at = pmap_next(&map->pmap, at + PAGE_SIZE, e->end)) {
+        if ((lost & VM_PROT_READ) != 0)
+            page_unmap(&map->pmap, at);
+        else
+            pmap_protect(&map->pmap, at, pmap_lookup(&map->pmap, at).protection & ~lost);
+        preemption_point();
+    }
 }
 
 // Cuts the entries of a range at its ends; their maximum protection must include `max`, their

@@ -3,7 +3,7 @@
 //
 // A page is held by the leaves of page trees (page_tree.h): `holders` counts them. More than one
 // holder means that it is shared copy-on-write and nobody may write to it. `mapping` begins the
-// list of every place where it is mapped, so that it can be write-protected or taken away.
+// list of every place where it is mapped (few at a time), so that it can be write-protected or taken away.
 //
 // Memory for the user (page_alloc) ends a little before memory for the kernel does (page tables,
 // slabs), so that a task that has eaten everything can still be served and cleaned up; and the last of
@@ -40,6 +40,7 @@ struct page {
     bool managed : 1;            // there is one, and dirty is meant for it
     bool precious : 1;           // its pager wants it back even if it has not been modified
     uint8_t lock : 3;            // accesses that its pager has forbidden, VM_PROT_*
+    uint8_t more_places;         // mapped in so many besides `mapping`
     uint32_t owner;              // the pager's number
 } __attribute__((aligned(8)));
 

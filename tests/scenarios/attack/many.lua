@@ -4,7 +4,7 @@
 -- warrants. Manual: mach_port_names, mach_port_get_set_status, mach_msg.
 
 local must, ports = require "must", require "ports"
-local tasks, threads = require "tasks", require "threads"
+local tasks, threads, counts = require "tasks", require "threads", require "counts"
 local notifications, memory, semaphores =
     require "notifications", require "memory", require "semaphores"
 local now, sleep = require "clock".now, require "clock".sleep
@@ -145,6 +145,54 @@ test("the clock keeps time while a gigabyte of untouched memory is copied", func
         must(mach.vm_copy(self, address, 1 << 29, address + (1 << 29)), "vm_copy")
     end)
     memory.release(address, 1 << 30)
+end)
+
+-- A thread of `task` touches each page from `from` to `to`, by `access` to [esi].
+local READ, WRITE = "\x8b\x06", "\x89\x06" -- mov eax, [esi]; mov [esi], eax
+local function touch(task, access, from, to)
+    local code = memory.allocate(PAGE, task)
+    -- 1: access; add esi, 4096; cmp esi, to; jb 1b; jmp .
+    memory.write(code, access .. string.pack("<BBI4 BBI4 Bb Bb", 0x81, 0xc6, PAGE, 0x81, 0xfe, to,
+                                             0x72, -16, 0xeb, -2), task)
+    local thread = threads.run(task, {eip = code, uesp = code + PAGE, esi = from})
+    repeat
+        sleep(5)
+        local kr, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
+        must(kr, "thread_get_state")
+    until state.eip == code + 16
+    threads.terminate(thread)
+end
+
+test("pages that are mapped 500 times take no more memory and time than 500 mappings do", function(t)
+    local size, times, heap = 64 * PAGE, 500, counts.host().kernel_heap
+    local source, task, first = memory.allocate(size), tasks.create(self, false), nil
+    touch(self, WRITE, source, source + size)
+    for _ = 1, times do -- one behind the other
+        local kr, at = mach.vm_remap(task, 0, size, 0, true, self, source, false, mach.VM_INHERIT_NONE)
+        must(kr, "vm_remap")
+        first = first or at
+    end
+    touch(task, READ, first, first + times * size)
+    heap = counts.host().kernel_heap - heap
+    t.ok(heap < 64 * 1024 + times * 400, ("%d bytes of the kernel's"):format(heap))
+    keeps_time(t, function()
+        must(mach.vm_protect(task, first, times * size, false, mach.VM_PROT_NONE), "vm_protect")
+    end)
+    keeps_time(t, function() tasks.terminate(task) end)
+    memory.release(source, size)
+end)
+
+test("the clock keeps time while 80 MiB may be written no more, and then not read", function(t)
+    local task, size = tasks.create(self, false), 80 << 20
+    tasks.lift_limits(task)
+    local at = memory.allocate(size, task)
+    touch(task, WRITE, at, at + size)
+    for _, protection in ipairs{mach.VM_PROT_READ, mach.VM_PROT_NONE} do
+        keeps_time(t, function()
+            must(mach.vm_protect(task, at, size, false, protection), "vm_protect")
+        end)
+    end
+    tasks.terminate(task)
 end)
 
 test("the clock keeps time while 20,000 entries of a map are inherited and go", function(t)

@@ -4,7 +4,8 @@
 -- manual: vm_remap, vm_read.
 
 local must, ports, memory = require "must", require "ports", require "memory"
-local tasks, counts = require "tasks", require "counts"
+local tasks, threads = require "tasks", require "threads"
+local clock, counts = require "clock", require "counts"
 
 local self = mach.mach_task_self()
 local PAGE, BASE, AT, MAX = 4096, 0x200000, 0x40000000, 0xc0000000
@@ -51,6 +52,31 @@ function(t)
         t.eq({read(target, AT), read(target, AT + PAGE)}, {"TARGET", "SOURCE"}, "source gone")
         t.eq(read(target, AT + 2 * PAGE), INVALID_ADDRESS, "no more than was asked for")
     end)
+end)
+
+test("A page is seen at 100 addresses, of which an instruction may need several at once.", function(t)
+    local source, task, places = memory.allocate(PAGE), tasks.create(self, false), {}
+    memory.write(source, "\xa5\xeb\xfe" .. ("\0"):rep(125) .. "text") -- movsd; jmp .
+    for i = 1, 100 do
+        local kr, at = remap(task, self, {anywhere = true, from = source})
+        t.eq(kr, 0, "vm_remap")
+        places[i] = at
+    end
+    for i = 1, 98 do -- code, source and destination are the same page
+        local thread = threads.run(task, {eip = places[i], esi = places[i + 1] + 128,
+                                          edi = places[i + 2] + 256 + 4 * i})
+        for _ = 1, 50 do
+            local _, state = mach.thread_get_state(thread, mach.i386_THREAD_STATE)
+            if state.eip == places[i] + 1 then break end
+            clock.sleep(1)
+        end
+        threads.terminate(thread)
+    end
+    t.eq(memory.read(source + 260, 98 * 4), ("text"):rep(98))
+    for i = 2, 99 do must(mach.vm_deallocate(task, places[i], PAGE), "vm_deallocate") end
+    t.eq(read(task, places[1] + 128, 4), "text")
+    tasks.terminate(task)
+    memory.release(source, PAGE)
 end)
 
 test("With copy neither sees what the other writes.", function(t)
