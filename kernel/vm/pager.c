@@ -5,6 +5,7 @@
 #include "memory_object_user.h"
 
 #include "ipc/port.h"
+#include "kern/ledger.h"
 #include "vm/copy.h"
 #include "vm/object.h"
 #include "vm/paging.h"
@@ -24,6 +25,7 @@ struct page_request {
     kern_return_t result;      // the answer
     unsigned waiters;
     struct waitq wait;
+    struct ledger *payer;      // of its memory, as for a message
 };
 
 struct slab_cache vm_pager_cache = SLAB_CACHE(vm_pager_cache, "pager", sizeof(struct pager));
@@ -106,12 +108,18 @@ void vm_pager_ready(struct pager *pager)
     waitq_wake_all(&pager->unready, WAIT_AWAKENED);
 }
 
+static void request_free(struct page_request *r)
+{
+    ledger_credit(r->payer, MINATO_LIMIT_MESSAGE_BYTES, sizeof *r);
+    slab_free(&request_cache, r);
+}
+
 static void request_finish(struct page_request *r, kern_return_t result)
 {
     r->done = true;
     r->result = result;
     if (r->waiters == 0)
-        slab_free(&request_cache, r);
+        request_free(r);
     else
         waitq_wake_all(&r->wait, WAIT_AWAKENED);
 }
@@ -222,11 +230,15 @@ static struct page_request *request_find(struct pager *pager, uint32_t index)
 
 static struct page_request *request_make(uint32_t index, uint32_t count, unsigned kind)
 {
-    struct page_request *r = slab_alloc(&request_cache);
+    struct ledger *payer = current_ledger();
+    struct page_request *r = NULL;
 
+    if (ledger_allows(payer, MINATO_LIMIT_MESSAGE_BYTES, sizeof *r))
+        r = slab_alloc(&request_cache);
     if (r == NULL)
         return NULL;
-    *r = (struct page_request){.index = index, .count = count, .kind = kind};
+    ledger_add(payer, MINATO_LIMIT_MESSAGE_BYTES, sizeof *r);
+    *r = (struct page_request){.index = index, .count = count, .kind = kind, .payer = payer};
     waitq_init(&r->wait);
     return r;
 }
@@ -312,7 +324,7 @@ static kern_return_t request_wait(struct page_request *r, uint64_t deadline)
     if (kr == KERN_SUCCESS)
         kr = r->result;
     if (--r->waiters == 0 && r->done)
-        slab_free(&request_cache, r);
+        request_free(r);
     return kr;
 }
 
@@ -364,7 +376,7 @@ kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_
         return KERN_RESOURCE_SHORTAGE;
     kr = memory_object_synchronize(TO_PAGER(pager), offset, size, flags);
     if (kr != KERN_SUCCESS) {
-        slab_free(&request_cache, r);
+        request_free(r);
         return kr;
     }
     pager->sync = r;

@@ -239,6 +239,29 @@ test("A message is paid for before the kernel waits for a pager that may never a
     object:close()
 end)
 
+test("What pagers leave unanswered weighs like messages: at the limit KERN_RESOURCE_SHORTAGE.", function(t)
+    local heap = counts.host().kernel_heap
+    local got = glut(t, {message_bytes = 100000, names = 1000}, function(report)
+        local pager, self = require "pager", mach.mach_task_self()
+        local CLUSTER, n, kr = 64 * 4096, 0, mach.KERN_MEMORY_ERROR
+        while kr == mach.KERN_MEMORY_ERROR and n < 200 do -- as a pager that receives and says nothing
+            local p = pager.new()
+            local at = p:map(self, {size = 8 * CLUSTER})
+            p:receive(1000)
+            p:ready{cluster_size = CLUSTER}
+            p:limit(1)
+            for i = 0, 7 do
+                kr = mach.vm_read(self, at + i * CLUSTER, 4)
+                if kr ~= mach.KERN_MEMORY_ERROR then break end
+                while p:receive(0) do n = n + 1 end
+            end
+        end
+        report{kr, n}
+    end)
+    refused(t, got, SHORTAGE, 5, 60)
+    t.ok(counts.host().kernel_heap < heap + 300000, "the kernel's memory")
+end)
+
 test("Messages with out-of-line memory weigh more than their bytes.", function(t)
     local got = glut(t, {message_bytes = 400000}, function(report)
         local ports, memory = require "ports", require "memory"
