@@ -4,9 +4,12 @@
 // costs the same for a page and for a gigabyte; copyout makes map entries of them. Read next:
 // overwrite.c, for copies that are written over memory that is there.
 #include "vm/copy.h"
+#include "kern/ledger.h"
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
+
+#define SEGMENT_WEIGHT 256 // bytes that a segment takes, with its object and tree
 
 struct slab_cache vm_copy_cache =
     SLAB_CACHE(vm_copy_cache, "memory copy", sizeof(struct vm_map_copy));
@@ -35,8 +38,11 @@ static bool copy_append(struct vm_map_copy *copy, struct vm_object *object, vm_s
         return true;
     }
     if (s->size != 0) {
-        if ((s->next = slab_alloc(&segment_cache)) == NULL)
+        copy->payer = current_ledger();
+        if (!ledger_allows(copy->payer, MINATO_LIMIT_MESSAGE_BYTES, SEGMENT_WEIGHT) ||
+            (s->next = slab_alloc(&segment_cache)) == NULL)
             return false;
+        ledger_add(copy->payer, MINATO_LIMIT_MESSAGE_BYTES, SEGMENT_WEIGHT);
         s = copy->last = s->next;
     }
     *s = (struct copy_segment){.object = object, .size = size};
@@ -60,6 +66,7 @@ static void copy_free(struct vm_map_copy *copy)
     for (struct copy_segment *s = copy->first.next; s != NULL; s = next) {
         next = s->next;
         slab_free(&segment_cache, s);
+        ledger_credit(copy->payer, MINATO_LIMIT_MESSAGE_BYTES, SEGMENT_WEIGHT);
     }
     slab_free(&vm_copy_cache, copy);
 }

@@ -22,6 +22,7 @@ struct vm_map_copy {
     struct copy_segment *last;
     struct copy_segment *hint; // the one looked at last, NULL at first;
     vm_offset_t hint_start;    // where it begins, counted from the start of the first
+    struct ledger *payer;      // of the segments behind the first: the message pays for that
 };
 
 // What the part [start, end) of an entry shows, as a new object; NULL in *object for zeros. False

@@ -281,6 +281,29 @@ test("Messages with out-of-line memory weigh more than their bytes.", function(t
     refused(t, got, NO_BUFFER, 25, 50)
 end)
 
+test("Memory of many map entries in a message weighs as many pieces.", function(t)
+    local heap = counts.host().kernel_heap
+    local got = glut(t, {message_bytes = 500000, map_entries = 1000}, function(report)
+        local self, memory, port = mach.mach_task_self(), require "memory", require "ports".both()
+        local COUNT, n, kr = 200, 0, nil
+        local at = memory.allocate(COUNT * 4096)
+        for i = 0, COUNT - 1, 2 do
+            memory.write(at + i * 4096, ("x"):rep(8192))
+            mach.vm_protect(self, at + i * 4096, 4096, false, mach.VM_PROT_READ)
+        end
+        mach.mach_port_set_attributes(self, port, mach.MACH_PORT_LIMITS_INFO, {mpl_qlimit = 1024})
+        repeat
+            kr = mach.send{remote = port, ool = {{addr = at, size = COUNT * 4096}}, timeout = 0}
+            if kr == 0 then n = n + 1 end
+        until kr ~= 0
+        local empty = mach.receive{port = port, timeout = 0}
+        report{kr, n, mach.send{remote = port, ool = {{addr = at, size = COUNT * 4096}}, timeout = 0}}
+    end)
+    refused(t, got, NO_BUFFER, 8, 10)
+    t.eq(got[3], 0, "one received makes room for another")
+    t.ok(counts.host().kernel_heap < heap + 900000, "the kernel's memory")
+end)
+
 test("Messages with receive rights weigh as much as the ports in them.", function(t)
     local got = glut(t, {message_bytes = 400000, names = 2000}, function(report)
         local ports = require "ports"
