@@ -284,7 +284,7 @@ from_v86:
         call    v86_entry
         jmp     return_from_exception
 
-page_fault_entry:
+vector_14:                              ; a page fault
         push    14
         save_registers
         mov     eax, cr2
@@ -299,9 +299,16 @@ return_from_exception:
         jnz     return_to_user
         jmp     return_full
 
+section .rodata
+        align   4
+vector_entries:                         ; for the IDT, descriptor.c
+
 ; The processor pushes an error code with vectors 8, 10..14 and 17.
 %assign i 0
 %rep 48
+section .rodata
+        dd      vector_%+i
+section .text
 %if i != 14
 vector_%+i:
     %if i != 8 && (i < 10 || i > 14) && i != 17
@@ -318,18 +325,6 @@ vector_%+i:
 %endrep
 
 section .rodata
-        align   4
-vector_entries:                         ; for the IDT, descriptor.c
-%assign i 0
-%rep 48
-    %if i == 14
-        dd      page_fault_entry
-    %else
-        dd      vector_%+i
-    %endif
-%assign i i + 1
-%endrep
-
 copy_words:                             ; by number of words
 %assign i 0
 %rep TRAP_WORDS_MAX + 1

@@ -67,13 +67,11 @@ registers_switch:
         mov     [gdt + 8 * GDT_TLS + 4], ecx
         test    bl, MACHINE_TLS_MORE
         jnz     .more_tls
-.segments:                              ; a selector that cannot be loaded becomes the null selector
-        mov     ecx, [edx + MACHINE_SEGMENTS]
-.fs:    mov     fs, ecx
-.fs_loaded:
-        shr     ecx, 16
-.gs:    mov     gs, ecx
-.gs_loaded:
+.segments:
+        mov     eax, [edx + MACHINE_SEGMENTS]
+        call    load_fs
+        shr     eax, 16
+        call    load_gs
         test    bl, MACHINE_DEBUG
         jz      .debug_done
         push    edx
@@ -98,16 +96,6 @@ registers_switch:
         mov     ecx, 2 * (TLS_ENTRIES - 1)
         rep movsd
         jmp     .segments
-.bad_fs:
-        xor     esi, esi
-        mov     fs, esi
-        jmp     .fs_loaded
-.bad_gs:
-        xor     ecx, ecx
-        mov     gs, ecx
-        jmp     .gs_loaded
-fixup FIXUP_SEGMENT, .fs, .fs_loaded, .bad_fs
-fixup FIXUP_SEGMENT, .gs, .gs_loaded, .bad_gs
 
 ; void context_start(struct machine_thread *to)
 context_start:
@@ -126,22 +114,19 @@ thread_first_entry:
         jmp     return_to_user
 
 ; void load_fs(uint32_t selector), void load_gs(uint32_t selector)
-; A selector that cannot be loaded becomes the null selector.
-load_fs:
-.load:  mov     fs, eax
+; A selector that cannot be loaded becomes the null selector. Changes no register but that.
+%macro load_segment 1
+load_%1:
+.load:  mov     %1, eax
 .done:  ret
-.bad:   xor     eax, eax
-        mov     fs, eax
+.bad:   push    0
+        pop     %1
         ret
 fixup FIXUP_SEGMENT, .load, .done, .bad
+%endmacro
 
-load_gs:
-.load:  mov     gs, eax
-.done:  ret
-.bad:   xor     eax, eax
-        mov     gs, eax
-        ret
-fixup FIXUP_SEGMENT, .load, .done, .bad
+load_segment fs
+load_segment gs
 
 ; void descriptors_load(const struct table_register *gdtr, const struct table_register *idtr)
 ; ds and es are the flat user segment, as after every entry.
