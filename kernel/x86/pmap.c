@@ -193,16 +193,6 @@ struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address)
     return entry_decode(old);
 }
 
-void pmap_write_protect(struct pmap *pmap, uintptr_t address)
-{
-    uint32_t *entry = entry_find(pmap, address);
-
-    if (!entry || !(*entry & PTE_WRITE))
-        return;
-    *entry &= ~PTE_WRITE;
-    translation_changed(pmap, address);
-}
-
 void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
 {
     uint32_t *entry = entry_find(pmap, address);
@@ -214,7 +204,7 @@ void pmap_protect(struct pmap *pmap, uintptr_t address, vm_prot_t protection)
     translation_changed(pmap, address);
 }
 
-// Takes a bit that the processor has set back, and says whether it had.
+// Takes a bit away from a mapping, and says whether it was there.
 static bool clear_bit(struct pmap *pmap, uintptr_t address, uint32_t bit)
 {
     uint32_t *entry = entry_find(pmap, address);
@@ -224,6 +214,11 @@ static bool clear_bit(struct pmap *pmap, uintptr_t address, uint32_t bit)
     *entry &= ~bit;
     translation_changed(pmap, address);
     return true;
+}
+
+void pmap_write_protect(struct pmap *pmap, uintptr_t address)
+{
+    clear_bit(pmap, address, PTE_WRITE);
 }
 
 bool pmap_clear_modified(struct pmap *pmap, uintptr_t address)
