@@ -16,6 +16,7 @@
 #include "x86/boot.h"
 #include "x86/context.h"
 #include "x86/interrupt.h"
+#include "x86/upcall.h"
 
 struct port *device_master_port;
 
@@ -209,7 +210,7 @@ static void detach(unsigned line)
 {
     struct port *notify = lines[line].notify;
 
-    interrupt_detach(line);
+    interrupt_mask(line);
     lines[line].notify = NULL;
     if (lines[line].spare)
         kmsg_free(lines[line].spare);
@@ -248,13 +249,15 @@ static void send_interrupt(struct kmsg *kmsg, struct port *notify, unsigned line
     mqueue_send_always(kmsg);
 }
 
-// The line is masked now and stays so until device_interrupt_ack.
-static void interrupt(unsigned line)
+// The line stays masked until device_interrupt_ack.
+void device_interrupt(unsigned line)
 {
     struct port *notify = lines[line].notify;
     struct kmsg *spare = lines[line].spare;
     device_interrupt_msg_t *queued;
 
+    if (!notify)
+        return;
     if (!notify->active) {
         detach(line);
         return;
@@ -283,6 +286,8 @@ kern_return_t device_interrupt_attach(device_master_t device, natural_t irq, ipc
 
     if (kr != KERN_SUCCESS)
         return kr;
+    if (interrupt_reserved(irq))
+        return KERN_INVALID_VALUE;
     if (!port_valid(notify))
         return KERN_INVALID_CAPABILITY;
     if (lines[irq].notify && lines[irq].notify->active)
@@ -292,10 +297,6 @@ kern_return_t device_interrupt_attach(device_master_t device, natural_t irq, ipc
         return KERN_RESOURCE_SHORTAGE;
     if (lines[irq].notify)
         detach(irq); // its port has died
-    if (!interrupt_attach(irq, interrupt)) {
-        kmsg_free(spare);
-        return KERN_INVALID_VALUE;
-    }
     lines[irq].notify = notify;
     lines[irq].spare = spare;
     interrupt_unmask(irq);

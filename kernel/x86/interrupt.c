@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The two 8259 interrupt controllers: sixteen lines, all masked but those that somebody attached
-// to.
+// The two 8259 interrupt controllers: sixteen lines, all masked but the timer's and those that somebody
+// asked for.
 //
 // A line is masked and acknowledged before its handler runs, so that a level-triggered device stays
 // quiet until its driver, a user task, has served it and unmasks the line. Read next: clock.c.
@@ -8,6 +8,7 @@
 #include "x86/fault.h"
 #include "x86/io.h"
 #include "x86/machine.h"
+#include "x86/upcall.h"
 
 #define PIC1 0x20 // command; data is the port after it
 #define PIC2 0xA0
@@ -19,7 +20,6 @@
 #define CASCADE_LINE 2
 #define LINES_PER_PIC 8
 
-static void (*handlers[INTERRUPT_LINES])(unsigned line);
 static uint16_t masked = 0xFFFF & ~(1u << CASCADE_LINE);
 
 static void masks_write(void)
@@ -44,26 +44,16 @@ void interrupt_init(void)
     masks_write();
 }
 
-bool interrupt_attach(unsigned line, void (*handler)(unsigned line))
+bool interrupt_reserved(unsigned line)
 {
-    if (line >= INTERRUPT_LINES || line == TIMER_LINE || line == CASCADE_LINE || handlers[line])
-        return false;
-    handlers[line] = handler;
-    interrupt_unmask(line);
-    return true;
+    return line == TIMER_LINE || line == CASCADE_LINE;
 }
 
-static void mask(unsigned line)
+void interrupt_mask(unsigned line)
 {
+    kassert(line < INTERRUPT_LINES);
     masked |= 1u << line;
     masks_write();
-}
-
-void interrupt_detach(unsigned line)
-{
-    kassert(line < INTERRUPT_LINES && handlers[line]);
-    mask(line);
-    handlers[line] = NULL;
 }
 
 void interrupt_unmask(unsigned line)
@@ -106,8 +96,7 @@ void interrupt_line(unsigned line)
     }
     if (spurious(line))
         return;
-    mask(line);
+    interrupt_mask(line);
     acknowledge(line);
-    if (handlers[line])
-        handlers[line](line);
+    device_interrupt(line);
 }

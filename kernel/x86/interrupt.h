@@ -7,11 +7,10 @@
 #define INTERRUPT_LINES 16
 #define TIMER_LINE 0
 
-// `handler(line)` runs with interrupts off, the line masked and acknowledged at the controller; the
-// line stays masked until interrupt_unmask. Reserved lines (timer, cascade) cannot be had.
-// False: no such line, or it is taken.
-bool interrupt_attach(unsigned line, void (*handler)(unsigned line));
-void interrupt_detach(unsigned line);
+// A line that is open calls device_interrupt (upcall.h), and is masked then. Reserved lines (timer,
+// cascade) are not for devices.
+bool interrupt_reserved(unsigned line);
+void interrupt_mask(unsigned line);
 void interrupt_unmask(unsigned line);
 
 // Nanoseconds since boot; never goes back. A few instructions and two port reads.

@@ -33,6 +33,10 @@ void handle_exception(int exception, int code, int subcode);
 // The I/O ports of the current task, NULL for none. (kern/task.c)
 struct io_ports *current_io_ports(void);
 
+// An interrupt line that is not reserved was raised: it is masked now, and acknowledged at the
+// controller. (kern/device.c)
+void device_interrupt(unsigned line);
+
 // The one-shot timer went off. (kern/timer.c)
 void timer_interrupt(void);
 
