@@ -44,11 +44,14 @@ kern_return_t minato_task_counts(task_t task, minato_task_counts_t *counts)
     memset(counts, 0, sizeof(*counts));
     space_for_each(task->space, count_name, counts);
     counts->threads = task->thread_count;
-    counts->semaphores = task->semaphore_count;
     counts->map_entries = task->map->entry_count;
     counts->virtual_pages = task->map->size / PAGE_SIZE;
     counts->resident_pages = task->map->pmap.resident;
-    counts->kernel_objects = task->synchronizer_count;
+    list_for_each(link, &task->synchronizers) {
+        counts->kernel_objects++;
+        counts->semaphores +=
+            synchronizer_is_semaphore(container_of(link, struct synchronizer, task_link));
+    }
     return KERN_SUCCESS;
 }
 

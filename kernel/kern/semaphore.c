@@ -9,8 +9,11 @@
 #include "sync_server.h"
 #include "x86/interrupt.h"
 
+unsigned semaphore_count;
+
 void semaphore_died(struct semaphore *semaphore)
 {
+    semaphore_count--;
     waitq_wake_all(&semaphore->waiters, WAIT_DESTROYED);
 }
 
@@ -135,6 +138,7 @@ kern_return_t semaphore_create(task_t task, semaphore_t *result, int policy, int
     *result = synchronizer_make(task, PORT_SEMAPHORE, policy, sizeof(**result), 1);
     if (!*result)
         return KERN_RESOURCE_SHORTAGE;
+    semaphore_count++;
     (*result)->count = value;
     synchronizer_queue(&(*result)->base, &(*result)->waiters);
     return KERN_SUCCESS;

@@ -14,6 +14,8 @@ struct semaphore {
     struct waitq waiters;
 };
 
+extern unsigned semaphore_count; // alive, in the whole system
+
 // Lets a waiter go: `thread`, or, when that is NULL, the next one. KERN_NOT_WAITING, KERN_TERMINATED.
 kern_return_t semaphore_wake(struct semaphore *semaphore, struct thread *thread);
 void semaphore_died(struct semaphore *semaphore); // for synchronizer_kill: its waiters go

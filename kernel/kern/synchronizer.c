@@ -10,7 +10,6 @@
 #include "kern/semaphore.h"
 #include "kern/task.h"
 
-unsigned semaphore_count;
 struct synchronizer dead_synchronizer = {.refs = 1};
 
 // ---- the weak order ----
@@ -36,11 +35,6 @@ struct thread *synchronizer_draw(struct waitq *q)
 }
 
 // ---- life ----
-
-static bool is_semaphore(const struct synchronizer *s)
-{
-    return s->port->kind == PORT_SEMAPHORE;
-}
 
 void synchronizer_dereference(void *synchronizer)
 {
@@ -71,28 +65,18 @@ void *synchronizer_make(struct task *task, enum port_kind kind, int policy, size
     s->weight = weight;
     s->owner = task;
     list_insert_tail(&task->synchronizers, &s->task_link);
-    task->synchronizer_count++;
     ledger_add(task->ledger, MINATO_LIMIT_OBJECTS, weight);
-    if (is_semaphore(s)) {
-        task->semaphore_count++;
-        semaphore_count++;
-    }
     return s;
 }
 
 void synchronizer_kill(struct synchronizer *s)
 {
     struct port *port = s->port;
-    bool semaphore = is_semaphore(s);
+    bool semaphore = synchronizer_is_semaphore(s);
 
     s->alive = false;
     list_remove(&s->task_link);
-    s->owner->synchronizer_count--;
     ledger_credit(s->owner->ledger, MINATO_LIMIT_OBJECTS, s->weight);
-    if (semaphore) {
-        s->owner->semaphore_count--;
-        semaphore_count--;
-    }
     s->owner = NULL;
     s->port = NULL;
     port_destroy_kernel(port);
@@ -109,5 +93,5 @@ void synchronizer_queue(const struct synchronizer *s, struct waitq *q)
         waitq_init(q);
     else
         waitq_init_fifo(q);
-    q->at = is_semaphore(s) ? WAITQ_SEMAPHORE : WAITQ_LOCK;
+    q->at = synchronizer_is_semaphore(s) ? WAITQ_SEMAPHORE : WAITQ_LOCK;
 }

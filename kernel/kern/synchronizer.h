@@ -18,7 +18,6 @@ struct synchronizer {
     struct list task_link; // owner->synchronizers
 };
 
-extern unsigned semaphore_count; // alive, in the whole system
 // A destroyed one of either kind, for whoever has a right that stood for one (ipc/convert.c): nobody
 // looks at more of it than this. Never freed.
 extern struct synchronizer dead_synchronizer;
@@ -30,6 +29,10 @@ static inline bool synchronizer_valid_policy(int policy)
 {
     return policy == SYNC_POLICY_FIFO || policy == SYNC_POLICY_FIXED_PRIORITY ||
            policy == SYNC_POLICY_RANDOM;
+}
+static inline bool synchronizer_is_semaphore(const struct synchronizer *s) // or a lock set; alive
+{
+    return s->port->kind == PORT_SEMAPHORE;
 }
 // An object of `size` bytes with such a head, cleared behind it, of `task`: alive, with a reference for
 // that and one for the caller (consumed by the translation to a send right). NULL when memory is short.

@@ -22,7 +22,6 @@ struct task {
     struct space *space;        // a reference
     struct ledger *ledger;      // what it pays with (ledger.h)
     struct list synchronizers;  // synchronizer->task_link: destroyed with the task
-    unsigned synchronizer_count, semaphore_count; // semaphores are among them
     struct io_ports *io_ports;  // NULL: none granted
     struct task_entry entry;    // its emulation vector, and how often it came to the kernel
 
