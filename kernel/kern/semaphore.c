@@ -19,9 +19,15 @@ void semaphore_died(struct semaphore *semaphore)
 
 // ---- taking and giving ----
 
-// Of a semaphore that is alive.
-static kern_return_t take(struct semaphore *semaphore, uint64_t deadline)
+// Signals one, unless that is NULL, and takes another: nothing comes between.
+static kern_return_t take(struct semaphore *semaphore, struct semaphore *signal, uint64_t deadline)
 {
+    kern_return_t kr = semaphore->base.alive ? KERN_SUCCESS : KERN_TERMINATED;
+
+    if (kr == KERN_SUCCESS && signal)
+        kr = semaphore_signal(signal);
+    if (kr != KERN_SUCCESS)
+        return kr;
     if (semaphore->count > 0) {
         semaphore->count--;
         return KERN_SUCCESS;
@@ -30,27 +36,34 @@ static kern_return_t take(struct semaphore *semaphore, uint64_t deadline)
     return (kern_return_t)waitq_wait(&semaphore->waiters, deadline, true, "semaphore");
 }
 
-// False: that is no time.
-static bool deadline_of(tvalspec_t wait_time, uint64_t *deadline)
+static kern_return_t take_within(struct semaphore *semaphore, struct semaphore *signal,
+                                 tvalspec_t wait_time)
 {
     uint64_t ns = (uint64_t)wait_time.tv_sec * NSEC_PER_SEC + (unsigned)wait_time.tv_nsec;
 
-    *deadline = ns == 0 ? 0 : clock_now() + ns;
-    return !BAD_TVALSPEC(&wait_time);
+    if (BAD_TVALSPEC(&wait_time))
+        return KERN_INVALID_VALUE;
+    return take(semaphore, signal, ns == 0 ? 0 : clock_now() + ns);
 }
 
 kern_return_t semaphore_wait(semaphore_t semaphore)
 {
-    return semaphore->base.alive ? take(semaphore, WAIT_FOREVER) : KERN_TERMINATED;
+    return take(semaphore, NULL, WAIT_FOREVER);
 }
 
 kern_return_t semaphore_timedwait(semaphore_t semaphore, tvalspec_t wait_time)
 {
-    uint64_t deadline;
+    return take_within(semaphore, NULL, wait_time);
+}
 
-    if (!deadline_of(wait_time, &deadline))
-        return KERN_INVALID_VALUE;
-    return semaphore->base.alive ? take(semaphore, deadline) : KERN_TERMINATED;
+kern_return_t semaphore_wait_signal(semaphore_t wait, semaphore_t signal)
+{
+    return take(wait, signal, WAIT_FOREVER);
+}
+
+kern_return_t semaphore_timedwait_signal(semaphore_t wait, semaphore_t signal, tvalspec_t wait_time)
+{
+    return take_within(wait, signal, wait_time);
 }
 
 kern_return_t semaphore_signal(semaphore_t semaphore)
@@ -101,32 +114,6 @@ kern_return_t semaphore_signal_thread(semaphore_t semaphore, ipc_port_t port)
     if (kr == KERN_SUCCESS)
         port_release_send(port);
     return kr;
-}
-
-// ---- giving one and taking another ----
-
-static kern_return_t signal_and_take(struct semaphore *wait, struct semaphore *signal,
-                                     uint64_t deadline)
-{
-    kern_return_t kr;
-
-    kassert(wait->base.alive); // the call came by its port
-    kr = semaphore_signal(signal);
-    return kr == KERN_SUCCESS ? take(wait, deadline) : kr;
-}
-
-kern_return_t semaphore_wait_signal(semaphore_t wait, semaphore_t signal)
-{
-    return signal_and_take(wait, signal, WAIT_FOREVER);
-}
-
-kern_return_t semaphore_timedwait_signal(semaphore_t wait, semaphore_t signal, tvalspec_t wait_time)
-{
-    uint64_t deadline;
-
-    if (!deadline_of(wait_time, &deadline))
-        return KERN_INVALID_VALUE;
-    return signal_and_take(wait, signal, deadline);
 }
 
 // ---- making and destroying ----
