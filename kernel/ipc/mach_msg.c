@@ -201,7 +201,7 @@ TRAP_FUNCTION mach_port_name_t mach_task_self_trap(void)
 {
     const struct task *task = current_thread()->task;
 
-    return name_of_special(task->space, task->sself);
+    return name_of_special(task->space, task->special[TASK_KERNEL_PORT]);
 }
 
 TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void)
@@ -211,7 +211,7 @@ TRAP_FUNCTION mach_port_name_t mach_thread_self_trap(void)
 
 TRAP_FUNCTION mach_port_name_t mach_host_self_trap(void)
 {
-    return name_of_special(current_space(), current_task()->host);
+    return name_of_special(current_space(), current_task()->special[TASK_HOST_PORT]);
 }
 
 TRAP_FUNCTION mach_port_name_t mach_reply_port_trap(void)

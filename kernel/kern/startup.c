@@ -64,8 +64,8 @@ static struct thread *make_first_task(void)
     if (task_make(NULL, false, &task) != KERN_SUCCESS ||
         thread_make(task, &thread) != KERN_SUCCESS)
         panic("no memory for the first task: give the machine more memory (-m)");
-    task->host = port_make_send(the_host.port);
-    task->bootstrap = port_make_send(the_host.bootstrap_port);
+    task->special[TASK_HOST_PORT] = port_make_send(the_host.port);
+    task->special[TASK_BOOTSTRAP_PORT] = port_make_send(the_host.bootstrap_port);
     load_archive(task, thread);
     thread->suspend_count = 0;
     thread_release(thread); // ready now

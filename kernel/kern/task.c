@@ -30,23 +30,10 @@ static uint32_t next_number = 1;
 
 // ---- making ----
 
-struct port **task_special_slot(struct task *task, int which)
-{
-    struct port **const slots[] = {
-        [TASK_KERNEL_PORT] = &task->sself,
-        [TASK_HOST_PORT] = &task->host,
-        [TASK_NAME_PORT] = &task->name_server,
-        [TASK_BOOTSTRAP_PORT] = &task->bootstrap,
-    };
-
-    return which >= TASK_KERNEL_PORT && which <= TASK_MAX_SPECIAL_PORT ? slots[which] : NULL;
-}
-
 static void inherit_ports(struct task *task, const struct task *parent)
 {
-    task->host = port_copy_send(parent->host);
-    task->name_server = port_copy_send(parent->name_server);
-    task->bootstrap = port_copy_send(parent->bootstrap);
+    for (int which = TASK_KERNEL_PORT + 1; which <= TASK_MAX_SPECIAL_PORT; which++)
+        task->special[which] = port_copy_send(parent->special[which]);
     for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
         task->registered[i] = port_copy_send(parent->registered[i]);
 }
@@ -112,7 +99,7 @@ kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **
     task->next_thread_number = 1;
     list_init(&task->threads);
     list_init(&task->synchronizers);
-    task->sself = port_make_send(task->self);
+    task->special[TASK_KERNEL_PORT] = port_make_send(task->self);
     if (parent) {
         task->entry.emulation = inherit_memory ? parent->entry.emulation : 0;
         inherit_ports(task, parent);
@@ -172,7 +159,7 @@ static void release_ports(struct task *task)
     task->self = NULL;
     port_destroy_kernel(self);
     for (int which = TASK_KERNEL_PORT; which <= TASK_MAX_SPECIAL_PORT; which++)
-        port_slot_set(task_special_slot(task, which), NULL);
+        port_slot_set(&task->special[which], NULL);
     for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
         port_slot_set(&task->registered[i], NULL);
     exception_actions_release(&task->exceptions);

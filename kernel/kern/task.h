@@ -26,10 +26,7 @@ struct task {
     struct task_entry entry;    // its emulation vector, and how often it came to the kernel
 
     // ports: each a send right that the task owns, or NULL
-    struct port *sself;         // TASK_KERNEL_PORT
-    struct port *host;          // TASK_HOST_PORT
-    struct port *name_server;   // TASK_NAME_PORT
-    struct port *bootstrap;     // TASK_BOOTSTRAP_PORT
+    struct port *special[TASK_MAX_SPECIAL_PORT + 1]; // TASK_KERNEL_PORT …; [0] is none
     struct port *registered[TASK_PORT_REGISTER_MAX];
     struct exception_actions *exceptions; // NULL: none
 
@@ -51,7 +48,5 @@ struct task *current_task(void);
 // A new task, alive, without threads; `parent` NULL for the first. One reference for the caller.
 kern_return_t task_make(struct task *parent, bool inherit_memory, struct task **task);
 void task_deallocate(struct task *task); // NULL is fine
-// Where the task keeps that special port; NULL: there is none of that number.
-struct port **task_special_slot(struct task *task, int which);
 // Puts a right (consumed; NULL is fine) in the place of another, which is dropped.
 void port_slot_set(struct port **slot, struct port *right);

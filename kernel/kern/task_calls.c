@@ -50,9 +50,15 @@ kern_return_t task_threads(task_t task, ipc_port_t **ports, mach_msg_type_number
 
 // ---- special ports ----
 
+// Where the task keeps that special port; NULL: there is none of that number.
+static struct port **special_slot(struct task *task, int which)
+{
+    return which >= TASK_KERNEL_PORT && which <= TASK_MAX_SPECIAL_PORT ? &task->special[which] : NULL;
+}
+
 kern_return_t task_get_special_port(task_t task, int which, ipc_port_t *port)
 {
-    struct port **slot = task_special_slot(task, which);
+    struct port **slot = special_slot(task, which);
 
     if (!slot)
         return KERN_INVALID_ARGUMENT;
@@ -62,7 +68,7 @@ kern_return_t task_get_special_port(task_t task, int which, ipc_port_t *port)
 
 kern_return_t task_set_special_port(task_t task, int which, ipc_port_t port)
 {
-    struct port **slot = task_special_slot(task, which);
+    struct port **slot = special_slot(task, which);
 
     if (!slot)
         return KERN_INVALID_ARGUMENT;
