@@ -150,6 +150,7 @@ static struct trap_frame *kernel_exception(struct trap_frame *frame)
         return frame;
     }
     if (f && f->kind == FIXUP_SEGMENT) {
+        frame->ecx = 0;
         frame->eip = f->target;
         return frame;
     }

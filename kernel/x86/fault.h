@@ -26,7 +26,7 @@ struct fixup {
 };
 enum fixup_kind {
     FIXUP_COPY,    // page fault on a user address that cannot be resolved
-    FIXUP_SEGMENT, // a selector that cannot be loaded
+    FIXUP_SEGMENT, // the selector in ecx cannot be loaded: 0 is taken instead
     FIXUP_RESIDENT, // page fault on a user address, not to be resolved
 };
 extern const struct fixup fixups[], fixups_end[]; // linker.ld

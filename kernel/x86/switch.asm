@@ -68,10 +68,12 @@ registers_switch:
         test    bl, MACHINE_TLS_MORE
         jnz     .more_tls
 .segments:
-        mov     eax, [edx + MACHINE_SEGMENTS]
-        call    load_fs
-        shr     eax, 16
-        call    load_gs
+        movzx   ecx, word [edx + MACHINE_SEGMENTS]
+.fs:    mov     fs, ecx
+.fs_loaded:
+        movzx   ecx, word [edx + MACHINE_SEGMENTS + 2]
+.gs:    mov     gs, ecx
+.gs_loaded:
         test    bl, MACHINE_DEBUG
         jz      .debug_done
         push    edx
@@ -96,6 +98,8 @@ registers_switch:
         mov     ecx, 2 * (TLS_ENTRIES - 1)
         rep movsd
         jmp     .segments
+fixup FIXUP_SEGMENT, .fs, .fs_loaded, .fs
+fixup FIXUP_SEGMENT, .gs, .gs_loaded, .gs
 
 ; void context_start(struct machine_thread *to)
 context_start:
@@ -105,24 +109,21 @@ context_start:
         mov     [cpu_entry + ENTRY_ESP0], ecx
         jmp     context_arrive
 
-; Where a new thread's first switch returns to: ebx = function, esi = its argument.
+; Where a new thread's first switch returns to: ebx = function.
 thread_first_entry:
-        mov     eax, esi
         call    ebx
         mov     esp, [cpu_entry + ENTRY_ESP0]
         sub     esp, FRAME_SIZE
         jmp     return_to_user
 
 ; void load_fs(uint32_t selector), void load_gs(uint32_t selector)
-; A selector that cannot be loaded becomes the null selector. Changes no register but that.
+; A selector that cannot be loaded becomes the null selector.
 %macro load_segment 1
 load_%1:
-.load:  mov     %1, eax
+        mov     ecx, eax
+.load:  mov     %1, ecx
 .done:  ret
-.bad:   push    0
-        pop     %1
-        ret
-fixup FIXUP_SEGMENT, .load, .done, .bad
+fixup FIXUP_SEGMENT, .load, .done, .load
 %endmacro
 
 load_segment fs
