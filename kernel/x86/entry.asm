@@ -161,13 +161,7 @@ sysenter_traced:
         push    edx
         push    0
         push    0x81
-        pushad
-        push    SELECTOR_UDATA          ; ds
-        push    SELECTOR_UDATA          ; es
-        push    HOW_FULL
-        mov     edx, SELECTOR_UDATA
-        mov     ds, edx
-        mov     es, edx
+        save_registers
         push    EFLAGS_FIXED
         popfd
         jmp     trap_dispatch
