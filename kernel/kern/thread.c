@@ -37,14 +37,14 @@ static void depression_expired(struct timer *timer)
 }
 
 // A cleared thread with one reference, in no task. NULL when memory is short.
-static struct thread *thread_alloc(void (*start)(void *))
+static struct thread *thread_alloc(void (*start)(void))
 {
     struct thread *thread = slab_alloc(&thread_cache);
 
     if (!thread)
         return NULL;
     memset(thread, 0, sizeof(*thread));
-    if (machine_thread_init(&thread->machine, start, NULL) != KERN_SUCCESS) {
+    if (machine_thread_init(&thread->machine, start) != KERN_SUCCESS) {
         slab_free(&thread_cache, thread);
         return NULL;
     }
@@ -72,7 +72,7 @@ static void thread_free(struct thread *thread)
 }
 
 // Where a user thread begins when it first runs; it returns to user mode.
-static void user_thread_start(void *unused)
+static void user_thread_start(void)
 {
     sched_switched();
     return_to_user_checks();
@@ -122,7 +122,7 @@ kern_return_t thread_make(struct task *task, struct thread **result)
 }
 
 // Runs when nobody is ready. It counts as waiting, so that it is never on a run queue.
-static void idle_body(void *unused)
+static void idle_body(void)
 {
     struct thread *self = current_thread();
 
@@ -135,7 +135,7 @@ static void idle_body(void *unused)
     }
 }
 
-static struct thread *make_kernel_thread(void (*body)(void *), int priority)
+static struct thread *make_kernel_thread(void (*body)(void), int priority)
 {
     struct thread *thread = thread_alloc(body);
 
@@ -152,7 +152,7 @@ void thread_init(void)
     processors[0].idle = make_kernel_thread(idle_body, PRIORITY_NONE);
 }
 
-void thread_start_kernel(void (*body)(void *), int priority)
+void thread_start_kernel(void (*body)(void), int priority)
 {
     sched_ready(make_kernel_thread(body, priority));
 }

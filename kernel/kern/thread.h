@@ -124,7 +124,7 @@ extern uint64_t ended_system_cycles; // of threads that are no more
 
 void thread_init(void); // makes the idle thread
 // Starts a thread that never leaves the kernel; `body` begins with sched_switched() and does not return.
-void thread_start_kernel(void (*body)(void *), int priority);
+void thread_start_kernel(void (*body)(void), int priority);
 // A new thread of `task`, which is alive: NEW and suspended once, with clean registers; one reference
 // for the caller. KERN_RESOURCE_SHORTAGE.
 kern_return_t thread_make(struct task *task, struct thread **thread);

@@ -142,7 +142,7 @@ static void resign(void)
     hopeless = false;
 }
 
-static void pageout_body(void *unused)
+static void pageout_body(void)
 {
     unsigned laps = 0;
 

@@ -24,7 +24,7 @@ struct switch_frame {
     uint32_t edi, esi, ebx, ebp, eip;
 };
 
-kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *), void *argument)
+kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void))
 {
     char *stack = slab_page_alloc(KERNEL_STACK_ORDER);
 
@@ -45,7 +45,7 @@ kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *
     struct switch_frame *first = (struct switch_frame *)m->frame - 1;
 
     first->edi = 0;
-    first->esi = (uintptr_t)argument;
+    first->esi = 0;
     first->ebx = (uintptr_t)start;
     first->ebp = 0; // the end of its back traces
     first->eip = (uintptr_t)thread_first_entry;

@@ -27,11 +27,11 @@ struct machine_thread {
 
 #define KERNEL_STACK_ORDER 1 // of pages: 8 KiB
 
-// Makes the (cleared) machine half of a new thread whose first switch-in calls `start(argument)` on its own
-// kernel stack; `start` ends by returning (to user mode, with the registers in m->frame, which are
+// Makes the (cleared) machine half of a new thread whose first switch-in calls `start` on its own
+// kernel stack; that ends by returning (to user mode, with the registers in m->frame, which are
 // clean: zero, user segments, interrupts on) or never.
 // Errors: KERN_RESOURCE_SHORTAGE.
-kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *), void *argument);
+kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void));
 // Frees the stack; the thread must not be running.
 void machine_thread_destroy(struct machine_thread *m);
 

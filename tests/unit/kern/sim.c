@@ -62,8 +62,7 @@ void leave(char letter)
 struct coroutine {
     ucontext_t context;
     char *stack;
-    void (*start)(void *);
-    void *argument;
+    void (*start)(void);
     void (*body)(long); // "user code"
     long body_argument;
 };
@@ -77,19 +76,18 @@ static void entry(unsigned pointer)
 {
     struct coroutine *c = (struct coroutine *)pointer;
 
-    c->start(c->argument);
+    c->start();
     c->body(c->body_argument); // user mode
     thread_terminate(current_thread());
     return_to_user_checks();
     abort();
 }
 
-kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void *), void *argument)
+kern_return_t machine_thread_init(struct machine_thread *m, void (*start)(void))
 {
     struct coroutine *c = calloc(1, sizeof(*c));
 
     c->start = start;
-    c->argument = argument;
     c->stack = malloc(STACK);
     getcontext(&c->context);
     c->context.uc_stack.ss_sp = c->stack;

@@ -95,7 +95,7 @@ void sched_switched(void)
 {
 }
 
-void thread_start_kernel(void (*body)(void *), int priority)
+void thread_start_kernel(void (*body)(void), int priority)
 {
     (void)body, (void)priority;
 }
