@@ -137,15 +137,10 @@ kern_return_t thread_swap_exception_ports(exceptions_t actions, exception_mask_t
     return KERN_SUCCESS;
 }
 
-__typeof__(thread_set_exception_ports) task_set_exception_ports
-    __attribute__((alias("thread_set_exception_ports")));
-__typeof__(thread_get_exception_ports) task_get_exception_ports
-    __attribute__((alias("thread_get_exception_ports")));
-__typeof__(thread_swap_exception_ports) task_swap_exception_ports
-    __attribute__((alias("thread_swap_exception_ports")));
-__typeof__(thread_set_exception_ports) host_set_exception_ports
-    __attribute__((alias("thread_set_exception_ports")));
-__typeof__(thread_get_exception_ports) host_get_exception_ports
-    __attribute__((alias("thread_get_exception_ports")));
-__typeof__(thread_swap_exception_ports) host_swap_exception_ports
-    __attribute__((alias("thread_swap_exception_ports")));
+#define SAME(call, as) __typeof__(as) call __attribute__((alias(#as)))
+SAME(task_set_exception_ports, thread_set_exception_ports);
+SAME(task_get_exception_ports, thread_get_exception_ports);
+SAME(task_swap_exception_ports, thread_swap_exception_ports);
+SAME(host_set_exception_ports, thread_set_exception_ports);
+SAME(host_get_exception_ports, thread_get_exception_ports);
+SAME(host_swap_exception_ports, thread_swap_exception_ports);
