@@ -50,15 +50,9 @@ int memcmp(const void *a, const void *b, size_t size)
 {
     const uint8_t *x = a, *y = b;
 
-    while (size >= 4 && *(const uint32_t *)x == *(const uint32_t *)y) {
-        x += 4;
-        y += 4;
-        size -= 4;
-    }
-    for (; size > 0; size--, x++, y++) {
+    for (; size > 0; size--, x++, y++)
         if (*x != *y)
             return *x - *y;
-    }
     return 0;
 }
 
