@@ -117,11 +117,6 @@ static inline void count_usage(struct thread *thread, uint64_t now)
         thread->usage += (uint32_t)spent;
 }
 
-void sched_count_usage(struct thread *thread)
-{
-    count_usage(thread, cpu_cycles());
-}
-
 static inline int current_priority(const struct thread *thread)
 {
     int priority = thread->base_priority;
@@ -143,7 +138,7 @@ unsigned sched_thread_share(struct thread *thread)
 {
     uint32_t usage;
 
-    sched_count_usage(thread);
+    count_usage(thread, cpu_cycles());
     usage = thread->usage < rate.usage_cycles ? thread->usage : rate.usage_cycles;
     return (unsigned)((uint64_t)usage * 1000 / rate.usage_cycles);
 }
@@ -248,7 +243,7 @@ void sched_ready(struct thread *thread)
 {
     struct processor *p = this_processor();
 
-    sched_count_usage(thread);
+    count_usage(thread, cpu_cycles());
     thread->priority = current_priority(thread);
     enqueue_tail(p, thread);
     if (thread->priority < current_thread()->priority)

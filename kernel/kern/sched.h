@@ -82,7 +82,5 @@ static inline time_value_t time_of_cycles(uint64_t cycles)
 
     return value;
 }
-// Brings thread->usage up to date.
-void sched_count_usage(struct thread *thread);
 // The share of the processor that a thread used lately, in thousandths.
 unsigned sched_thread_share(struct thread *thread);
