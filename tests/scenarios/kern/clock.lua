@@ -5,9 +5,11 @@
 -- mach_traps.h (clock_sleep), include/mach/clock_types.h, docs/differences.md.
 
 local must, ports, semaphores = require "must", require "ports", require "semaphores"
+local memory, threads = require "memory", require "threads"
 
 local self, host = mach.mach_task_self(), mach.mach_host_self()
 local ABSOLUTE, RELATIVE = mach.TIME_ABSOLUTE, mach.TIME_RELATIVE
+local PAGE = 4096
 
 local function ms_of(time) return time.tv_sec * 1000 + time.tv_nsec / 1000000 end
 local function time_of(ms)
@@ -262,6 +264,18 @@ test("clock_get_attributes gives one word: the resolution in nanoseconds.", func
         t.eq({kr, value}, {0, {1000000000}}, "the calendar counts seconds")
         kr, value = mach.clock_get_attributes(clock, mach.CLOCK_ALARM_CURRES)
         t.ok(kr == 0 and value[1] > 0 and value[1] <= 10000000, "but wakes more finely")
+        kr, value = mach.clock_get_attributes(clock, mach.CLOCK_MAP_TIME_RES)
+        t.eq({kr, value}, {0, {0}}, "and cannot be mapped")
+    end)
+end)
+
+test("clock_get_attributes without room for the word is KERN_FAILURE.", function(t)
+    with_clock(mach.REALTIME_CLOCK, function(clock)
+        for room, want in pairs{[0] = mach.KERN_FAILURE, [1] = 0} do
+            local kr, m = mach.rpc{remote = clock, id = 3125003, reply_timeout = 1000, body =
+                "\0\0\0\0\1\0\0\0" .. string.pack("<i4I4", mach.CLOCK_GET_TIME_RES, room)}
+            t.eq({kr, m and (string.unpack("<i4", m.body, 9))}, {0, want}, "room for " .. room)
+        end
     end)
 end)
 
@@ -272,4 +286,14 @@ test("clock_get_attributes of an unknown flavor is KERN_INVALID_VALUE.", functio
                  "flavor " .. flavor)
         end
     end)
+end)
+
+test("clock_sleep is KERN_INVALID_ADDRESS if the place for the time of waking is gone by then.",
+function(t)
+    local place = memory.allocate(PAGE)
+    local sleeper = threads.trap_begin(62, 0, RELATIVE, 0, 50000000, place)
+    mach.clock_sleep(0, RELATIVE, time_of(10))
+    t.ok(memory.read(place, 8) ~= ("\0"):rep(8), "the place was tried before the sleep")
+    memory.release(place, PAGE)
+    t.eq(threads.trap_result(sleeper), mach.KERN_INVALID_ADDRESS)
 end)

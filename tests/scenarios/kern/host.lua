@@ -140,7 +140,7 @@ function(t)
     must(kr, "host_get_time")
     local function now() return select(2, mach.host_get_time(host)).seconds end
     t.eq(mach.host_set_time(host, {seconds = 1, microseconds = 0}), mach.KERN_INVALID_HOST)
-    for _, bad in ipairs{{-1, 0}, {0, -1}, {0, 1000000}} do
+    for _, bad in ipairs{{-1, 0}, {0, -1}, {0, 1000000}, {0, 4294968}, {0, -4294967}} do -- or wrapped
         t.eq(mach.host_set_time(priv, {seconds = bad[1], microseconds = bad[2]}),
              mach.KERN_INVALID_VALUE, table.concat(bad, ", "))
     end

@@ -4,6 +4,7 @@
 
 local must, ports, tasks = require "must", require "ports", require "tasks"
 local memory, semaphores, threads = require "memory", require "semaphores", require "threads"
+local locks = require "locks"
 
 local self = mach.mach_task_self()
 local PAGE = 4096
@@ -88,6 +89,16 @@ function(t)
     t.eq({kr, number, reason, id}, {0, 1, "", 0}, "who runs waits for nothing")
     ports.destroy(port, full)
     semaphores.destroy(semaphore)
+end)
+
+test("minato_thread_wait: who waits for a lock, by the port of its set.", function(t)
+    local set = locks.create(3)
+    must(mach.lock_acquire(set, 2), "lock_acquire")
+    local job = locks.thread(set, {"lock_acquire", "lock_release"}, 2)
+    t.eq(waits_for(job), {"lock", ports.info(set).port_id}, "the last of three locks")
+    must(mach.lock_release(set, 2), "lock_release")
+    t.eq({job:wait(1000)}, {true, {0, 0}}, "it got the lock")
+    locks.destroy(set)
 end)
 
 test("minato_thread_wait: a suspended thread; one that never ran.", function(t)

@@ -41,6 +41,34 @@ test("What a task makes has its limits, and counts in it as well.", function(t)
     t.leaks_ok("the name of a thread that has ended")
 end)
 
+test("What a maker's limit refuses is counted nowhere.", function(t)
+    local top = tasks.create()
+    local child = tasks.create(tasks.create(top))
+    tasks.set_limits(top, {names = 0, map_entries = 0})
+    t.eq((mach.mach_port_allocate(child, mach.MACH_PORT_RIGHT_RECEIVE)), mach.KERN_NO_SPACE, "a name")
+    t.eq((mach.vm_allocate(child, 0, PAGE, true)), SHORTAGE, "a map entry")
+    local used, above = used_by(child), used_by(top)
+    t.eq({used.names, used.map_entries, above.names, above.map_entries}, {0, 0, 0, 0}, "counted")
+    tasks.terminate(child, top)
+    t.leaks_ok("the name of the task between")
+end)
+
+test("The names of a task that has ended count no longer, and it is no longer a task.", function(t)
+    local top = tasks.create()
+    local child = tasks.create(top)
+    for _ = 1, 200 do
+        must((mach.mach_port_allocate(child, mach.MACH_PORT_RIGHT_RECEIVE)), "mach_port_allocate")
+    end
+    t.eq({used_by(top).names >= 200, used_by(top).tasks}, {true, 2}, "while it lives")
+    tasks.terminate(child)
+    for _ = 1, 100 do
+        if used_by(top).tasks == 1 then break end
+        clock.sleep(1)
+    end
+    t.eq({used_by(top).names, used_by(top).tasks}, {0, 1}, "afterwards")
+    tasks.terminate(top)
+end)
+
 test("When a task ends, what it has made counts in its maker still, and no longer in it.",
 function(t)
     local top = tasks.create()
@@ -62,6 +90,7 @@ test("Who holds the task may lower its limits; to raise one takes the privileged
 function(t)
     local task, host = tasks.create(), ports.privileged_host()
     local _, limits = mach.minato_task_get_limits(task)
+    local rights = ports.info(host).srights
     local function set(changes, right)
         local new = {}
         for kind, value in pairs(limits) do new[kind] = changes[kind] or value end
@@ -75,6 +104,7 @@ function(t)
     t.eq(set({pages = 10, names = 100}, 0), 0, "the same")
     t.eq(set({pages = mach.MINATO_UNLIMITED}, host), 0, "with the privileged one")
     t.eq(({mach.minato_task_get_limits(task)})[2].pages, mach.MINATO_UNLIMITED, "none")
+    t.eq(ports.info(host).srights, rights, "send rights to the host")
     tasks.terminate(task)
     ports.deallocate(host)
 end)

@@ -71,6 +71,30 @@ test("It is right at once for who comes after a while in which nobody had it.", 
     ports.deallocate(port)
 end)
 
+-- The first time the calls take longer than the page is wrong when nobody sets it.
+test("It is right before clock_map_time is back.", function(t)
+    local port, at, code = clock_of(mach.REALTIME_CLOCK), 0x40000000, memory.allocate(2 * PAGE)
+    -- mov eax, [at + 8]; mov [code + PAGE], eax; 1: jmp 1b
+    memory.write(code, string.pack("<BI4BI4 Bb", 0xa1, at + 8, 0xa3, code + PAGE, 0xeb, -2))
+    for round = 1, 2 do
+        local thread = threads.create(self)
+        must(mach.thread_set_state(thread, mach.i386_THREAD_STATE, {eip = code, uesp = code + 2 * PAGE}),
+             "thread_set_state")
+        clock.sleep(1500) -- in which nobody has it
+        local kr, object = mach.clock_map_time(port)
+        local kr2 = mach.vm_map(self, at, PAGE, 0, false, object, 0, false, READ, READ, 1)
+        mach.thread_resume(thread)
+        clock.sleep(0.1)
+        t.eq({kr, kr2}, {0, 0}, "clock_map_time, vm_map")
+        t.eq(memory.word(code + PAGE), clock.now() // 1000 | 0, "seconds, round " .. round)
+        threads.terminate(thread)
+        must(mach.vm_deallocate(self, at, PAGE), "vm_deallocate")
+        ports.deallocate(object)
+    end
+    memory.release(code, 2 * PAGE)
+    ports.deallocate(port)
+end)
+
 test("It can be read only, and only its page; the calendar has none: KERN_FAILURE.", function(t)
     local port, calendar = clock_of(mach.REALTIME_CLOCK), clock_of(mach.BATTERY_CLOCK)
     t.eq((mach.clock_map_time(calendar)), mach.KERN_FAILURE, "the calendar")

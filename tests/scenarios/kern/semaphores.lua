@@ -166,7 +166,9 @@ end
 
 test("SYNC_POLICY_RANDOM serves in an order that is the same for the same seed.", function(t)
     for _, seed in ipairs{1, 0, 0xffffffff} do
-        t.eq(random_order(t, seed, 6), random_order(t, seed, 6), "seed " .. seed)
+        local order = random_order(t, seed, 6)
+        t.eq(random_order(t, seed, 6), order, "seed " .. seed)
+        t.ok(order ~= "1 2 3 4 5 6", "the order of arrival, seed " .. seed)
     end
 end)
 

@@ -189,6 +189,7 @@ function(t)
             local kr, buffer = mach.vm_allocate(self, 0, SIZE, true)
             local offset = give and SIZE or 0
             must(mach.vm_write(self, buffer, pager.pages(5):rep(SIZE // PAGE)), "vm_write")
+            t.eq({accesses.write(self, buffer + 2 * PAGE, 5):finish()}, {"done", 0}, "by ourselves")
             local free = counts.host().pages_free
             must(p:supply_memory(offset, buffer, SIZE, give), "supply")
             local used = free - counts.host().pages_free

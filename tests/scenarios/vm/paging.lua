@@ -237,6 +237,29 @@ function(t)
     object:close()
 end)
 
+-- 64 pages are looked at before it is asked again whether four messages wait.
+test("Precious pages go back to a pager that keeps up; one that is not ready is sent nothing.", function(t)
+    local task, keen, early = tasks.create(), pager.new(), pager.new()
+    local address = keen:start(t, task, 200 * PAGE)
+    early:map(task, {size = 10 * PAGE})
+    early:expect(t, "init")
+    for i = 0, 3 do
+        must(keen:supply(i * 50 * PAGE, pager.pages(7):rep(50), {precious = true}), "data_supply")
+    end
+    must(early:supply(0, pager.pages(8):rep(10), {precious = true}), "data_supply")
+    with_too_many(1, function(other, pages)
+        t.eq({sweeps.check(other, BASE, pages, 1)}, {"done", 0}, "others need memory")
+        local waiting = ports.info(keen.port).queue_length
+        t.ok(waiting >= 4 and waiting < 70, "messages that it has not received: " .. waiting)
+        t.eq(ports.info(early.port).queue_length, 0, "messages to the other")
+        local m = keen:expect(t, "data_return")
+        t.eq({m.dirty, m.kernel_copy, m.data == pager.pages(7)}, {0, 0, true}, "the first")
+    end)
+    tasks.terminate(task)
+    keen:close()
+    early:close()
+end)
+
 -- ---- what can go wrong -------------------------------------------------------------------------
 
 -- Nobody handles the hog's exception: it ends, and gives back what it has.
