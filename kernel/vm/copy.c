@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Memory in transit: out-of-line data of messages, vm_read, vm_write, the boot module. A copy is a
-// list of objects that are copies (vm_object_copy) of what the address range showed, so taking one
-// costs the same for a page and for a gigabyte; copyout makes map entries of them. Read next:
-// overwrite.c, for copies that are written over memory that is there.
+// map of objects that are copies (vm_object_copy) of what the address range showed, so taking one
+// costs the same for a page and for a gigabyte; copyout moves the entries to the receiver's map. Read
+// next: overwrite.c, for copies that are written over memory that is there.
 #include "vm/copy.h"
 #include "kern/ledger.h"
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
 
-#define SEGMENT_WEIGHT 256 // bytes that a segment takes, with its object and tree
+#define ENTRY_WEIGHT 256 // bytes that an entry takes, with its object and tree
 
 struct slab_cache vm_copy_cache =
     SLAB_CACHE(vm_copy_cache, "memory copy", sizeof(struct vm_map_copy));
-static struct slab_cache segment_cache =
-    SLAB_CACHE(segment_cache, "copy segment", sizeof(struct copy_segment));
 
 // ---- the structure -------------------------------------------------------------------------
 
@@ -24,60 +22,60 @@ static struct vm_map_copy *copy_create(vm_size_t size, vm_offset_t offset)
 
     if (copy == NULL)
         return NULL;
-    *copy = (struct vm_map_copy){.size = size, .offset = offset, .last = &copy->first};
+    copy->size = size;
+    copy->offset = offset;
+    map_entries_init(&copy->map);
     return copy;
 }
 
-// Appends `object` (a reference is handed over on success).
+// Appends `size` bytes of `object`, from its first on; consumes the reference. NULL: zeros. The
+// message pays for the first.
 static bool copy_append(struct vm_map_copy *copy, struct vm_object *object, vm_size_t size)
 {
-    struct copy_segment *s = copy->last;
+    vm_offset_t start = copy->map.size;
+    struct vm_map_entry *e = entry_create(&fresh_entry, start, start + size);
 
-    if (s->size != 0 && s->object == NULL && object == NULL) {
-        s->size += size;
-        return true;
+    if (e == NULL) {
+        vm_object_deallocate(object);
+        return false;
     }
-    if (s->size != 0) {
-        copy->payer = current_ledger();
-        if (!ledger_allows(copy->payer, MINATO_LIMIT_MESSAGE_BYTES, SEGMENT_WEIGHT) ||
-            (s->next = slab_alloc(&segment_cache)) == NULL)
+    e->object = object;
+    if (start > 0) {
+        copy->map.ledger = current_ledger();
+        if (!ledger_charge(copy->map.ledger, MINATO_LIMIT_MESSAGE_BYTES, ENTRY_WEIGHT)) {
+            entry_destroy(e);
             return false;
-        ledger_add(copy->payer, MINATO_LIMIT_MESSAGE_BYTES, SEGMENT_WEIGHT);
-        s = copy->last = s->next;
+        }
     }
-    *s = (struct copy_segment){.object = object, .size = size};
+    entry_insert(&copy->map, e);
     return true;
 }
 
-struct vm_map_copy *copy_of_object(struct vm_object *object)
+struct vm_map_copy *copy_with_object(vm_size_t size, struct vm_object **object)
 {
-    struct vm_map_copy *copy = copy_create(object->size, 0);
+    struct vm_map_copy *copy = copy_create(size, 0);
 
-    if (copy != NULL)
-        copy_append(copy, object, object->size); // the first: no memory
-    return copy;
-}
-
-// The segments' objects must be gone or handed on.
-static void copy_free(struct vm_map_copy *copy)
-{
-    struct copy_segment *next;
-
-    for (struct copy_segment *s = copy->first.next; s != NULL; s = next) {
-        next = s->next;
-        slab_free(&segment_cache, s);
-        ledger_credit(copy->payer, MINATO_LIMIT_MESSAGE_BYTES, SEGMENT_WEIGHT);
-    }
-    slab_free(&vm_copy_cache, copy);
+    if (copy == NULL)
+        return NULL;
+    *object = vm_object_create(round_page(size));
+    if (*object != NULL && copy_append(copy, *object, round_page(size)))
+        return copy;
+    vm_map_copy_discard(copy);
+    return NULL;
 }
 
 void vm_map_copy_discard(struct vm_map_copy *copy)
 {
+    struct vm_map_entry *e;
+
     if (copy == NULL)
         return;
-    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next)
-        vm_object_deallocate(s->object);
-    copy_free(copy);
+    while ((e = entry_pop(&copy->map)) != NULL)
+        entry_destroy(e);
+    if (copy->map.entry_count > 1)
+        ledger_credit(copy->map.ledger, MINATO_LIMIT_MESSAGE_BYTES,
+                      (copy->map.entry_count - 1) * ENTRY_WEIGHT);
+    slab_free(&vm_copy_cache, copy);
 }
 
 vm_size_t vm_map_copy_size(const struct vm_map_copy *copy)
@@ -109,61 +107,53 @@ static kern_return_t copy_range(struct vm_map *map, vm_offset_t start, vm_offset
 
         if (!entry_copy(e, start, stop, &object))
             return e->object->device ? KERN_PROTECTION_FAILURE : KERN_RESOURCE_SHORTAGE;
-        if (!copy_append(copy, object, stop - start)) {
-            vm_object_deallocate(object);
+        if (!copy_append(copy, object, stop - start))
             return KERN_RESOURCE_SHORTAGE;
-        }
         start = stop;
         e = entry_next(e);
     }
     return KERN_SUCCESS;
 }
 
-// The segment with byte *at of the copy; *at becomes the offset in it. Copies are read from front to
-// back, so the search goes on from where the last one ended.
-static struct copy_segment *segment_at(struct vm_map_copy *copy, vm_offset_t *at)
+// The object that has byte *at of the copy, NULL for zeros; *at becomes the offset of its page there.
+static struct vm_object *object_at(struct vm_map_copy *copy, vm_offset_t *at)
 {
-    *at += copy->offset;
-    if (copy->hint == NULL || *at < copy->hint_start) {
-        copy->hint = &copy->first;
-        copy->hint_start = 0;
-    }
-    for (; *at - copy->hint_start >= copy->hint->size; copy->hint = copy->hint->next)
-        copy->hint_start += copy->hint->size;
-    *at -= copy->hint_start;
-    return copy->hint;
+    struct vm_map_entry *e = entry_find(&copy->map, copy->offset + *at);
+
+    *at = trunc_page(copy->offset + *at - e->start);
+    return e->object;
 }
 
 kern_return_t copy_page_or_record(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
 {
-    struct copy_segment *s = segment_at(copy, &at);
+    struct vm_object *object = object_at(copy, &at);
     bool exclusive;
 
     *page = NULL;
-    if (s->object == NULL)
+    if (object == NULL)
         return KERN_SUCCESS;
-    *page = page_tree_lookup(&s->object->pages, at >> PAGE_SHIFT, &exclusive);
-    if (*page != NULL || !vm_object_may_block(s->object))
+    *page = page_tree_lookup(&object->pages, at >> PAGE_SHIFT, &exclusive);
+    if (*page != NULL || !vm_object_may_block(object))
         return KERN_SUCCESS;
-    return vm_object_page(s->object, trunc_page(at), false, page);
+    return vm_object_page(object, at, false, page);
 }
 
 kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
 {
     kern_return_t kr = copy_page_or_record(copy, at, page);
-    struct copy_segment *s;
+    struct vm_object *object;
 
     if (kr != KERN_SUCCESS || *page == NULL || !(*page)->paged_out)
         return kr;
-    s = segment_at(copy, &at);
-    return vm_object_page(s->object, trunc_page(at), false, page);
+    object = object_at(copy, &at);
+    return vm_object_page(object, at, false, page);
 }
 
 // Clears the bytes `from` … `to` of the page with byte `at` of the copy: they were not asked for.
 static kern_return_t clear_part(struct vm_map_copy *copy, vm_offset_t at, vm_offset_t from,
                                 vm_offset_t to)
 {
-    struct copy_segment *s;
+    struct vm_object *object;
     struct page *page;
     kern_return_t kr;
 
@@ -171,8 +161,8 @@ static kern_return_t clear_part(struct vm_map_copy *copy, vm_offset_t at, vm_off
         return KERN_SUCCESS;
     if ((kr = copy_page(copy, at, &page)) != KERN_SUCCESS || page == NULL)
         return kr;
-    s = segment_at(copy, &at);
-    if ((kr = vm_object_page(s->object, trunc_page(at), true, &page)) != KERN_SUCCESS)
+    object = object_at(copy, &at);
+    if ((kr = vm_object_page(object, at, true, &page)) != KERN_SUCCESS)
         return kr;
     memset((char *)page_address(page) + from, 0, to - from);
     return KERN_SUCCESS;
@@ -209,8 +199,9 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
     kr = copy_range(map, start, end, copy);
     if (kr == KERN_SUCCESS)
         kr = clear_edges(copy);
-    for (struct copy_segment *s = &copy->first; kr == KERN_SUCCESS && s != NULL; s = s->next)
-        kr = vm_object_settle(s->object);
+    for (struct vm_map_entry *e = entry_from(&copy->map, 0); kr == KERN_SUCCESS && e != NULL;
+         e = entry_next(e))
+        kr = vm_object_settle(e->object);
     if (kr != KERN_SUCCESS) {
         vm_map_copy_discard(copy);
         return kr;
@@ -221,29 +212,9 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
 
 // ---- copying out ---------------------------------------------------------------------------
 
-// Makes an entry for each segment, from `start` on; all or none.
-static bool make_entries(struct vm_map *map, struct vm_map_copy *copy, vm_offset_t start)
-{
-    unsigned count = 0;
-
-    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next)
-        count++;
-    if (!map_can_pay(map, count))
-        return false;
-    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
-        s->entry = entry_create(&fresh_entry, start, start + s->size);
-        start += s->size;
-        if (s->entry != NULL)
-            continue;
-        for (struct copy_segment *made = &copy->first; made != s; made = made->next)
-            entry_destroy(made->entry);
-        return false;
-    }
-    return true;
-}
-
 kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm_map_copy *copy)
 {
+    struct vm_map_entry *e;
     vm_offset_t start;
     vm_size_t size;
     bool zeros = false;
@@ -255,18 +226,19 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
         *address = 0;
         return KERN_SUCCESS;
     }
-    size = round_page(copy->offset + copy->size);
+    size = copy->map.size;
     if ((kr = map_find_space(map, 0, size, 0, &start)) != KERN_SUCCESS)
         return kr;
-    if (!make_entries(map, copy, start))
+    if (!map_can_pay(map, copy->map.entry_count))
         return KERN_RESOURCE_SHORTAGE;
-    for (struct copy_segment *s = &copy->first; s != NULL; s = s->next) {
-        s->entry->object = s->object;
-        entry_insert(map, s->entry);
-        zeros |= s->object == NULL;
+    while ((e = entry_pop(&copy->map)) != NULL) {
+        e->start += start;
+        e->end += start;
+        zeros |= e->object == NULL;
+        entry_insert(map, e);
     }
     *address = start + copy->offset;
-    copy_free(copy);
+    vm_map_copy_discard(copy);
     if (zeros) // only fresh memory can join its neighbours
         map_simplify(map, start, start + size);
     return KERN_SUCCESS;
@@ -324,23 +296,6 @@ kern_return_t vm_map_copy_read(struct vm_map_copy *copy, vm_offset_t offset, voi
     return KERN_SUCCESS;
 }
 
-// Puts `page` at `offset` of the copy's first object; takes over the caller's hold. False when
-// there is none, or memory is short.
-static bool put_page(struct vm_map_copy *copy, vm_offset_t offset, struct page *page)
-{
-    struct page_tree *pages = &copy->first.object->pages;
-    struct page_node *leaf = NULL;
-
-    if (page == NULL)
-        return false;
-    if ((leaf = page_tree_own(pages, offset >> PAGE_SHIFT)) == NULL) {
-        page_release(page);
-        return false;
-    }
-    page_tree_set(pages, leaf, offset >> PAGE_SHIFT, page);
-    return true;
-}
-
 // A page with `size` bytes of contents that come from `from`.
 typedef struct page *page_maker(uintptr_t from, vm_size_t size);
 
@@ -349,17 +304,17 @@ static kern_return_t copy_of_pages(uintptr_t from, vm_size_t size, page_maker *m
                                    struct vm_map_copy **copyp)
 {
     struct vm_map_copy *copy;
+    struct vm_object *object;
 
     *copyp = NULL;
     if (size == 0)
         return KERN_SUCCESS;
-    if ((copy = copy_create(size, 0)) == NULL)
+    if ((copy = copy_with_object(size, &object)) == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    copy_append(copy, vm_object_create(round_page(size)), round_page(size)); // the first: no memory
     for (vm_offset_t at = 0; at < size; at += PAGE_SIZE) {
-        vm_size_t part = size - at < PAGE_SIZE ? size - at : PAGE_SIZE;
+        struct page *page = make(from + at, size - at < PAGE_SIZE ? size - at : PAGE_SIZE);
 
-        if (copy->first.object == NULL || !put_page(copy, at, make(from + at, part))) {
+        if (page == NULL || !page_tree_put(&object->pages, at >> PAGE_SHIFT, page)) {
             vm_map_copy_discard(copy);
             return KERN_RESOURCE_SHORTAGE;
         }

@@ -364,6 +364,15 @@ static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)
         map->hint = NULL;
 }
 
+struct vm_map_entry *entry_pop(struct vm_map *map)
+{
+    struct vm_map_entry *e = entry_from(map, 0);
+
+    if (e != NULL)
+        entry_unlink(map, e);
+    return e;
+}
+
 // Takes the entry out of the map; nothing of it is mapped any more. The pages that only it could reach go,
 // and the entry.
 static void entry_delete(struct vm_map *map, struct vm_map_entry *entry)

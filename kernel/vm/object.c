@@ -143,11 +143,9 @@ struct vm_object *vm_object_copy(struct vm_object *object, vm_offset_t offset, v
 
 static kern_return_t zero_fill(struct vm_object *object, vm_offset_t offset, struct page **page)
 {
-    struct page_node *leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT);
-
-    if (leaf == NULL || (*page = page_alloc_zeroed()) == NULL)
+    if ((*page = page_alloc_zeroed()) == NULL ||
+        !page_tree_put(&object->pages, offset >> PAGE_SHIFT, *page))
         return KERN_RESOURCE_SHORTAGE;
-    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, *page);
     vm_object_pages_zeroed++;
     return KERN_SUCCESS;
 }
@@ -197,21 +195,23 @@ kern_return_t vm_object_page_now(struct vm_object *object, vm_offset_t offset, b
 
 // ---- pages that may have to be waited for ---------------------------------------------------
 
+// `page`, which another object has, becomes the object's page `i` as well. False when memory is short.
+static bool put_shared(struct vm_object *object, uint32_t i, struct page *page)
+{
+    page_write_protect(page);
+    page_hold(page);
+    return page_tree_put(&object->pages, i, page);
+}
+
 // Shares a page of the backing object.
 static kern_return_t take_page(struct vm_object *object, vm_offset_t offset, struct page *page)
 {
-    struct page_node *leaf;
     bool exclusive;
 
     if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
         return KERN_SUCCESS; // somebody else did it while we waited
-    if ((leaf = page_tree_own(&object->pages, offset >> PAGE_SHIFT)) == NULL)
-        return KERN_RESOURCE_SHORTAGE;
     vm_object_upsets++;
-    page_write_protect(page);
-    page_hold(page);
-    page_tree_set(&object->pages, leaf, offset >> PAGE_SHIFT, page);
-    return KERN_SUCCESS;
+    return put_shared(object, offset >> PAGE_SHIFT, page) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
 // Takes over the page that the backing object has at that place.
@@ -236,18 +236,12 @@ static kern_return_t hand_to_copies(struct vm_object *object, vm_offset_t offset
     list_for_each(link, &object->pager->copies) {
         struct vm_object *copy = container_of(link, struct vm_object, copy_link);
         uint32_t i = (offset - copy->backing_offset) >> PAGE_SHIFT;
-        struct page_node *leaf;
         bool exclusive;
 
         preemption_point();
-        if (offset - copy->backing_offset >= copy->size ||
-            page_tree_lookup(&copy->pages, i, &exclusive) != NULL)
-            continue;
-        if ((leaf = page_tree_own(&copy->pages, i)) == NULL)
+        if (offset - copy->backing_offset < copy->size &&
+            page_tree_lookup(&copy->pages, i, &exclusive) == NULL && !put_shared(copy, i, page))
             return KERN_RESOURCE_SHORTAGE;
-        page_write_protect(page);
-        page_hold(page);
-        page_tree_set(&copy->pages, leaf, i, page);
     }
     return KERN_SUCCESS;
 }

@@ -286,6 +286,17 @@ void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, stru
         page_release(old);
 }
 
+bool page_tree_put(struct page_tree *t, uint32_t i, struct page *page)
+{
+    struct page_node *leaf = page_tree_own(t, i);
+
+    if (leaf == NULL)
+        page_release(page);
+    else
+        page_tree_set(t, leaf, i, page);
+    return leaf != NULL;
+}
+
 void page_tree_exchange(struct page_tree *t, uint32_t i, struct page *page)
 {
     struct page_node *leaf = t->root;

@@ -452,23 +452,19 @@ static unsigned kind_of(struct pager *pager, struct page *page)
 kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages, unsigned count,
                                   uint32_t offset, bool dirty, bool kept)
 {
-    struct vm_object *part = vm_object_create(count << PAGE_SHIFT);
-    struct vm_map_copy *copy = part == NULL ? NULL : copy_of_object(part);
-    struct page_node *leaf;
+    struct vm_object *part;
+    struct vm_map_copy *copy = copy_with_object(count << PAGE_SHIFT, &part);
 
-    if (copy == NULL) {
-        vm_object_deallocate(part);
+    if (copy == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    }
     part->stays = paging_is_space(pager->object);
     for (unsigned i = 0; i < count; i++) {
-        if ((leaf = page_tree_own(&part->pages, i)) == NULL) {
+        page_write_protect(pages[i]); // it is shared now
+        page_hold(pages[i]);
+        if (!page_tree_put(&part->pages, i, pages[i])) {
             vm_map_copy_discard(copy);
             return KERN_RESOURCE_SHORTAGE;
         }
-        page_write_protect(pages[i]); // it is shared now
-        page_hold(pages[i]);
-        page_tree_set(&part->pages, leaf, i, pages[i]);
     }
     pageout_sent += count;
     return memory_object_data_return(TO_PAGER(pager), offset, copy, count << PAGE_SHIFT, dirty, kept);

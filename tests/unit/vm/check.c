@@ -203,18 +203,18 @@ static void check_map(struct vm_map *map)
 static void each_object(struct vm_map **maps, unsigned map_count, struct vm_map_copy **copies,
                         unsigned copy_count, void (*visit)(struct vm_object *))
 {
-    for (unsigned i = 0; i < map_count; i++)
-        for (struct tree_node *n = maps[i] ? tree_first(&maps[i]->entries) : NULL; n != NULL;
+    for (unsigned i = 0; i < map_count + copy_count; i++) {
+        struct vm_map_copy *copy = i < map_count ? NULL : copies[i - map_count];
+        struct vm_map *map = i < map_count ? maps[i] : copy ? &copy->map : NULL;
+
+        for (struct tree_node *n = map ? tree_first(&map->entries) : NULL; n != NULL;
              n = tree_next(n)) {
             struct vm_map_entry *e = container_of(n, struct vm_map_entry, node);
 
             if (e->object != NULL)
                 visit(e->object);
         }
-    for (unsigned i = 0; i < copy_count; i++)
-        for (struct copy_segment *s = copies[i] ? &copies[i]->first : NULL; s != NULL; s = s->next)
-            if (s->object != NULL)
-                visit(s->object);
+    }
 }
 
 void check_everything(struct vm_map **maps, unsigned map_count, struct vm_map_copy **copies,
