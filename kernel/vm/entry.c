@@ -366,10 +366,10 @@ static void entry_unlink(struct vm_map *map, struct vm_map_entry *entry)
 
 struct vm_map_entry *entry_pop(struct vm_map *map)
 {
-    struct vm_map_entry *e = entry_from(map, 0);
+    struct vm_map_entry *e = entry_of(map->entries.root);
 
     if (e != NULL)
-        entry_unlink(map, e);
+        tree_remove(&map->entries, &e->node);
     return e;
 }
 
