@@ -269,25 +269,17 @@ kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t s
     return KERN_SUCCESS;
 }
 
-// ---- protect and inherit -------------------------------------------------------------------
+// ---- what entries say ----------------------------------------------------------------------
 
-// The page tables forget what the entry does not allow any more. What it allows newly, they learn
-// at the next fault.
-static void entry_lower(struct vm_map *map, struct vm_map_entry *e, vm_prot_t old)
+// The entries that are in [start, end), which has been cut at both, get a new value of something.
+static void change(struct vm_map *map, vm_offset_t start, vm_offset_t end,
+                   void (*set)(struct vm_map *map, struct vm_map_entry *e, int value), int value)
 {
-    vm_prot_t lost = old & ~e->protection;
-    vm_offset_t at;
-
-    if (lost == VM_PROT_NONE)
-        return;
-    for (at = pmap_next(&map->pmap, e->start, e->end); at < e->end;
-         at = pmap_next(&map->pmap, at + PAGE_SIZE, e->end)) {
-        if ((lost & VM_PROT_READ) != 0)
-            page_unmap(&map->pmap, at);
-        else
-            pmap_protect(&map->pmap, at, pmap_lookup(&map->pmap, at).protection & ~lost);
-        preemption_point();
-    }
+    for (struct vm_map_entry *e = entry_from(map, start); e != NULL && e->start < end;
+         e = entry_next(e))
+        set(map, e, value);
+    map->version++;
+    map_simplify(map, start, end);
 }
 
 // Cuts the entries of a range at its ends; their maximum protection must include `max`, their
@@ -304,53 +296,59 @@ static kern_return_t map_select(struct vm_map *map, vm_offset_t address, vm_size
     return map_clip(map, *start, *end) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
+// Both, for a range of the user's.
+static kern_return_t change_range(struct vm_map *map, vm_offset_t address, vm_size_t size,
+                                  vm_prot_t max,
+                                  void (*set)(struct vm_map *map, struct vm_map_entry *e, int value),
+                                  int value)
+{
+    vm_offset_t start, end;
+    kern_return_t kr;
+
+    if (size == 0)
+        return KERN_SUCCESS;
+    kr = map_select(map, address, size, max, VM_PROT_NONE, &start, &end);
+    if (kr == KERN_SUCCESS)
+        change(map, start, end, set, value);
+    return kr;
+}
+
+// The page tables forget what the entry does not allow any more. What it allows newly, they learn
+// at the next fault.
+static void set_protection(struct vm_map *map, struct vm_map_entry *e, int protection)
+{
+    vm_prot_t lost = e->protection & ~protection;
+    vm_offset_t at;
+
+    e->protection = protection;
+    if (lost == VM_PROT_NONE)
+        return;
+    for (at = pmap_next(&map->pmap, e->start, e->end); at < e->end;
+         at = pmap_next(&map->pmap, at + PAGE_SIZE, e->end)) {
+        if ((lost & VM_PROT_READ) != 0)
+            page_unmap(&map->pmap, at);
+        else
+            pmap_protect(&map->pmap, at, pmap_lookup(&map->pmap, at).protection & ~lost);
+        preemption_point();
+    }
+}
+
+static void set_maximum(struct vm_map *map, struct vm_map_entry *e, int protection)
+{
+    e->max_protection = protection;
+    set_protection(map, e, e->protection & protection);
+}
+
 kern_return_t vm_protect(struct vm_map *map, vm_offset_t address, vm_size_t size, boolean_t set_max,
                              vm_prot_t protection)
 {
-    vm_offset_t start, end;
-    kern_return_t kr;
-
     if (!map->alive || (protection & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
-    if (size == 0)
-        return KERN_SUCCESS;
-    if ((kr = map_select(map, address, size, protection, VM_PROT_NONE, &start, &end)) !=
-        KERN_SUCCESS)
-        return kr;
-    for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
-         e = entry_next(e)) {
-        vm_prot_t old = e->protection;
-
-        if (set_max)
-            e->max_protection = protection;
-        e->protection = set_max ? old & protection : protection;
-        entry_lower(map, e, old);
-    }
-    map->version++;
-    map_simplify(map, start, end);
-    return KERN_SUCCESS;
+    return change_range(map, address, size, protection, set_max ? set_maximum : set_protection,
+                        protection);
 }
 
-// The entries of a range, cut at its ends, get a new value of one field.
-static kern_return_t set_attribute(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                                   void (*set)(struct vm_map_entry *e, int value), int value)
-{
-    vm_offset_t start, end;
-    kern_return_t kr;
-
-    if (size == 0)
-        return KERN_SUCCESS;
-    kr = map_select(map, address, size, VM_PROT_NONE, VM_PROT_NONE, &start, &end);
-    if (kr != KERN_SUCCESS)
-        return kr;
-    for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
-         e = entry_next(e))
-        set(e, value);
-    map_simplify(map, start, end);
-    return KERN_SUCCESS;
-}
-
-static void set_inheritance(struct vm_map_entry *e, int inheritance)
+static void set_inheritance(struct vm_map *map, struct vm_map_entry *e, int inheritance)
 {
     e->inheritance = inheritance;
 }
@@ -360,10 +358,10 @@ kern_return_t vm_inherit(struct vm_map *map, vm_offset_t address, vm_size_t size
 {
     if (!map->alive || !inheritance_valid(inheritance))
         return KERN_INVALID_ARGUMENT;
-    return set_attribute(map, address, size, set_inheritance, inheritance);
+    return change_range(map, address, size, VM_PROT_NONE, set_inheritance, inheritance);
 }
 
-static void set_behavior(struct vm_map_entry *e, int behavior)
+static void set_behavior(struct vm_map *map, struct vm_map_entry *e, int behavior)
 {
     e->behavior = (uint8_t)behavior;
 }
@@ -374,60 +372,50 @@ kern_return_t vm_behavior_set(struct vm_map *map, vm_offset_t address, vm_size_t
     if (!map->alive || behavior < VM_BEHAVIOR_DEFAULT ||
         behavior > VM_BEHAVIOR_RSEQNTL)
         return KERN_INVALID_ARGUMENT;
-    return set_attribute(map, address, size, set_behavior, behavior);
+    return change_range(map, address, size, VM_PROT_NONE, set_behavior, behavior);
 }
 
 // ---- wire ----------------------------------------------------------------------------------
 
-// The entries in [start, end) are wired once more; false if one cannot be.
-static bool wire(struct vm_map *map, vm_offset_t start, vm_offset_t end)
+// Wired once more, or once less if it is wired.
+static void add_wired(struct vm_map *map, struct vm_map_entry *e, int by)
 {
-    struct vm_map_entry *first = entry_find(map, start);
+    bool was = e->wired != 0;
 
-    for (struct vm_map_entry *e = first; e != NULL && e->start < end; e = entry_next(e))
-        if (e->wired == UINT16_MAX)
-            return false;
-    for (struct vm_map_entry *e = first; e != NULL && e->start < end; e = entry_next(e))
-        if (e->wired++ == 0)
-            vm_wired_pages += entry_size(e) >> PAGE_SHIFT;
-    return true;
-}
-
-// Once less, those that are wired.
-static void unwire(struct vm_map *map, vm_offset_t start, vm_offset_t end)
-{
-    for (struct vm_map_entry *e = entry_from(map, start); e != NULL && e->start < end;
-         e = entry_next(e))
-        if (e->wired != 0 && --e->wired == 0)
-            vm_wired_pages -= entry_size(e) >> PAGE_SHIFT;
-    map_simplify(map, start, end);
+    if (by > 0 || was)
+        e->wired += by;
+    if (was != (e->wired != 0))
+        vm_wired_pages += by * (entry_size(e) >> PAGE_SHIFT);
 }
 
 // First the entries are marked, so that no page that has been brought in goes again.
-kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t size, vm_prot_t access)
+kern_return_t vm_wire(host_priv_t host, vm_map_t map, vm_address_t address, vm_size_t size,
+                      vm_prot_t access)
 {
     vm_offset_t start, end;
     kern_return_t kr;
 
+    (void)host; // it has been converted, so the caller has it
     if (!map->alive || (access & ~VM_PROT_ALL) != 0)
         return KERN_INVALID_ARGUMENT;
+    if (access == VM_PROT_NONE)
+        return change_range(map, address, size, VM_PROT_NONE, add_wired, -1);
     if (size == 0)
         return KERN_SUCCESS;
     kr = map_select(map, address, size, VM_PROT_NONE, access, &start, &end);
     if (kr != KERN_SUCCESS)
         return kr;
-    if (access == VM_PROT_NONE) {
-        unwire(map, start, end);
-        return KERN_SUCCESS;
-    }
-    if (!wire(map, start, end))
-        return KERN_FAILURE;
+    for (struct vm_map_entry *e = entry_find(map, start); e != NULL && e->start < end;
+         e = entry_next(e))
+        if (e->wired == UINT16_MAX)
+            return KERN_FAILURE;
+    change(map, start, end, add_wired, 1);
     for (vm_offset_t at = start; kr == KERN_SUCCESS && at < end; at += PAGE_SIZE) {
         kr = vm_fault(map, at, access);
         preemption_point();
     }
     if (kr != KERN_SUCCESS)
-        unwire(map, start, end);
+        change(map, start, end, add_wired, -1);
     return kr;
 }
 
@@ -453,12 +441,13 @@ static bool one_region(const struct vm_map_entry *a, const struct vm_map_entry *
            seen_by_others(a) == seen_by_others(b);
 }
 
-kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t *size,
-                            struct vm_region_basic_info *info)
+kern_return_t vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
+                        vm_region_flavor_t flavor, vm_region_info_t info,
+                        mach_msg_type_number_t *info_count, ipc_port_t *object_name)
 {
     struct vm_map_entry *first, *last;
 
-    if (!map->alive)
+    if (!map->alive || flavor != VM_REGION_BASIC_INFO || *info_count < VM_REGION_BASIC_INFO_COUNT)
         return KERN_INVALID_ARGUMENT;
     if ((first = last = entry_from(map, *address)) == NULL)
         return KERN_INVALID_ADDRESS;
@@ -468,7 +457,7 @@ kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t 
         last = entry_next(last);
     *address = first->start;
     *size = last->end - first->start;
-    *info = (struct vm_region_basic_info){
+    *(struct vm_region_basic_info *)info = (struct vm_region_basic_info){
         .protection = first->protection,
         .max_protection = first->max_protection,
         .inheritance = first->inheritance,
@@ -478,6 +467,8 @@ kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t 
         .behavior = first->behavior,
         .user_wired_count = first->wired,
     };
+    *info_count = VM_REGION_BASIC_INFO_COUNT;
+    *object_name = NULL;
     return KERN_SUCCESS;
 }
 

@@ -76,14 +76,7 @@ kern_return_t vm_allocate(struct vm_map *map, vm_offset_t *address, vm_size_t si
 // sched_point() when there is much to unmap: the caller holds a reference to the map, and
 // nothing that it could not look up again.
 kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t size);
-// vm_wire without the host: may block on a pager, calls preemption_point().
-kern_return_t vm_map_wire(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                          vm_prot_t access);
 extern unsigned vm_wired_pages; // in all entries that are wired
-// The first region at or after *address: neighbouring entries with equal attributes count as one.
-// KERN_INVALID_ADDRESS when there is none.
-kern_return_t vm_map_region(struct vm_map *map, vm_offset_t *address, vm_size_t *size,
-                            struct vm_region_basic_info *info);
 // Maps `size` bytes of `object` (a reference is taken; NULL: zero-fill) from `offset`. With
 // `anywhere` the first gap at or after *address whose address has no bit of `mask` set. Every entry
 // made without `copy` is shared.

@@ -61,26 +61,6 @@ static kern_return_t prepare_whole(struct piece *p, struct page *source)
     return KERN_SUCCESS;
 }
 
-// Gets the page to be written to in part; what the map shows there must not be an older one.
-static kern_return_t prepare_part(struct vm_map *map, struct piece *p)
-{
-    struct page *before, *page;
-    struct vm_object *object;
-    kern_return_t kr;
-
-    if (!entry_materialize(p->entry))
-        return KERN_RESOURCE_SHORTAGE;
-    object = p->entry->object;
-    p->offset = p->entry->offset + (trunc_page(p->address) - p->entry->start);
-    before = page_there(object, p->offset);
-    vm_object_reference(object);
-    kr = vm_object_page(object, p->offset, true, &page);
-    if (kr == KERN_SUCCESS && page != before)
-        page_unmap(&map->pmap, trunc_page(p->address));
-    vm_object_deallocate(object);
-    return kr;
-}
-
 static kern_return_t prepare(struct vm_map *map, struct vm_map_copy *copy, struct piece *p)
 {
     struct page *source;
@@ -90,10 +70,12 @@ static kern_return_t prepare(struct vm_map *map, struct vm_map_copy *copy, struc
         kr = copy_page_or_record(copy, p->from, &source);
         return kr == KERN_SUCCESS ? prepare_whole(p, source) : kr;
     }
+    if (p->entry->object != NULL && p->entry->object->device)
+        return KERN_PROTECTION_FAILURE;
     kr = copy_page(copy, p->from, &source);
     if (kr == KERN_SUCCESS) // a part may come from two pages
         kr = copy_page(copy, p->from + p->size - 1, &source);
-    return kr == KERN_SUCCESS ? prepare_part(map, p) : kr;
+    return kr == KERN_SUCCESS ? vm_fault(map, p->address, VM_PROT_WRITE) : kr;
 }
 
 static kern_return_t prepare_all(struct vm_map *map, vm_offset_t address, struct vm_map_copy *copy)

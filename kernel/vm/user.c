@@ -44,23 +44,6 @@ kern_return_t vm_copy(vm_map_t map, vm_address_t source_address, vm_size_t size,
     return kr;
 }
 
-kern_return_t vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
-                        vm_region_flavor_t flavor, vm_region_info_t info,
-                        mach_msg_type_number_t *info_count, ipc_port_t *object_name)
-{
-    struct vm_region_basic_info basic;
-    kern_return_t kr;
-
-    if (flavor != VM_REGION_BASIC_INFO || *info_count < VM_REGION_BASIC_INFO_COUNT)
-        return KERN_INVALID_ARGUMENT;
-    if ((kr = vm_map_region(map, address, size, &basic)) != KERN_SUCCESS)
-        return kr;
-    memcpy(info, &basic, sizeof(basic));
-    *info_count = VM_REGION_BASIC_INFO_COUNT;
-    *object_name = NULL;
-    return KERN_SUCCESS;
-}
-
 kern_return_t minato_vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
                                minato_vm_region_t *info)
 {
@@ -90,13 +73,6 @@ kern_return_t minato_vm_region(vm_map_t map, vm_address_t *address, vm_size_t *s
         preemption_point();
     }
     return KERN_SUCCESS;
-}
-
-kern_return_t vm_wire(host_priv_t host, vm_map_t map, vm_address_t address, vm_size_t size,
-                      vm_prot_t wired_access)
-{
-    (void)host; // it has been converted, so the caller has it
-    return vm_map_wire(map, address, size, wired_access);
 }
 
 // The i386 keeps its caches coherent with memory and with each other, without being told.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "fake.h"
 #include "lib/slab.h"
+#include "mach_server.h"
 #include "tap.h"
 #include "vm/copy.h"
 #include "vm/entry.h"
@@ -255,4 +256,13 @@ void check_resources(struct resources before)
     CHECK_EQ(now.copies, before.copies);
     CHECK_EQ(now.bytes, before.bytes);
     CHECK_EQ(now.pages, before.pages);
+}
+
+kern_return_t region(struct vm_map *map, vm_address_t *address, vm_size_t *size,
+                     struct vm_region_basic_info *info)
+{
+    mach_msg_type_number_t count = VM_REGION_BASIC_INFO_COUNT;
+    ipc_port_t name;
+
+    return vm_region(map, address, size, VM_REGION_BASIC_INFO, (vm_region_info_t)info, &count, &name);
 }

@@ -3,6 +3,9 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <mach/vm_region.h>
+#include <mach/vm_types.h>
+
 struct vm_map;
 struct vm_map_copy;
 
@@ -18,5 +21,9 @@ struct resources {
 };
 struct resources resources_now(void);
 void check_resources(struct resources before);
+
+// vm_region, with the info of the one flavor there is.
+kern_return_t region(struct vm_map *map, vm_address_t *address, vm_size_t *size,
+                     struct vm_region_basic_info *info);
 
 #endif

@@ -393,17 +393,17 @@ static void test_wire(void)
     unsigned failed = 0;
 
     for (unsigned i = 0; i < 65535; i++)
-        failed += vm_map_wire(map, a + PAGE, PAGE, VM_PROT_READ) != KERN_SUCCESS;
+        failed += vm_wire(NULL, map, a + PAGE, PAGE, VM_PROT_READ) != KERN_SUCCESS;
     CHECK_EQ(failed, 0);
     CHECK_EQ(vm_wired_pages, 1);
-    CHECK_EQ(vm_map_wire(map, a, 3 * PAGE, VM_PROT_READ), KERN_FAILURE);
+    CHECK_EQ(vm_wire(NULL, map, a, 3 * PAGE, VM_PROT_READ), KERN_FAILURE);
     CHECK_EQ(vm_wired_pages, 1);
     CHECK_EQ(vm_deallocate(map, a + PAGE, 2 * PAGE), KERN_SUCCESS);
     CHECK_EQ(vm_wired_pages, 0);
-    CHECK_EQ(vm_map_wire(map, a, PAGE, VM_PROT_READ), KERN_SUCCESS);
+    CHECK_EQ(vm_wire(NULL, map, a, PAGE, VM_PROT_READ), KERN_SUCCESS);
     CHECK_EQ(vm_wired_pages, 1);
-    CHECK_EQ(vm_map_wire(map, a, PAGE, VM_PROT_NONE), KERN_SUCCESS);
-    CHECK_EQ(vm_map_wire(map, a, PAGE, VM_PROT_NONE), KERN_SUCCESS);
+    CHECK_EQ(vm_wire(NULL, map, a, PAGE, VM_PROT_NONE), KERN_SUCCESS);
+    CHECK_EQ(vm_wire(NULL, map, a, PAGE, VM_PROT_NONE), KERN_SUCCESS);
     CHECK_EQ(vm_wired_pages, 0);
     rule("a page may be wired 65535 times, and wired pages are counted");
 }
@@ -511,7 +511,7 @@ static void test_shutdown(void)
     CHECK_EQ(vm_deallocate(other, b, PAGE), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_protect(other, b, PAGE, FALSE, 1), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_inherit(other, b, PAGE, 1), KERN_INVALID_ARGUMENT);
-    CHECK_EQ(vm_map_region(other, &b, &size, &info), KERN_INVALID_ARGUMENT);
+    CHECK_EQ(region(other, &b, &size, &info), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_copyin(other, b, PAGE, &copy), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_copyout(other, &b, NULL), KERN_INVALID_ARGUMENT);
     CHECK_EQ(vm_map_copy_overwrite(other, b, NULL), KERN_INVALID_ARGUMENT);

@@ -115,7 +115,7 @@ static void check_region(unsigned k, unsigned i)
     struct vm_region_basic_info info;
     vm_size_t size;
 
-    CHECK_EQ(vm_map_region(maps[k], &address, &size, &info), KERN_SUCCESS);
+    CHECK_EQ(region(maps[k], &address, &size, &info), KERN_SUCCESS);
     if (p->cell == NULL) {
         CHECK(address > want);
         return;

@@ -193,7 +193,7 @@ static void test_wired(void)
     struct vm_map_copy *copy;
 
     set_up();
-    CHECK_EQ(vm_map_wire(map, A, PAGE, VM_PROT_READ | VM_PROT_WRITE), KERN_SUCCESS);
+    CHECK_EQ(vm_wire(NULL, map, A, PAGE, VM_PROT_READ | VM_PROT_WRITE), KERN_SUCCESS);
     page_out();
     CHECK_EQ(vm_map_copyin(map, A + PAGE, PAGE, &copy), KERN_SUCCESS);
     CHECK_EQ(vm_map_copy_overwrite(map, A, copy), KERN_SUCCESS);

@@ -77,7 +77,7 @@ static void check_unchanged(void)
     CHECK_EQ(look(map, B), 0);
     CHECK_EQ(look(map, C + 40 * PAGE), 'c');
     CHECK_EQ(look(child, C + 40 * PAGE), 'c');
-    CHECK_EQ(vm_map_region(map, &address, &size, &info), KERN_SUCCESS);
+    CHECK_EQ(region(map, &address, &size, &info), KERN_SUCCESS);
     CHECK_EQ(address, A);
     CHECK_EQ(size, 10 * PAGE);
     CHECK_EQ(info.protection, VM_PROT_DEFAULT);
@@ -132,7 +132,7 @@ static kern_return_t remap_copy(void)
 }
 static kern_return_t wire(void)
 {
-    return vm_map_wire(map, A + 3 * PAGE, 2 * PAGE, VM_PROT_READ | VM_PROT_WRITE);
+    return vm_wire(NULL, map, A + 3 * PAGE, 2 * PAGE, VM_PROT_READ | VM_PROT_WRITE);
 }
 static kern_return_t fork_map(void)
 {
