@@ -127,12 +127,11 @@ static struct vm_object *object_at(struct vm_map_copy *copy, vm_offset_t *at)
 kern_return_t copy_page_or_record(struct vm_map_copy *copy, vm_offset_t at, struct page **page)
 {
     struct vm_object *object = object_at(copy, &at);
-    bool exclusive;
 
     *page = NULL;
     if (object == NULL)
         return KERN_SUCCESS;
-    *page = page_tree_lookup(&object->pages, at >> PAGE_SHIFT, &exclusive);
+    *page = page_tree_find(&object->pages, at >> PAGE_SHIFT);
     if (*page != NULL || !vm_object_may_block(object))
         return KERN_SUCCESS;
     return vm_object_page(object, at, false, page);

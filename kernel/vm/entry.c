@@ -118,14 +118,6 @@ bool range_of_pages(vm_offset_t address, vm_size_t size, vm_offset_t *start, vm_
     return true;
 }
 
-struct space_request {
-    vm_offset_t from; // not below this
-    vm_size_t size;
-    vm_offset_t mask; // bits that the address must not have
-    vm_offset_t found;
-    struct tree_node *parent; // below which an entry there would hang, if the first way found it
-};
-
 // The lowest address from `address` on without a bit of `mask`; 0 if there is none.
 static vm_offset_t align_up(vm_offset_t address, vm_offset_t mask)
 {
@@ -140,14 +132,6 @@ static vm_offset_t align_up(vm_offset_t address, vm_offset_t mask)
     return ((address | mask | top | (top - 1)) + 1) & ~mask;
 }
 
-static bool space_fits(struct space_request *want, vm_offset_t low, vm_offset_t high)
-{
-    vm_offset_t from = low > want->from ? low : want->from;
-
-    want->found = align_up(from, want->mask);
-    return want->found >= from && want->found < high && high - want->found >= want->size;
-}
-
 // The largest gap between `low` and e's start, where nothing but e's left subtree lies.
 static vm_size_t room_before(const struct vm_map_entry *e, vm_offset_t low)
 {
@@ -158,79 +142,83 @@ static vm_size_t room_before(const struct vm_map_entry *e, vm_offset_t low)
     return larger(left->gap, larger(left->lowest - low, e->start - left->highest));
 }
 
-// Looks for the lowest fitting gap between `low` and `high`, which are the edges of what lies
-// beside the subtree at `e`. Goes as deep as the tree is high; enters only subtrees with a gap
-// large enough.
+// Looks for the lowest `size` bytes that are free between `low` and `high`, which are the edges of what
+// lies beside the subtree at `e`, and not below `from`. Goes as deep as the tree is high; enters only
+// subtrees with a gap large enough.
 static bool find_gap(const struct vm_map_entry *e, vm_offset_t low, vm_offset_t high,
-                     struct space_request *want)
+                     vm_offset_t from, vm_size_t size, vm_offset_t *found)
 {
     for (; e != NULL; e = entry_of(e->node.child[1])) {
-        if (e->start > want->from && room_before(e, low) >= want->size &&
-            find_gap(entry_of(e->node.child[0]), low, e->start, want))
+        if (e->start > from && room_before(e, low) >= size &&
+            find_gap(entry_of(e->node.child[0]), low, e->start, from, size, found))
             return true;
         low = e->end;
     }
-    return space_fits(want, low, high);
+    *found = larger(low, from);
+    return *found < high && high - *found >= size;
 }
 
-// The same when all entries lie above `low`, where the search begins, and there is no mask: then a
-// subtree with a gap large enough always has the answer, and one way down finds it.
-static inline bool find_first_gap(struct vm_map_entry *e, vm_offset_t low,
-                                  struct space_request *want)
+// The same when all entries lie above `low`, where the search begins: then a subtree with a gap large
+// enough always has the answer, and one way down finds it.
+static inline bool find_first_gap(struct vm_map_entry *e, vm_offset_t low, vm_size_t size,
+                                  struct room *room)
 {
     vm_offset_t high = VM_MAX_ADDRESS;
 
-    want->parent = NULL;
+    room->parent = NULL;
     while (e != NULL) {
-        bool here = room_before(e, low) >= want->size;
+        bool here = room_before(e, low) >= size;
 
-        want->parent = &e->node;
+        room->parent = &e->node;
         if (here)
             high = e->start;
         else
             low = e->end;
         e = entry_of(e->node.child[!here]);
     }
-    want->found = low;
-    return high - low >= want->size;
+    room->address = low;
+    return high - low >= size;
 }
 
-static bool find_space(struct vm_map *map, vm_offset_t from, struct space_request *want)
+// Looks in gap after gap for an address without a bit of `mask`.
+static bool find_space(struct vm_map *map, vm_offset_t from, vm_size_t size, vm_offset_t mask,
+                       vm_offset_t *address)
 {
     struct vm_map_entry *root = entry_of(map->entries.root);
+    vm_offset_t at = align_up(from, mask);
 
-    want->from = from;
-    if (from >= VM_MAX_ADDRESS)
-        return false;
-    if (want->mask == 0 && (root == NULL || root->lowest >= from))
-        return find_first_gap(root, from, want);
-    return find_gap(root, VM_MIN_ADDRESS, VM_MAX_ADDRESS, want);
+    while (at >= from && find_gap(root, VM_MIN_ADDRESS, VM_MAX_ADDRESS, at, size, address)) {
+        if ((*address & mask) == 0)
+            return true;
+        from = *address;
+        at = align_up(from, mask);
+    }
+    return false;
 }
 
 kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t size, vm_offset_t mask,
                              vm_offset_t *address)
 {
-    struct space_request want = {.size = size, .mask = mask};
     vm_offset_t lowest = larger(from, VM_MIN_ADDRESS);
     vm_offset_t low = larger(from, ANYWHERE_START);
+    struct room room;
 
-    for (; !find_space(map, low, &want); low = lowest)
+    if (low == ANYWHERE_START && mask == 0 && map_find_room(map, size, &room)) {
+        *address = room.address;
+        return KERN_SUCCESS;
+    }
+    for (; !find_space(map, low, size, mask, address); low = lowest)
         if (low == lowest)
             return KERN_NO_SPACE;
-    *address = want.found;
     return KERN_SUCCESS;
 }
 
 bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room)
 {
     struct vm_map_entry *root = entry_of(map->entries.root);
-    struct space_request want = {.size = size};
 
-    if ((root != NULL && root->lowest < ANYWHERE_START) ||
-        !find_first_gap(root, ANYWHERE_START, &want))
-        return false;
-    *room = (struct room){want.found, want.parent};
-    return true;
+    return (root == NULL || root->lowest >= ANYWHERE_START) &&
+           find_first_gap(root, ANYWHERE_START, size, room);
 }
 
 kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,

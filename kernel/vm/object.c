@@ -206,9 +206,7 @@ static bool put_shared(struct vm_object *object, uint32_t i, struct page *page)
 // Shares a page of the backing object.
 static kern_return_t take_page(struct vm_object *object, vm_offset_t offset, struct page *page)
 {
-    bool exclusive;
-
-    if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
+    if (page_tree_find(&object->pages, offset >> PAGE_SHIFT) != NULL)
         return KERN_SUCCESS; // somebody else did it while we waited
     vm_object_upsets++;
     return put_shared(object, offset >> PAGE_SHIFT, page) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
@@ -236,11 +234,10 @@ static kern_return_t hand_to_copies(struct vm_object *object, vm_offset_t offset
     list_for_each(link, &object->pager->copies) {
         struct vm_object *copy = container_of(link, struct vm_object, copy_link);
         uint32_t i = (offset - copy->backing_offset) >> PAGE_SHIFT;
-        bool exclusive;
 
         preemption_point();
         if (offset - copy->backing_offset < copy->size &&
-            page_tree_lookup(&copy->pages, i, &exclusive) == NULL && !put_shared(copy, i, page))
+            page_tree_find(&copy->pages, i) == NULL && !put_shared(copy, i, page))
             return KERN_RESOURCE_SHORTAGE;
     }
     return KERN_SUCCESS;
@@ -252,7 +249,6 @@ static kern_return_t bring(struct vm_object *object, vm_offset_t offset, vm_prot
 {
     struct page *page;
     kern_return_t kr;
-    bool exclusive;
 
     if (object->device)
         return KERN_PROTECTION_FAILURE;
@@ -262,7 +258,7 @@ static kern_return_t bring(struct vm_object *object, vm_offset_t offset, vm_prot
     kr = vm_pager_wait(object, offset, access, deadline);
     if (kr != PAGER_HAS_NONE)
         return kr;
-    if (page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive) != NULL)
+    if (page_tree_find(&object->pages, offset >> PAGE_SHIFT) != NULL)
         return KERN_SUCCESS;
     if (object->backing != NULL)
         return take_from_backing(object, offset);

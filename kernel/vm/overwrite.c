@@ -38,20 +38,13 @@ static struct piece piece_at(struct vm_map *map, vm_offset_t address, struct vm_
     return p;
 }
 
-static struct page *page_there(struct vm_object *object, vm_offset_t offset)
-{
-    bool exclusive;
-
-    return page_tree_lookup(&object->pages, offset >> PAGE_SHIFT, &exclusive);
-}
-
 // ---- making ready --------------------------------------------------------------------------
 
 static kern_return_t prepare_whole(struct piece *p, struct page *source)
 {
     struct vm_object *object = p->entry->object;
 
-    if (source == NULL && (object == NULL || page_there(object, p->offset) == NULL))
+    if (source == NULL && (object == NULL || page_tree_find(&object->pages, p->offset >> PAGE_SHIFT) == NULL))
         return KERN_SUCCESS; // zeros over zeros
     if (!entry_materialize(p->entry))
         return KERN_RESOURCE_SHORTAGE;
@@ -115,7 +108,7 @@ static kern_return_t prepare_all(struct vm_map *map, vm_offset_t address, struct
 static void store_whole(struct vm_map *map, struct piece *p, struct page *source)
 {
     struct vm_object *object = p->entry->object;
-    struct page *old = object == NULL ? NULL : page_there(object, p->offset);
+    struct page *old = object == NULL ? NULL : page_tree_find(&object->pages, p->offset >> PAGE_SHIFT);
 
     if (source == old)
         return;
@@ -130,7 +123,7 @@ static void store_whole(struct vm_map *map, struct piece *p, struct page *source
 
 static void store_part(struct vm_map_copy *copy, struct piece *p)
 {
-    struct page *page = page_there(p->entry->object, p->offset);
+    struct page *page = page_tree_find(&p->entry->object->pages, p->offset >> PAGE_SHIFT);
     char *to = (char *)page_address(page) + (p->address & PAGE_MASK);
     kern_return_t kr = vm_map_copy_read(copy, p->from, to, p->size);
 

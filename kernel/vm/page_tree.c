@@ -265,14 +265,23 @@ struct page_node *page_tree_own(struct page_tree *t, uint32_t i)
     return node;
 }
 
+// The leaf with the place of page `i` (base and all), which exists.
+static struct page_node *leaf_of(struct page_tree *t, uint32_t i)
+{
+    struct page_node *node = t->root;
+
+    while (node->level > 1)
+        node = node->slot[slot_index(node, i)].node;
+    return node;
+}
+
 void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, struct page *page)
 {
     struct page *old;
 
     i += t->base;
     if (leaf == NULL)
-        for (leaf = t->root; leaf->level > 1;)
-            leaf = leaf->slot[slot_index(leaf, i)].node;
+        leaf = leaf_of(t, i);
     debug_assert(leaf->holders == 1);
     i &= NODE_SLOTS - 1;
     old = leaf->slot[i].page;
@@ -299,13 +308,11 @@ bool page_tree_put(struct page_tree *t, uint32_t i, struct page *page)
 
 void page_tree_exchange(struct page_tree *t, uint32_t i, struct page *page)
 {
-    struct page_node *leaf = t->root;
-    struct page *old;
+    uint32_t at = t->base + i;
+    struct page_node *leaf = leaf_of(t, at);
+    struct page *old = leaf->slot[at & (NODE_SLOTS - 1)].page;
 
-    for (i += t->base; leaf->level > 1;)
-        leaf = leaf->slot[slot_index(leaf, i)].node;
-    old = leaf->slot[i & (NODE_SLOTS - 1)].page;
-    leaf->slot[i & (NODE_SLOTS - 1)].page = page;
+    leaf->slot[at & (NODE_SLOTS - 1)].page = page;
     page_release(old);
 }
 

@@ -50,6 +50,12 @@ static inline void page_tree_init(struct page_tree *t)
 }
 // The page with number `i`, NULL if there is none. *exclusive: it may be written to in place.
 struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclusive);
+static inline struct page *page_tree_find(const struct page_tree *t, uint32_t i)
+{
+    bool exclusive;
+
+    return page_tree_lookup(t, i, &exclusive);
+}
 // The page with the lowest number from *i on, which *i becomes; NULL if there is none.
 struct page *page_tree_next(const struct page_tree *t, uint32_t *i);
 // Makes every node above page `i` exist and belong to this tree alone, copying shared ones. Returns

@@ -275,9 +275,7 @@ void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, unsigne
 // Asks for a neighbour of a page that is asked for as well, if it is not there.
 static bool add_neighbour(struct pager *pager, uint32_t index)
 {
-    bool exclusive;
-
-    return page_tree_lookup(&pager->object->pages, index, &exclusive) == NULL &&
+    return page_tree_find(&pager->object->pages, index) == NULL &&
            request_find(pager, index) == NULL && request_add(pager, index, ASKED_DATA);
 }
 
@@ -344,7 +342,6 @@ kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t
     struct pager *pager = object->pager;
     uint32_t index = offset >> PAGE_SHIFT;
     kern_return_t kr = KERN_SUCCESS;
-    bool there;
 
     vm_object_upsets++;
     if (pager->port == NULL)
@@ -354,7 +351,7 @@ kern_return_t vm_pager_wait(struct vm_object *object, uint32_t offset, vm_prot_t
     if (!pager->ready)
         return wait_on(&pager->unready, *deadline);
     if (request_find(pager, index) == NULL)
-        kr = ask(pager, index, access, page_tree_lookup(&object->pages, index, &there) == NULL
+        kr = ask(pager, index, access, page_tree_find(&object->pages, index) == NULL
                                            ? ASKED_DATA
                                            : ASKED_UNLOCK);
     return kr == KERN_SUCCESS ? request_wait(request_find(pager, index), *deadline) : kr;
@@ -475,10 +472,9 @@ static uint32_t find_run(struct vm_object *object, uint32_t i, uint32_t last, un
                          struct page **run)
 {
     uint32_t count = 0;
-    bool exclusive;
 
     while (count < RUN_MAX && i + count <= last &&
-           (run[count] = page_tree_lookup(&object->pages, i + count, &exclusive)) != NULL &&
+           (run[count] = page_tree_find(&object->pages, i + count)) != NULL &&
            kind_of(object->pager, run[count]) == kind)
         count++;
     return count;

@@ -137,14 +137,13 @@ static kern_return_t supply_page(struct vm_object *object, uint32_t i, struct vm
 {
     struct page_node *leaf = NULL;
     struct page *page;
-    bool exclusive;
     kern_return_t kr = supplied_page(data, at, &page);
 
     if (kr != KERN_SUCCESS)
         return kr;
     if (object->pager->port == NULL) // meanwhile
         kr = KERN_MEMORY_FAILURE;
-    else if (page_tree_lookup(&object->pages, i, &exclusive) != NULL)
+    else if (page_tree_find(&object->pages, i) != NULL)
         kr = KERN_MEMORY_PRESENT;
     else if ((leaf = page_tree_own(&object->pages, i)) == NULL)
         kr = KERN_RESOURCE_SHORTAGE;

@@ -178,7 +178,6 @@ kern_return_t paging_in(struct vm_object *object, uint32_t i, struct page *recor
 {
     kern_return_t kr = KERN_SUCCESS;
     struct page *page;
-    bool exclusive;
 
     vm_object_upsets++;
     page_hold(record);
@@ -188,7 +187,7 @@ kern_return_t paging_in(struct vm_object *object, uint32_t i, struct page *recor
         kr = fetch(record);
     if (kr == KERN_SUCCESS) {
         page = record->twin;
-        if (page_tree_lookup(&object->pages, i, &exclusive) == record) {
+        if (page_tree_find(&object->pages, i) == record) {
             page_hold(page);
             page_tree_exchange(&object->pages, i, page);
         }

@@ -308,6 +308,7 @@ static void test_map(void)
 {
     vm_address_t a = 0xffffffff;
     struct vm_object *object;
+    struct vm_map_copy *copy;
 
     CHECK_EQ(vm_map(map, &a, PAGE, 0, TRUE, NULL, 0, FALSE, 3, 7, 1), KERN_NO_SPACE);
     a = 0xbffff000;
@@ -357,6 +358,16 @@ static void test_map(void)
              KERN_INVALID_ARGUMENT);
     vm_object_deallocate(object);
     rule("an object mapped twice is shared, mapped as a copy not");
+    object = vm_object_device(0xb8000, PAGE, false);
+    c = 0;
+    CHECK_EQ(vm_map_enter(map, &c, PAGE, 0, true, object, 0, false, 3, 7, 1), KERN_SUCCESS);
+    vm_object_deallocate(object);
+    CHECK_EQ(vm_map_copyin(map, c, 8, &copy), KERN_PROTECTION_FAILURE);
+    CHECK_EQ(vm_map_copy_from_kernel("device", 6, &copy), KERN_SUCCESS);
+    CHECK_EQ(vm_map_copy_overwrite(map, c, copy), KERN_PROTECTION_FAILURE);
+    vm_map_copy_discard(copy);
+    CHECK_EQ(vm_deallocate(map, c, PAGE), KERN_SUCCESS);
+    rule("memory of a device is neither copied nor written by vm_write");
 }
 
 static unsigned points;
