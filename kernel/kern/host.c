@@ -35,7 +35,7 @@ static void basic_info(host_info_t words)
 
     info->max_cpus = MAX_CPUS;
     info->avail_cpus = 1;
-    info->memory_size = pages_total() * PAGE_SIZE;
+    info->memory_size = pages_total * PAGE_SIZE;
     info->cpu_type = CPU_TYPE_I386;
     info->cpu_subtype = CPU_SUBTYPE_PENTPRO;
 }
@@ -126,8 +126,8 @@ static int page_faults(void)
 static void vm_info(host_info_t words)
 {
     *(vm_statistics_t)words = (struct vm_statistics){
-        .free_count = (int)pages_free(),
-        .active_count = (int)(pages_total() - pages_free() - vm_wired_pages),
+        .free_count = (int)pages_free,
+        .active_count = (int)(pages_total - pages_free - vm_wired_pages),
         .wire_count = (int)vm_wired_pages,
         .zero_fill_count = (int)vm_object_pages_zeroed,
         .reactivations = (int)pageout_reactivated,

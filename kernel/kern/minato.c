@@ -65,9 +65,9 @@ kern_return_t minato_host_counts(host_t host, minato_host_counts_t *counts)
     counts->semaphores = semaphore_count;
     counts->vm_objects = vm_object_cache.in_use;
     counts->map_entries = vm_entry_cache.in_use;
-    counts->pages_total = pages_total();
-    counts->pages_free = pages_free();
-    counts->pages_used = pages_total() - pages_free();
+    counts->pages_total = pages_total;
+    counts->pages_free = pages_free;
+    counts->pages_used = pages_total - pages_free;
     counts->kernel_heap = slab_bytes_in_use();
     return KERN_SUCCESS;
 }

@@ -25,7 +25,7 @@
 static void init_all(void)
 {
     page_init();
-    ledger_init(pages_total());
+    ledger_init(pages_total);
     sched_init();
     thread_init();
     host_init();

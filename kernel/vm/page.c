@@ -27,23 +27,8 @@ static uint32_t frame_count;
 static struct list blocks[ORDERS]; // free blocks by order
 static struct list stock;
 static unsigned stock_count;
-static unsigned free_count, total_count, reserve;
+unsigned pages_free, pages_total, pages_reserved;
 unsigned page_last_resort;
-
-unsigned pages_free(void)
-{
-    return free_count;
-}
-
-unsigned pages_total(void)
-{
-    return total_count;
-}
-
-unsigned pages_reserved(void)
-{
-    return reserve;
-}
 
 static inline uint32_t frame_of(const struct page *page)
 {
@@ -136,7 +121,7 @@ static bool stock_fill(void)
     unsigned order = STOCK_ORDER;
     struct page *block = block_alloc(order);
 
-    if (free_count < reserve * 2)
+    if (pages_free < pages_reserved * 2)
         pageout_wake();
     while (block == NULL && order > 0)
         block = block_alloc(--order);
@@ -163,7 +148,7 @@ static struct page *stock_take(void)
 static void page_give(struct page *page)
 {
     list_insert_head(&stock, &page->link);
-    free_count++;
+    pages_free++;
     if (++stock_count > STOCK_MAX)
         stock_drain(STOCK_KEEP);
 }
@@ -175,12 +160,12 @@ static inline struct page *take(unsigned order, unsigned keep)
 {
     struct page *page;
 
-    if (free_count < keep + (1u << order) && !thread_has_reserve(current_thread()) &&
+    if (pages_free < keep + (1u << order) && !thread_has_reserve(current_thread()) &&
         page_last_resort == 0)
         return NULL;
     page = order == 0 ? stock_take() : block_alloc(order);
     if (page != NULL) {
-        free_count -= 1u << order;
+        pages_free -= 1u << order;
         page->holders = 1;
         page->order = (uint8_t)order;
         page->twin = NULL;
@@ -230,7 +215,7 @@ static inline struct page *take_paid(unsigned keep)
 
 struct page *page_alloc(void)
 {
-    return take_paid(reserve);
+    return take_paid(pages_reserved);
 }
 
 struct page *page_alloc_zeroed(void)
@@ -265,7 +250,7 @@ bool page_adopt(struct page *page)
         return false;
     page->twin = NULL;
     page->holders = 1;
-    total_count++;
+    pages_total++;
     return true;
 }
 
@@ -273,7 +258,7 @@ bool page_adopt(struct page *page)
 
 void *slab_page_alloc(unsigned order)
 {
-    struct page *page = take_or_scrape(order, reserve / 2);
+    struct page *page = take_or_scrape(order, pages_reserved / 2);
 
     if (page == NULL)
         return NULL;
@@ -290,7 +275,7 @@ void slab_page_free(void *memory, unsigned order)
         return;
     }
     page->holders = 0;
-    free_count += 1u << order;
+    pages_free += 1u << order;
     block_free(page, order);
 }
 
@@ -301,7 +286,7 @@ unsigned slab_page_order(const void *memory)
 
 uintptr_t machine_page_alloc(void)
 {
-    struct page *page = take_paid(reserve / 2);
+    struct page *page = take_paid(pages_reserved / 2);
 
     if (page == NULL)
         return 0;
@@ -335,8 +320,8 @@ static void place_pages(void)
 // Frees the frames [frame, end) in the largest blocks that their addresses allow.
 static void free_frames(uint32_t frame, uint32_t end)
 {
-    total_count += end - frame;
-    free_count += end - frame;
+    pages_total += end - frame;
+    pages_free += end - frame;
     for (uint32_t i = frame; i < end; i++)
         list_init(&pages[i].link);
     while (frame < end) {
@@ -360,7 +345,7 @@ void page_init(void)
     place_pages();
     for (; boot_memory_next(&start, &end); start = end)
         free_frames(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
-    reserve = total_count / RESERVE_SHARE;
-    if (reserve < RESERVE_MIN)
-        reserve = RESERVE_MIN;
+    pages_reserved = pages_total / RESERVE_SHARE;
+    if (pages_reserved < RESERVE_MIN)
+        pages_reserved = RESERVE_MIN;
 }

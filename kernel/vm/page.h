@@ -56,9 +56,8 @@ void page_release(struct page *page); // the last holder frees it; it is mapped 
 uintptr_t page_physical(const struct page *page);
 struct page *page_at(uintptr_t physical); // NULL when that is not memory that pages describe
 void *page_address(const struct page *page); // in the kernel's direct map
-unsigned pages_free(void);
-unsigned pages_total(void);
-unsigned pages_reserved(void); // so many of the free ones are not for users
+extern unsigned pages_free, pages_total;
+extern unsigned pages_reserved; // so many of the free ones are not for users
 // A page of memory that is not usable (the boot module) becomes an ordinary page with one holder.
 // False when it is none of those.
 bool page_adopt(struct page *page);

@@ -148,9 +148,9 @@ static void pageout_body(void)
 
     sched_switched();
     for (;;) {
-        if (pages_free() >= pages_reserved() * 2)
+        if (pages_free >= pages_reserved * 2)
             waitq_wake_all(&waiting, WAIT_AWAKENED);
-        if (pages_free() >= pages_reserved() * 3) {
+        if (pages_free >= pages_reserved * 3) {
             waitq_wait(&sleeping, WAIT_FOREVER, false, "page-out");
             laps = 0;
         } else if (laps > LAPS) {
@@ -183,7 +183,7 @@ kern_return_t pageout_wait(void)
 {
     enum wait_result result;
 
-    if (pages_free() > pages_reserved() || vm_pager_cache.in_use == 0 || hopeless ||
+    if (pages_free > pages_reserved || vm_pager_cache.in_use == 0 || hopeless ||
         thread_has_reserve(current_thread()))
         return KERN_RESOURCE_SHORTAGE;
     vm_object_upsets++;

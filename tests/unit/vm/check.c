@@ -243,7 +243,7 @@ struct resources resources_now(void)
         continue;
     slab_reap();
     return (struct resources){vm_map_cache.in_use,  vm_entry_cache.in_use, vm_object_cache.in_use,
-                              vm_copy_cache.in_use, slab_bytes_in_use(),   pages_free()};
+                              vm_copy_cache.in_use, slab_bytes_in_use(),   pages_free};
 }
 
 void check_resources(struct resources before)

@@ -123,9 +123,9 @@ static void test_heap(void)
     first = allocated(9 * PAGE);
     for (unsigned i = 0; i < 9; i++)
         poke(first + i * PAGE, 1);
-    unsigned before = pages_free();
+    unsigned before = pages_free;
     CHECK_EQ(vm_deallocate(map, first + 3 * PAGE, 3 * PAGE), KERN_SUCCESS);
-    CHECK_EQ(pages_free() + 1, before + 3 + 1);
+    CHECK_EQ(pages_free + 1, before + 3 + 1);
     CHECK_EQ(peek(first + 2 * PAGE), 1);
     CHECK_EQ(peek(first + 3 * PAGE), -KERN_INVALID_ADDRESS);
     CHECK_EQ(allocated(3 * PAGE), first + 3 * PAGE);

@@ -38,7 +38,7 @@ static void test_blocks(void)
 {
     static void *block[BLOCKS];
     static unsigned order[BLOCKS];
-    unsigned before = pages_free();
+    unsigned before = pages_free;
 
     for (int step = 0; step < 30000; step++) {
         unsigned i = (unsigned)rand() % BLOCKS;
@@ -62,7 +62,7 @@ static void test_blocks(void)
             slab_page_free(block[i], order[i]);
             block[i] = NULL;
         }
-    CHECK_EQ(pages_free(), before);
+    CHECK_EQ(pages_free, before);
     tap_rule("random blocks of 1 … 32 pages never overlap and all come back");
 }
 
@@ -84,7 +84,7 @@ static void take_all(struct list *kept, unsigned *user, unsigned *kernel)
 
 static void test_reserve(void)
 {
-    unsigned before = pages_free(), user, kernel;
+    unsigned before = pages_free, user, kernel;
     struct list kept;
 
     list_init(&kept);
@@ -97,11 +97,11 @@ static void test_reserve(void)
     fake_thread.max_priority = PRIORITY_SERVER;
     take_all(&kept, &user, &kernel);
     CHECK_EQ(user + kernel, 32);
-    CHECK_EQ(pages_free(), 0);
+    CHECK_EQ(pages_free, 0);
     fake_thread.max_priority = PRIORITY_USER;
     for (struct list *l; (l = list_pop(&kept)) != NULL;)
         page_release(container_of(l, struct page, link));
-    CHECK_EQ(pages_free(), before);
+    CHECK_EQ(pages_free, before);
     tap_rule("who may be as urgent as the servers gets the rest");
 }
 
@@ -118,7 +118,7 @@ static void test_merge(void)
     }
     for (struct list *l; (l = list_pop(&kept)) != NULL;)
         slab_page_free(l, 5);
-    CHECK(count >= pages_total() / 32 - 12);
+    CHECK(count >= pages_total / 32 - 12);
     tap_rule("after all that, free memory is in large blocks again");
 }
 
@@ -126,7 +126,7 @@ static void test_adopt(void)
 {
     struct vm_map_copy *copy;
     char *module = phys_to_virt(boot_info.module_start);
-    unsigned before = pages_free();
+    unsigned before = pages_free;
     char byte;
 
     module[5] = 'm';

@@ -86,7 +86,7 @@ static void test_exhaustion(void)
         list_insert_tail(&kept, object);
         count++;
     }
-    CHECK_EQ(pages_free(), 32); // of the servers
+    CHECK_EQ(pages_free, 32); // of the servers
     CHECK_EQ(cache.in_use, count);
     CHECK(kmalloc(5000) == NULL && kmalloc(100) == NULL);
     while ((object = list_pop(&kept)) != NULL)
