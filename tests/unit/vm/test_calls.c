@@ -2,6 +2,7 @@
 // Rule: the vm_* calls answer as the OSF Kernel Interface says, and what fails changes nothing; and
 // the costs that the design promises: copies that do not grow with size, one entry for a growing
 // heap.
+#include "mach_host_server.h"
 #include "mach_server.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,7 +309,6 @@ static void test_map(void)
 {
     vm_address_t a = 0xffffffff;
     struct vm_object *object;
-    struct vm_map_copy *copy;
 
     CHECK_EQ(vm_map(map, &a, PAGE, 0, TRUE, NULL, 0, FALSE, 3, 7, 1), KERN_NO_SPACE);
     a = 0xbffff000;
@@ -358,8 +358,14 @@ static void test_map(void)
              KERN_INVALID_ARGUMENT);
     vm_object_deallocate(object);
     rule("an object mapped twice is shared, mapped as a copy not");
-    object = vm_object_device(0xb8000, PAGE, false);
-    c = 0;
+}
+
+static void test_device(void)
+{
+    struct vm_object *object = vm_object_device(0xb8000, PAGE, false);
+    struct vm_map_copy *copy;
+    vm_address_t c = 0;
+
     CHECK_EQ(vm_map_enter(map, &c, PAGE, 0, true, object, 0, false, 3, 7, 1), KERN_SUCCESS);
     vm_object_deallocate(object);
     CHECK_EQ(vm_map_copyin(map, c, 8, &copy), KERN_PROTECTION_FAILURE);
@@ -545,6 +551,7 @@ int main(void)
     test_region();
     test_copies();
     test_map();
+    test_device();
     test_across();
     test_wire();
     test_costs();
