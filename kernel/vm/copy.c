@@ -189,9 +189,8 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
-    if (!range_of_pages(address, size, &start, &end))
-        return KERN_INVALID_ADDRESS;
-    if ((kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_READ)) != KERN_SUCCESS)
+    kr = map_check(map, address, size, VM_PROT_NONE, VM_PROT_READ, &start, &end);
+    if (kr != KERN_SUCCESS)
         return kr;
     if ((copy = copy_create(size, address - start)) == NULL)
         return KERN_RESOURCE_SHORTAGE;

@@ -221,18 +221,20 @@ bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room)
            find_first_gap(root, ANYWHERE_START, size, room);
 }
 
-kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,
-                        vm_prot_t now)
+kern_return_t map_check(struct vm_map *map, vm_offset_t address, vm_size_t size, vm_prot_t max,
+                        vm_prot_t now, vm_offset_t *start, vm_offset_t *end)
 {
-    struct vm_map_entry *e = entry_find(map, start);
+    struct vm_map_entry *e = entry_find(map, address);
     bool refused = false;
 
-    for (vm_offset_t at = start; at < end; at = e->end, e = entry_next(e)) {
+    if (!range_of_pages(address, size, start, end))
+        return KERN_INVALID_ADDRESS;
+    for (vm_offset_t at = *start; at < *end; at = e->end, e = entry_next(e)) {
         if (e == NULL || e->start > at)
             return KERN_INVALID_ADDRESS;
         if ((max & ~e->max_protection) != 0 || (now & ~e->protection) != 0)
             refused = true;
-        if (e->end >= end)
+        if (e->end >= *end)
             break;
     }
     return refused ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;

@@ -41,11 +41,11 @@ struct room {
 bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room,
                  struct vm_map_entry **below, bool *met);
 bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room);
-// Checks that [start, end) is mapped without holes (else KERN_INVALID_ADDRESS) and that each
-// entry's maximum protection includes `max` and its current one `now` (else
-// KERN_PROTECTION_FAILURE).
-kern_return_t map_check(struct vm_map *map, vm_offset_t start, vm_offset_t end, vm_prot_t max,
-                        vm_prot_t now);
+// Checks that a range, widened to whole pages [*start, *end), is mapped without holes (else
+// KERN_INVALID_ADDRESS) and that each entry's maximum protection includes `max` and its current one
+// `now` (else KERN_PROTECTION_FAILURE).
+kern_return_t map_check(struct vm_map *map, vm_offset_t address, vm_size_t size, vm_prot_t max,
+                        vm_prot_t now, vm_offset_t *start, vm_offset_t *end);
 // Whether the map's ledger can pay for `count` more entries: asked before they are made.
 bool map_can_pay(struct vm_map *map, unsigned count);
 // Whether nothing is mapped in [start, end).

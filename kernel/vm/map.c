@@ -68,14 +68,6 @@ void vm_map_deallocate(struct vm_map *map)
 
 // ---- allocate and enter --------------------------------------------------------------------
 
-// Whether `size` bytes can be entered at `address`, if nothing is there.
-static kern_return_t check_place(vm_offset_t address, vm_size_t size, vm_offset_t mask)
-{
-    if (address < VM_MIN_ADDRESS || address >= VM_MAX_ADDRESS || size > VM_MAX_ADDRESS - address)
-        return KERN_INVALID_ADDRESS;
-    return (address & mask) != 0 ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
-}
-
 // Where `size` bytes, a page multiple, are entered: at *address, or if `anywhere` at the first gap
 // from there on.
 static kern_return_t find_place(struct vm_map *map, vm_offset_t *address, vm_size_t size,
@@ -88,7 +80,9 @@ static kern_return_t find_place(struct vm_map *map, vm_offset_t *address, vm_siz
         return KERN_RESOURCE_SHORTAGE;
     if (anywhere)
         return map_find_space(map, *address, size, mask, address);
-    return check_place(*address, size, mask);
+    if (*address < VM_MIN_ADDRESS || *address >= VM_MAX_ADDRESS || size > VM_MAX_ADDRESS - *address)
+        return KERN_INVALID_ADDRESS;
+    return (*address & mask) != 0 ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
 }
 
 static bool inheritance_valid(vm_inherit_t inheritance)
@@ -254,7 +248,7 @@ kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t s
     if (!map_clip(map, start, end))
         return KERN_RESOURCE_SHORTAGE;
     // In a hole somebody else might allocate memory, and lose it, if he came to run in between.
-    whole = map_check(map, start, end, VM_PROT_NONE, VM_PROT_NONE) == KERN_SUCCESS;
+    whole = map_check(map, address, size, VM_PROT_NONE, VM_PROT_NONE, &start, &end) == KERN_SUCCESS;
     while (map_remove_some(map, &start, end)) {
         if (start >= end)
             break;
@@ -287,11 +281,9 @@ static void change(struct vm_map *map, vm_offset_t start, vm_offset_t end,
 static kern_return_t map_select(struct vm_map *map, vm_offset_t address, vm_size_t size,
                                 vm_prot_t max, vm_prot_t now, vm_offset_t *start, vm_offset_t *end)
 {
-    kern_return_t kr;
+    kern_return_t kr = map_check(map, address, size, max, now, start, end);
 
-    if (!range_of_pages(address, size, start, end))
-        return KERN_INVALID_ADDRESS;
-    if ((kr = map_check(map, *start, *end, max, now)) != KERN_SUCCESS)
+    if (kr != KERN_SUCCESS)
         return kr;
     return map_clip(map, *start, *end) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
@@ -527,13 +519,6 @@ struct vm_map *vm_map_fork(struct vm_map *parent)
     return child;
 }
 
-// Everything from `start` to `end`, which has been cut at both, goes at once.
-static void remove_all(struct vm_map *map, vm_offset_t start, vm_offset_t end)
-{
-    while (start < end && map_remove_some(map, &start, end))
-        continue;
-}
-
 kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size, vm_offset_t mask,
                        boolean_t anywhere, struct vm_map *source, vm_offset_t from, boolean_t copy,
                        vm_prot_t *protection, vm_prot_t *max_protection, vm_inherit_t inheritance)
@@ -544,9 +529,7 @@ kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size,
     if (!map->alive || !source->alive || size == 0 ||
         !inheritance_valid(inheritance))
         return KERN_INVALID_ARGUMENT;
-    if (!range_of_pages(trunc_page(from), size, &start, &end))
-        return KERN_INVALID_ADDRESS;
-    kr = map_check(source, start, end, VM_PROT_NONE, VM_PROT_NONE);
+    kr = map_check(source, trunc_page(from), size, VM_PROT_NONE, VM_PROT_NONE, &start, &end);
     if (kr == KERN_SUCCESS)
         kr = find_place(map, &to, end - start, mask, anywhere);
     if (kr != KERN_SUCCESS)
@@ -560,7 +543,7 @@ kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size,
         stop = e->end < end ? e->end : end;
         if (!map_can_pay(map, 1) ||
             (new = entry_like(e, at, stop, to + (at - start), !copy)) == NULL) {
-            remove_all(map, to, to + (at - start));
+            vm_deallocate(map, to, at - start);
             return KERN_RESOURCE_SHORTAGE;
         }
         new->inheritance = inheritance;

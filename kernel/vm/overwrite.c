@@ -18,7 +18,6 @@ struct piece {
     vm_offset_t address; // where it goes
     vm_size_t size;      // up to the end of that page, or of the copy
     struct vm_map_entry *entry;
-    vm_offset_t offset;  // of the page in the entry's object
     bool whole;          // a whole page of the copy replaces a whole anonymous page; wired ones stay
 };
 
@@ -31,25 +30,33 @@ static struct piece piece_at(struct vm_map *map, vm_offset_t address, struct vm_
 
     p.size = copy->size - from < room ? copy->size - from : room;
     p.entry = entry_find(map, p.address);
-    p.offset = p.entry->offset + (trunc_page(p.address) - p.entry->start);
     p.whole = p.size == PAGE_SIZE && page_aligned(copy->offset + from) && !map->stays &&
               p.entry->wired == 0 &&
               (p.entry->object == NULL || !vm_object_may_block(p.entry->object));
     return p;
 }
 
+// The number of its page in the entry's object.
+static uint32_t number_of(const struct piece *p)
+{
+    return (p->entry->offset + (p->address - p->entry->start)) >> PAGE_SHIFT;
+}
+
+// That page; NULL: there is none.
+static struct page *page_of(const struct piece *p)
+{
+    struct vm_object *object = p->entry->object;
+
+    return object == NULL ? NULL : page_tree_find(&object->pages, number_of(p));
+}
+
 // ---- making ready --------------------------------------------------------------------------
 
 static kern_return_t prepare_whole(struct piece *p, struct page *source)
 {
-    struct vm_object *object = p->entry->object;
-
-    if (source == NULL && (object == NULL || page_tree_find(&object->pages, p->offset >> PAGE_SHIFT) == NULL))
+    if (source == NULL && page_of(p) == NULL)
         return KERN_SUCCESS; // zeros over zeros
-    if (!entry_materialize(p->entry))
-        return KERN_RESOURCE_SHORTAGE;
-    p->offset = p->entry->offset + (p->address - p->entry->start);
-    if (!page_tree_own(&p->entry->object->pages, p->offset >> PAGE_SHIFT))
+    if (!entry_materialize(p->entry) || !page_tree_own(&p->entry->object->pages, number_of(p)))
         return KERN_RESOURCE_SHORTAGE;
     return KERN_SUCCESS;
 }
@@ -84,9 +91,7 @@ static kern_return_t prepare_all(struct vm_map *map, vm_offset_t address, struct
         upsets = vm_object_upsets;
         if (!map->alive)
             return KERN_INVALID_ARGUMENT;
-        if (!range_of_pages(address, copy->size, &start, &end))
-            return KERN_INVALID_ADDRESS;
-        kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_WRITE);
+        kr = map_check(map, address, copy->size, VM_PROT_NONE, VM_PROT_WRITE, &start, &end);
         for (vm_offset_t at = 0; kr == KERN_SUCCESS && at < copy->size;) {
             struct piece p = piece_at(map, address, copy, at);
             uint32_t version = map->version;
@@ -108,7 +113,7 @@ static kern_return_t prepare_all(struct vm_map *map, vm_offset_t address, struct
 static void store_whole(struct vm_map *map, struct piece *p, struct page *source)
 {
     struct vm_object *object = p->entry->object;
-    struct page *old = object == NULL ? NULL : page_tree_find(&object->pages, p->offset >> PAGE_SHIFT);
+    struct page *old = page_of(p);
 
     if (source == old)
         return;
@@ -118,12 +123,12 @@ static void store_whole(struct vm_map *map, struct piece *p, struct page *source
         page_unmap(&map->pmap, p->address);
     if (source != NULL)
         page_hold(source);
-    page_tree_set(&object->pages, NULL, p->offset >> PAGE_SHIFT, source);
+    page_tree_set(&object->pages, NULL, number_of(p), source);
 }
 
 static void store_part(struct vm_map_copy *copy, struct piece *p)
 {
-    struct page *page = page_tree_find(&p->entry->object->pages, p->offset >> PAGE_SHIFT);
+    struct page *page = page_of(p);
     char *to = (char *)page_address(page) + (p->address & PAGE_MASK);
     kern_return_t kr = vm_map_copy_read(copy, p->from, to, p->size);
 

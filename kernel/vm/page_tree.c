@@ -142,13 +142,6 @@ void page_tree_clear(struct page_tree *t)
     t->root = NULL;
 }
 
-static void slot_empty(struct page_node *node, uint32_t i)
-{
-    node->present &= ~(1u << i);
-    node->writable &= ~(1u << i);
-    node->slot[i].node = NULL;
-}
-
 // ---- looking up and changing ---------------------------------------------------------------
 
 struct page *page_tree_lookup(const struct page_tree *t, uint32_t i, bool *exclusive)
@@ -433,8 +426,11 @@ static bool node_remove(struct page_node **at, uint32_t first, uint32_t last)
         else if (!node_remove(&node->slot[i].node, i == low ? first & inside : 0,
                               i == high ? last & inside : inside))
             all = false;
-        if (node->level == 1 || node->slot[i].node == NULL)
-            slot_empty(node, i);
+        if (node->level == 1 || node->slot[i].node == NULL) {
+            node->present &= ~(1u << i);
+            node->writable &= ~(1u << i);
+            node->slot[i].node = NULL;
+        }
     }
     if (node->present == 0) {
         node_release(node);

@@ -85,9 +85,8 @@ kern_return_t vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t
 
     if (!map->alive)
         return KERN_INVALID_ARGUMENT;
-    if (!range_of_pages(address, size, &start, &end))
-        return KERN_INVALID_ADDRESS;
-    if ((kr = map_check(map, start, end, VM_PROT_NONE, VM_PROT_NONE)) != KERN_SUCCESS)
+    kr = map_check(map, address, size, VM_PROT_NONE, VM_PROT_NONE, &start, &end);
+    if (kr != KERN_SUCCESS)
         return kr;
     if (attribute != MATTR_CACHE)
         return attribute == MATTR_MIGRATE || attribute == MATTR_REPLICATE ? KERN_NOT_SUPPORTED
