@@ -81,25 +81,28 @@ static inline struct vm_map_entry *entry_floor(struct vm_map *map, vm_offset_t a
     return best;
 }
 
+static inline bool covers(const struct vm_map_entry *e, vm_offset_t address)
+{
+    return e != NULL && address - e->start < entry_size(e);
+}
+
 struct vm_map_entry *entry_find(struct vm_map *map, vm_offset_t address)
 {
     struct vm_map_entry *e = map->hint;
 
-    if (e != NULL && address - e->start < entry_size(e))
+    if (covers(e, address))
         return e;
     e = entry_floor(map, address);
-    if (e == NULL || address >= e->end)
-        return NULL;
-    return map->hint = e;
+    return covers(e, address) ? map->hint = e : NULL;
 }
 
 struct vm_map_entry *entry_from(struct vm_map *map, vm_offset_t address)
 {
-    struct vm_map_entry *e = entry_floor(map, address);
+    struct vm_map_entry *e = covers(map->hint, address) ? map->hint : entry_floor(map, address);
 
     if (e == NULL)
         return entry_of(tree_first(&map->entries));
-    return address < e->end ? e : entry_next(e);
+    return covers(e, address) ? e : entry_next(e);
 }
 
 struct vm_map_entry *entry_next(const struct vm_map_entry *entry)
