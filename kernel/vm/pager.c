@@ -14,12 +14,13 @@
 
 #define RUN_MAX 64u          // pages sent in one message
 #define REQUESTS_MAX 4096u   // that a pager may leave unanswered: threads that give up leave theirs behind
+#define SYNC UINT32_MAX      // no page's number: the one synchronize that there may be
 
 // Something that a pager has been asked for one page, or for a synchronize. It stays until there is
 // an answer, even when nobody waits any more: so a page is asked for once.
 struct page_request {
     struct tree_node node;     // pager->requests
-    uint32_t index, count;     // the page; count: of a synchronize
+    uint32_t index;            // the page, or SYNC
     unsigned kind;             // ASKED_*
     bool done;                 // answered: the last to wait frees it
     kern_return_t result;      // the answer
@@ -127,12 +128,7 @@ static void request_finish(struct page_request *r, kern_return_t result)
 // Nobody will answer any more.
 static void fail_all(struct pager *pager)
 {
-    struct page_request *sync = pager->sync;
-
-    pager->sync = NULL;
-    if (sync != NULL)
-        request_finish(sync, KERN_MEMORY_FAILURE);
-    vm_pager_answer(pager, 0, UINT32_MAX, ASKED_DATA | ASKED_UNLOCK, KERN_MEMORY_FAILURE);
+    vm_pager_answer(pager, 0, SYNC, ASKED_DATA | ASKED_UNLOCK | ASKED_SYNC, KERN_MEMORY_FAILURE);
     waitq_wake_all(&pager->unready, WAIT_DESTROYED);
 }
 
@@ -228,30 +224,23 @@ static struct page_request *request_find(struct pager *pager, uint32_t index)
     return r != NULL && r->index == index ? r : NULL;
 }
 
-static struct page_request *request_make(uint32_t index, uint32_t count, unsigned kind)
+// False when memory is short, or there are too many.
+static bool request_add(struct pager *pager, uint32_t index, unsigned kind)
 {
     struct ledger *payer = current_ledger();
     struct page_request *r = NULL;
 
-    if (ledger_allows(payer, MINATO_LIMIT_MESSAGE_BYTES, sizeof *r))
+    if (pager->request_count < REQUESTS_MAX &&
+        ledger_allows(payer, MINATO_LIMIT_MESSAGE_BYTES, sizeof *r))
         r = slab_alloc(&request_cache);
     if (r == NULL)
-        return NULL;
+        return false;
     ledger_add(payer, MINATO_LIMIT_MESSAGE_BYTES, sizeof *r);
-    *r = (struct page_request){.index = index, .count = count, .kind = kind, .payer = payer};
+    *r = (struct page_request){.index = index, .kind = kind, .payer = payer};
     waitq_init(&r->wait);
-    return r;
-}
-
-static bool request_add(struct pager *pager, uint32_t index, unsigned kind)
-{
-    struct page_request *r = NULL;
-
-    if (pager->request_count < REQUESTS_MAX && (r = request_make(index, 1, kind)) != NULL) {
-        tree_insert(&pager->requests, &r->node);
-        pager->request_count++;
-    }
-    return r != NULL;
+    tree_insert(&pager->requests, &r->node);
+    pager->request_count++;
+    return true;
 }
 
 void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, unsigned kinds,
@@ -364,30 +353,25 @@ kern_return_t vm_pager_synchronize(struct pager *pager, uint32_t offset, uint32_
     struct page_request *r;
     kern_return_t kr;
 
-    while (pager->sync != NULL)
-        if ((kr = request_wait(pager->sync, deadline)) != KERN_SUCCESS)
+    while ((r = request_find(pager, SYNC)) != NULL)
+        if ((kr = request_wait(r, deadline)) != KERN_SUCCESS)
             return kr;
     if (pager->port == NULL)
         return KERN_MEMORY_FAILURE;
-    if ((r = request_make(offset >> PAGE_SHIFT, size >> PAGE_SHIFT, 0)) == NULL)
+    if (!request_add(pager, SYNC, ASKED_SYNC))
         return KERN_RESOURCE_SHORTAGE;
+    pager->sync_offset = offset;
+    pager->sync_size = size;
     kr = memory_object_synchronize(TO_PAGER(pager), offset, size, flags);
-    if (kr != KERN_SUCCESS) {
-        request_free(r);
-        return kr;
-    }
-    pager->sync = r;
-    return request_wait(r, deadline);
+    if (kr != KERN_SUCCESS)
+        vm_pager_answer(pager, SYNC, SYNC, ASKED_SYNC, kr);
+    return kr == KERN_SUCCESS ? request_wait(request_find(pager, SYNC), deadline) : kr;
 }
 
 void vm_pager_synchronized(struct pager *pager, uint32_t offset, uint32_t size)
 {
-    struct page_request *r = pager->sync;
-
-    if (r == NULL || r->index << PAGE_SHIFT != offset || r->count << PAGE_SHIFT != size)
-        return;
-    pager->sync = NULL;
-    request_finish(r, KERN_SUCCESS);
+    if (offset == pager->sync_offset && size == pager->sync_size)
+        vm_pager_answer(pager, SYNC, SYNC, ASKED_SYNC, KERN_SUCCESS);
 }
 
 // ---- pages ---------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ struct pager {
     int setting[PAGER_SETTINGS];
     struct tree requests;     // what it has been asked for and has not answered, by page
     unsigned request_count;   // of these
-    struct page_request *sync; // the memory_object_synchronize that it has not answered
+    uint32_t sync_offset, sync_size; // of the memory_object_synchronize that is among these
     struct waitq unready;     // threads that wait until it is ready
     struct list copies;       // vm_object.copy_link: copies that look here for what they lack
     struct list cached;       // in the list of those whose object nobody uses but that are kept
@@ -105,6 +105,7 @@ void vm_pager_set_lock(struct pager *pager, struct page *page, vm_prot_t lock);
 // The pager has answered for the pages first … last what it was asked of these kinds.
 #define ASKED_DATA 1u   // data_request
 #define ASKED_UNLOCK 2u // data_unlock
+#define ASKED_SYNC 4u   // synchronize
 void vm_pager_answer(struct pager *pager, uint32_t first, uint32_t last, unsigned kinds,
                      kern_return_t result);
 // Waits until nobody waits for a memory_object_synchronize any more, sends one, and waits.
