@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Memory in transit: out-of-line data of messages, vm_read, vm_write, the boot module. A copy is a
 // map of objects that are copies (vm_object_copy) of what the address range showed, so taking one
-// costs the same for a page and for a gigabyte; copyout moves the entries to the receiver's map. Read
-// next: overwrite.c, for copies that are written over memory that is there.
+// costs the same for a page and for a gigabyte; copyout moves the entries to the receiver's map.
+// Read next: overwrite.c, for copies that are written over memory that is there.
 #include "vm/copy.h"
 #include "kern/ledger.h"
 #include "vm/entry.h"
@@ -115,7 +115,7 @@ static kern_return_t copy_range(struct vm_map *map, vm_offset_t start, vm_offset
     return KERN_SUCCESS;
 }
 
-// The object that has byte *at of the copy, NULL for zeros; *at becomes the offset of its page there.
+// The object with byte *at of the copy, NULL for zeros; *at becomes the offset of its page there.
 static struct vm_object *object_at(struct vm_map_copy *copy, vm_offset_t *at)
 {
     struct vm_map_entry *e = entry_find(&copy->map, copy->offset + *at);

@@ -6,8 +6,9 @@
 
 struct page;
 
-// The copied bytes begin `offset` bytes into the first page of a small map of their own, which begins
-// at 0, has no holes and no page tables; its ledger is charged for the entries behind the first.
+// The copied bytes begin `offset` bytes into the first page of a small map of their own, which
+// begins at 0, has no holes and no page tables; its ledger is charged for the entries behind the
+// first.
 struct vm_map_copy {
     vm_size_t size;
     vm_offset_t offset; // 0 … PAGE_SIZE - 1
@@ -22,6 +23,6 @@ bool entry_copy(struct vm_map_entry *e, vm_offset_t start, vm_offset_t end,
 kern_return_t copy_page(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
 // The same, but a page that is paged out stays that: its record.
 kern_return_t copy_page_or_record(struct vm_map_copy *copy, vm_offset_t at, struct page **page);
-// A copy of `size` bytes with one new object, which *object becomes, for the caller to fill. NULL when
-// memory is short.
+// A copy of `size` bytes with one new object, which *object becomes, for the caller to fill. NULL
+// when memory is short.
 struct vm_map_copy *copy_with_object(vm_size_t size, struct vm_object **object);

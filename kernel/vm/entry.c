@@ -145,9 +145,9 @@ static vm_size_t room_before(const struct vm_map_entry *e, vm_offset_t low)
     return larger(left->gap, larger(left->lowest - low, e->start - left->highest));
 }
 
-// Looks for the lowest `size` bytes that are free between `low` and `high`, which are the edges of what
-// lies beside the subtree at `e`, and not below `from`. Goes as deep as the tree is high; enters only
-// subtrees with a gap large enough.
+// Looks for the lowest `size` bytes that are free between `low` and `high`, which are the edges of
+// what lies beside the subtree at `e`, and not below `from`. Goes as deep as the tree is high; enters
+// only subtrees with a gap large enough.
 static bool find_gap(const struct vm_map_entry *e, vm_offset_t low, vm_offset_t high,
                      vm_offset_t from, vm_size_t size, vm_offset_t *found)
 {
@@ -161,8 +161,8 @@ static bool find_gap(const struct vm_map_entry *e, vm_offset_t low, vm_offset_t 
     return *found < high && high - *found >= size;
 }
 
-// The same when all entries lie above `low`, where the search begins: then a subtree with a gap large
-// enough always has the answer, and one way down finds it.
+// The same when all entries lie above `low`, where the search begins: then a subtree with a gap
+// large enough always has the answer, and one way down finds it.
 static inline bool find_first_gap(struct vm_map_entry *e, vm_offset_t low, vm_size_t size,
                                   struct room *room)
 {

@@ -62,8 +62,8 @@ void entry_destroy(struct vm_map_entry *entry);
 void entry_insert(struct vm_map *map, struct vm_map_entry *entry);
 // Where there is room, which has been found, and nothing has changed in the map since.
 void entry_insert_into(struct vm_map *map, struct vm_map_entry *entry, const struct room *room);
-// Takes some entry, which the caller then has, out of a map that is emptied for good: nothing is counted
-// there any more. NULL: there is none left.
+// Takes some entry, which the caller then has, out of a map that is emptied for good: nothing is
+// counted there any more. NULL: there is none left.
 struct vm_map_entry *entry_pop(struct vm_map *map);
 // Whether two entries differ in nothing but place and contents.
 bool entries_alike(const struct vm_map_entry *a, const struct vm_map_entry *b);

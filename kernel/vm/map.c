@@ -265,9 +265,11 @@ kern_return_t vm_deallocate(struct vm_map *map, vm_offset_t address, vm_size_t s
 
 // ---- what entries say ----------------------------------------------------------------------
 
+typedef void entry_setter(struct vm_map *map, struct vm_map_entry *e, int value);
+
 // The entries that are in [start, end), which has been cut at both, get a new value of something.
-static void change(struct vm_map *map, vm_offset_t start, vm_offset_t end,
-                   void (*set)(struct vm_map *map, struct vm_map_entry *e, int value), int value)
+static void change(struct vm_map *map, vm_offset_t start, vm_offset_t end, entry_setter *set,
+                   int value)
 {
     for (struct vm_map_entry *e = entry_from(map, start); e != NULL && e->start < end;
          e = entry_next(e))
@@ -290,9 +292,7 @@ static kern_return_t map_select(struct vm_map *map, vm_offset_t address, vm_size
 
 // Both, for a range of the user's.
 static kern_return_t change_range(struct vm_map *map, vm_offset_t address, vm_size_t size,
-                                  vm_prot_t max,
-                                  void (*set)(struct vm_map *map, struct vm_map_entry *e, int value),
-                                  int value)
+                                  vm_prot_t max, entry_setter *set, int value)
 {
     vm_offset_t start, end;
     kern_return_t kr;

@@ -66,8 +66,8 @@ struct page_node *page_tree_own(struct page_tree *t, uint32_t i);
 // be mapped nowhere in this tree's name. NULL empties the place. `leaf` is what page_tree_own gave,
 // or NULL to find it again.
 void page_tree_set(struct page_tree *t, struct page_node *leaf, uint32_t i, struct page *page);
-// Both: puts `page` in place `i`, taking over the caller's hold. False when memory is short: then the page
-// is released.
+// Both: puts `page` in place `i`, taking over the caller's hold. False when memory is short: then
+// the page is released.
 bool page_tree_put(struct page_tree *t, uint32_t i, struct page *page);
 // As page_tree_set, where there is a page and `page` has the same contents: all that share the leaf see it.
 void page_tree_exchange(struct page_tree *t, uint32_t i, struct page *page);

@@ -315,8 +315,8 @@ kern_return_t vm_msync(vm_map_t map, vm_address_t address, vm_size_t size, vm_sy
         return KERN_INVALID_ARGUMENT;
     if (size == 0)
         return KERN_SUCCESS;
-    kr = map_check(map, address, size, VM_PROT_NONE, discards ? VM_PROT_WRITE : VM_PROT_NONE, &start,
-                   &end);
+    kr = map_check(map, address, size, VM_PROT_NONE, discards ? VM_PROT_WRITE : VM_PROT_NONE,
+                   &start, &end);
     for (; kr == KERN_SUCCESS && start < end; start = stop) {
         struct vm_map_entry *e = entry_find(map, start);
         struct vm_object *object = e == NULL ? NULL : e->object;
