@@ -98,6 +98,40 @@ enum minato_limit {          /* the structure as an array */
 };
 #define MINATO_UNLIMITED ((natural_t)0xffffffff) /* a limit that is none */
 
+/*
+ * What has happened: minato_trace_set, minato_trace_read. Each record says when, and which thread ran;
+ * of `argument` each kind has its own. A port is named by its port_id (minato_port_info), a thread by the
+ * numbers of its task and in it (minato_task_name, minato_thread_wait); task 0 is the kernel, and its
+ * thread 0 the one that runs when nobody else does. A message is told apart by its port and its number
+ * there, as the trailer shows it: the same when it is sent and when it is received.
+ */
+enum minato_trace_kind {
+    MINATO_TRACE_TRAP,      /* a trap begins: its number, where it will return to */
+    MINATO_TRACE_TRAP_END,  /* the thread goes back to user mode: what is in eax */
+    MINATO_TRACE_SEND,      /* a message has come to a port: port, msgh_id, number */
+    MINATO_TRACE_CALL,      /* a message to the kernel, which serves it now: port, msgh_id, MINATO_OBJECT_* */
+    MINATO_TRACE_RECEIVE,   /* the thread has a message: port, msgh_id, number */
+    MINATO_TRACE_SWITCH,    /* the thread runs from now on: its priority */
+    MINATO_TRACE_FAULT,     /* page fault: address, 1 for writing, user's pc */
+    MINATO_TRACE_EXCEPTION, /* of the user's: EXC_*, code, subcode */
+    MINATO_TRACE_BLOCK,     /* the thread waits: port or 0; the reason's first eight bytes */
+    MINATO_TRACE_WAKE,      /* it made a thread ready: task, thread, priority */
+    MINATO_TRACE_INTERRUPT, /* a device's, while the thread ran: line */
+    MINATO_TRACE_KINDS
+};
+#define MINATO_TRACE_MASK(kind) (1u << (kind))
+#define MINATO_TRACE_ALL 0x7ff
+#define MINATO_TRACE_RECORDS_MAX 65536
+#define MINATO_TRACE_READ_MAX 256 /* records */
+
+typedef struct minato_trace_record {
+    natural_t time_low, time_high; /* nanoseconds since boot */
+    natural_t kind;                /* MINATO_TRACE_*, not as a mask */
+    natural_t task, thread;        /* whose doing it is */
+    natural_t argument[3];
+} minato_trace_record_t;
+typedef natural_t minato_trace_records_t[MINATO_TRACE_READ_MAX * 8];
+
 /* One name: minato_port_info. */
 typedef struct minato_port_info {
     natural_t type;         /* MACH_PORT_TYPE_* bits of the name, as mach_port_type gives them */

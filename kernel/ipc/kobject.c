@@ -10,6 +10,7 @@
 #include "ipc/mqueue.h"
 #include "ipc/space.h"
 #include "kern/thread.h"
+#include "kern/trace.h"
 #include "vm/page.h"
 
 // ---- from message id to routine ----
@@ -119,6 +120,8 @@ void kobject_serve(struct kmsg *request)
     struct kmsg *reply = NULL;
     kern_return_t kr;
 
+    if (tracing())
+        trace_message(request, current_thread(), MINATO_TRACE_CALL);
     // Whoever asks pays for the answer while it lies in a queue.
     if (!ledger_is_full(payer, MINATO_LIMIT_MESSAGE_BYTES))
         reply = kobject_call(request);
@@ -241,6 +244,8 @@ static mach_msg_return_t call(mach_msg_header_t *msg, mach_msg_size_t size, stru
 // A reply that came the general way goes to `msg`, if it fits there.
 static void unpack_reply(struct kmsg *reply, struct port *port, mach_msg_header_t *msg, bool fits)
 {
+    if (tracing())
+        trace_message(reply, current_thread(), MINATO_TRACE_RECEIVE);
     // The right that it was sent by has been used, and nobody will answer it.
     port->sorights--;
     port_release(port);

@@ -11,6 +11,7 @@
 #include "ipc/space.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "kern/trace.h"
 #include "vm/map.h"
 #include "x86/cpu.h"
 #include "x86/usercopy.h"
@@ -73,6 +74,8 @@ static mach_msg_return_t put_message(struct kmsg *kmsg, const struct message_arg
     mach_msg_size_t size = kmsg->header.msgh_size + REQUESTED_TRAILER_SIZE(a->option);
     mach_msg_return_t mr, put;
 
+    if (tracing())
+        trace_message(kmsg, current_thread(), MINATO_TRACE_RECEIVE);
     current_task()->events.messages_received++;
     if (carries(kmsg) && !buffer_writable(a->msg, size)) {
         kmsg_destroy(kmsg);

@@ -9,6 +9,7 @@
 #include "ipc/kobject.h"
 #include "ipc/scatter.h"
 #include "ipc/space.h"
+#include "kern/trace.h"
 #include "x86/interrupt.h"
 
 // ---- circles of receive rights ----
@@ -132,6 +133,8 @@ void mqueue_limit_changed(struct port *port)
 
         sender->ipc.kmsg = NULL;
         waitq_wake_thread(sender, WAIT_AWAKENED);
+        if (tracing())
+            trace_message(kmsg, sender, MINATO_TRACE_SEND);
         enqueue(kmsg, port);
     }
     if (port->owed > 0) {
@@ -214,6 +217,8 @@ mach_msg_return_t mqueue_send(struct kmsg *kmsg, mach_msg_option_t option,
     if (port->msgcount >= port->qlimit &&
         MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits) != MACH_MSG_TYPE_PORT_SEND_ONCE)
         return wait_for_room(kmsg, port, option, timeout);
+    if (tracing())
+        trace_message(kmsg, current_thread(), MINATO_TRACE_SEND);
     enqueue(kmsg, port);
     return MACH_MSG_SUCCESS;
 }
@@ -222,8 +227,11 @@ void mqueue_send_always(struct kmsg *kmsg)
 {
     struct port *port = kmsg_destination(kmsg);
 
-    if (!deliver(kmsg, port))
-        enqueue(kmsg, port);
+    if (deliver(kmsg, port))
+        return;
+    if (tracing())
+        trace_message(kmsg, current_thread(), MINATO_TRACE_SEND);
+    enqueue(kmsg, port);
 }
 
 // ---- receiving ----

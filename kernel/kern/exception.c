@@ -10,6 +10,7 @@
 #include "kern/host.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "kern/trace.h"
 #include "lib/printf.h"
 #include "mach_server.h"
 #include "x86/cpu.h"
@@ -126,6 +127,8 @@ void handle_exception(int exception, int code, int subcode)
     exception_data_type_t words[EXCEPTION_CODE_MAX] = {code, subcode};
     const struct thread *self = current_thread();
 
+    if (tracing())
+        trace_entry(MINATO_TRACE_EXCEPTION, (uint32_t)exception, (uint32_t)code, (uint32_t)subcode);
     for (unsigned level = 0; level < 3; level++) {
         const struct exception_actions *const asked[] = {self->exceptions, self->task->exceptions,
                                                          the_host.exceptions};

@@ -111,8 +111,7 @@ kern_return_t minato_task_name(task_t task, natural_t *number, minato_task_name_
     return KERN_SUCCESS;
 }
 
-// The port or set that a wait queue is part of, by its number; 0: it is part of something else.
-static natural_t port_id_of(struct waitq *q)
+uint32_t waitq_port_id(struct waitq *q)
 {
     struct synchronizer *s = NULL;
 
@@ -141,7 +140,7 @@ kern_return_t minato_thread_wait(thread_act_t thread, natural_t *number, minato_
     bool waits = thread->state == THREAD_WAITING;
 
     *number = thread->number;
-    *port_id = waits ? port_id_of(thread->waitq) : 0;
+    *port_id = waits ? waitq_port_id(thread->waitq) : 0;
     strlcpy(reason, waits ? thread->wait_reason : "", sizeof(minato_reason_t));
     return KERN_SUCCESS;
 }

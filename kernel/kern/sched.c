@@ -11,6 +11,7 @@
 #include "kern/hand_over.h"
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "kern/trace.h"
 #include "vm/map.h"
 #include "x86/interrupt.h"
 
@@ -233,10 +234,11 @@ static inline struct thread *pick(struct processor *p)
     return thread;
 }
 
-static inline void quantum_watch(struct processor *p)
+static __attribute__((noinline)) void quantum_watch(struct processor *p)
 {
     if (!tree_contains(&p->quantum_timer.node))
         timer_arm(&p->quantum_timer, clock_now() + QUANTUM_MS * (uint64_t)NS_PER_MS);
+    p->watched = !tracing();
 }
 
 void sched_ready(struct thread *thread)
@@ -248,7 +250,11 @@ void sched_ready(struct thread *thread)
     enqueue_tail(p, thread);
     if (thread->priority < current_thread()->priority)
         this_cpu()->ast |= AST_RESCHEDULE;
-    quantum_watch(p);
+    if (!p->watched) {
+        if (tracing())
+            trace_wake(thread);
+        quantum_watch(p);
+    }
 }
 
 void sched_unready(struct thread *thread)
@@ -304,12 +310,25 @@ static inline void switch_to(struct processor *p, struct thread *self, struct th
         sched_switched();
 }
 
+void sched_trace(void)
+{
+    struct processor *p = this_processor();
+
+    p->watched = false;
+    p->dead = &boot_thread; // as good as any: it never ends
+    boot_thread.refs = 2;
+}
+
 void sched_switched(void)
 {
     struct processor *p = this_processor();
     struct thread *dead = p->dead;
 
     p->dead = NULL;
+    if (tracing()) {
+        sched_trace();
+        trace_switch();
+    }
     thread_deallocate(dead);
 }
 
@@ -332,7 +351,8 @@ void sched_switch(struct thread *next)
     if (self->state == THREAD_READY) {
         self->priority = current_priority(self);
         enqueue_tail(p, self);
-        quantum_watch(p);
+        if (!p->watched)
+            quantum_watch(p);
     }
     if (next) {
         next->turn = 0;
@@ -419,6 +439,7 @@ static void quantum_tick(struct timer *timer)
     uint32_t left = QUANTUM_MS;
     int best;
 
+    p->watched = false;
     rate_update();
     count_usage(self, now);
     if (self != p->idle)

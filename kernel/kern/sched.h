@@ -26,7 +26,10 @@ struct processor {
     uint32_t bitmap[PRIORITY_LEVELS / 32]; // non-empty queues
     int best;                              // the first of them; PRIORITY_LEVELS: none
     struct thread *idle;
-    struct thread *dead;        // switched away from for ever; reaped by the next thread
+    struct thread *dead;        // switched away from for ever; reaped by the next thread. Never NULL
+                                // while events are recorded: each switch then passes sched_switched
+    bool watched;               // whoever becomes ready leaves nothing to do: quantum_timer is armed,
+                                // and nothing is recorded
     uint32_t turn_start;        // of whoever runs: cpu_cycles(), as far as it goes
     struct timer quantum_timer; // armed while somebody is ready
     unsigned ticks;             // times it has gone off; every AGING_TICKS the ready threads age
@@ -45,6 +48,8 @@ void sched_ready(struct thread *thread);
 void sched_switch(struct thread *next);
 // The first thing a new thread calls: the other end of the switch that started it.
 void sched_switched(void);
+// The recording of events has begun or ended.
+void sched_trace(void);
 // Takes a READY thread off its queue.
 void sched_unready(struct thread *thread);
 // For AST_RESCHEDULE: gives way if a more urgent thread is ready, or an equal one and the quantum is

@@ -6,6 +6,7 @@
 // the registers of another thread to lie still waits in thread_wait_stopped. Read next: sched.c for how
 // a thread runs, thread_calls.c for what users can ask of it.
 #include "kern/thread.h"
+#include "kern/trace.h"
 #include <mach/policy.h>
 #include "ipc/port.h"
 #include "kern/exception.h"
@@ -74,7 +75,8 @@ static void thread_free(struct thread *thread)
 // Where a user thread begins when it first runs; it returns to user mode.
 static void user_thread_start(void)
 {
-    sched_switched();
+    if (processors[0].dead)
+        sched_switched();
     return_to_user_checks();
 }
 
@@ -137,10 +139,12 @@ static void idle_body(void)
 
 static struct thread *make_kernel_thread(void (*body)(void), int priority)
 {
+    static uint32_t made;
     struct thread *thread = thread_alloc(body);
 
     if (!thread)
         panic("no memory for a thread of the kernel's: give the machine more memory (-m)");
+    thread->number = made++;
     thread->at_user_boundary = false;
     thread->policy = POLICY_FIFO;
     thread->base_priority = thread->priority = thread->max_priority = priority;
@@ -177,7 +181,7 @@ bool thread_is_held(const struct thread *thread)
 
 void thread_post(struct thread *thread)
 {
-    thread->ast = AST_THREAD;
+    thread->ast |= AST_THREAD;
     if (thread == current_thread())
         this_cpu()->ast |= AST_THREAD;
 }
@@ -315,7 +319,7 @@ static void stop_at_boundary(struct thread *self)
     if (self->terminating)
         thread_exit();
     if (!thread_is_held(self)) {
-        self->ast = 0;
+        self->ast &= ~AST_THREAD;
         this_cpu()->ast &= ~AST_THREAD;
         return;
     }
@@ -323,6 +327,8 @@ static void stop_at_boundary(struct thread *self)
     self->wait_interruptible = false;
     self->wait_reason = "suspended";
     self->state = THREAD_WAITING;
+    if (tracing())
+        trace_block();
     sched_switch(NULL);
 }
 
@@ -335,8 +341,10 @@ void return_to_user_checks(void)
     while ((ast = this_cpu()->ast)) {
         if (ast & AST_THREAD)
             stop_at_boundary(self);
-        if (ast & AST_RESCHEDULE)
+        else if (ast & AST_RESCHEDULE)
             sched_preempt();
+        else
+            trace_return();
     }
     self->at_user_boundary = false;
 }

@@ -36,7 +36,7 @@ struct thread {
     struct machine_thread machine; // x86's half
     struct task *task;             // a reference is held
     struct list task_link;         // task->threads
-    uint32_t number;               // for people: counts from 1 in its task
+    uint32_t number;               // for people: counts from 1 in its task; the kernel's from 0, idle
 
     // ports
     struct port *sself;  // THREAD_KERNEL_PORT as others set it: a send right, or NULL
@@ -56,7 +56,7 @@ struct thread {
     uint64_t usage_mark;    // until which of its `cycles` they are counted
     uint64_t decay_due;     // when usage decays next, in cycles
     struct list run_link;   // run queue
-    uint32_t ast;           // AST_THREAD, or 0: becomes cpu->ast when it runs
+    uint32_t ast;           // AST_*, but for RESCHEDULE: becomes cpu->ast when it runs
     uint64_t cycles;        // processor time, in cpu_cycles() units; while it runs: less what that
                             // clock showed when it began, so that adding what it shows is all
     uint64_t system_cycles; // of these, in kernel calls and faults (thread_system_begin)

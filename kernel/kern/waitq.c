@@ -7,6 +7,7 @@
 #include "kern/waitq.h"
 #include "kern/sched.h"
 #include "kern/thread.h"
+#include "kern/trace.h"
 #include "x86/cpu.h"
 #include "x86/interrupt.h"
 
@@ -30,8 +31,11 @@ enum wait_result waitq_wait(struct waitq *q, uint64_t deadline, bool interruptib
     self->wait_reason = reason;
     self->state = THREAD_WAITING;
     // A thread that is to stop counts as stopped while it blocks (thread_wait_stopped).
-    if (self->ast)
+    if (self->ast) {
+        if (tracing())
+            trace_block();
         waitq_wake_all(&self->stop_waiters, WAIT_AWAKENED);
+    }
     sched_switch(NULL);
     return self->wait_result;
 }

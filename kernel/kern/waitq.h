@@ -56,5 +56,8 @@ void waitq_wake_thread(struct thread *thread, enum wait_result result);
 void waitq_wake_all(struct waitq *q, enum wait_result result);
 struct thread *waitq_nth(const struct waitq *q, unsigned n); // counts from 0; n < waitq_count
 unsigned waitq_count(const struct waitq *q);
+// The port or set that it is part of, or the port of what it is part of, by its number; 0: there is
+// none. NULL is fine. (kern/minato.c)
+uint32_t waitq_port_id(struct waitq *q);
 // The base priority of `thread` has changed: if it waits, it takes its new place, behind its equals.
 void waitq_reorder(struct thread *thread);

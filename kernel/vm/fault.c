@@ -3,6 +3,7 @@
 // table. docs/fault.md follows one through. Read next: vm_object_page in object.c.
 #include "kern/task.h"
 #include "kern/thread.h"
+#include "kern/trace.h"
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
@@ -107,6 +108,8 @@ kern_return_t resolve_page_fault(uintptr_t address, bool write)
 
     if (task == NULL)
         return KERN_INVALID_ADDRESS;
+    if (tracing())
+        trace_fault(address, write);
     begin = thread_system_begin();
     copied = vm_object_pages_copied;
     kr = vm_fault(task->map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);

@@ -22,11 +22,14 @@ struct cpu {
     volatile uint32_t ast;   // AST_*: work to do before the return to user mode; entry.asm tests it
     struct task_entry *task; // the current task's
     uint32_t number;
+    bool tracing; // what happens is recorded (kern/trace.h); a byte, which takes two instructions to test
 };
 
 // Reasons to call return_to_user_checks() (x86/upcall.h) before going back to user mode.
 #define AST_RESCHEDULE 1u // a more urgent thread is ready, or the quantum is used up
 #define AST_THREAD 2u     // the current thread must stop: terminated, suspended
+#define AST_TRACE 4u      // it came in while events are recorded: keeps it off every fast path
+#define AST_TRAP 8u       // by a trap, whose end is to be recorded
 
 extern struct cpu cpus[MAX_CPUS];
 

@@ -26,7 +26,7 @@
 
 bits 32
 
-extern cpu_entry, cpus, trap_table, trap_count
+extern cpu_entry, cpus, trap_table, trap_count, trap_bound, trace_trap
 extern page_fault, exception_dispatch, v86_entry, interrupt_dispatch, return_to_user_checks
 extern redirect_failed
 global sysenter_entry, sysenter_entry_end, sysenter_traced, trap_entry, redirect_entry, vector_entries
@@ -77,8 +77,9 @@ sysenter_entry_end:
 trap_dispatch:
         mov     edx, [cpus + CPU_TASK]
         inc     dword [edx + TASK_TRAPS]
-        cmp     eax, [trap_count]
-        jae     trap_unknown
+        cmp     eax, [trap_bound]
+        jae     trap_beyond
+trap_known:
         cmp     ecx, USER_TOP - 4 - 4 * TRAP_WORDS_MAX
         ja      trap_high_stack
 trap_copy:
@@ -129,6 +130,17 @@ copy_0: test    eax, eax
         call    eax
         jmp     trap_return
 
+; There is no such trap; or the bound is 0, because events are recorded (kern/trace.c).
+trap_beyond:
+        cmp     byte [cpus + CPU_TRACING], 0
+        je      trap_unknown
+        push    eax
+        push    ecx
+        call    trace_trap
+        pop     ecx
+        pop     eax
+        cmp     eax, [trap_count]
+        jb      trap_known
 trap_unknown:
         mov     eax, KERN_INVALID_ARGUMENT
         jmp     trap_return

@@ -236,6 +236,8 @@ struct trap_frame *interrupt_dispatch(struct trap_frame *frame)
 {
     if (cpu_entry.tss.esp0)
         machine_stack_check(machine_current());
+    if (this_cpu()->tracing)
+        trace_interrupt(frame->vector - VECTOR_LINE0);
     interrupt_line(frame->vector - VECTOR_LINE0);
     return frame;
 }

@@ -20,6 +20,11 @@ __attribute__((noreturn)) void kernel_main(void);
 // return (a terminated thread). (kern/thread.c)
 void return_to_user_checks(void);
 
+// While cpu->tracing: the current thread makes trap `number`, an interrupt of a line has come.
+// (kern/trace.c)
+void trace_trap(uint32_t number);
+void trace_interrupt(unsigned line);
+
 // A page fault on a user address, by user code or by the kernel's user copies; may block.
 // KERN_SUCCESS: the access can be repeated. Else the kernel's copy fails, or handle_exception
 // follows with EXC_BAD_ACCESS and this code: KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE,

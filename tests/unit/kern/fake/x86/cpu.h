@@ -20,10 +20,13 @@ struct cpu {
     volatile uint32_t ast;
     struct task_entry *task;
     uint32_t number;
+    bool tracing;
 };
 
 #define AST_RESCHEDULE 1u
 #define AST_THREAD 2u
+#define AST_TRACE 4u
+#define AST_TRAP 8u
 
 extern struct cpu cpus[MAX_CPUS];
 extern uint64_t sim_now; // nanoseconds, and cycles
