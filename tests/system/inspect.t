@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Rules: ps, ports, vmmap and top tell what there is, and agree with each other and with what a script
+# Rules: ps, ports, vmmap, top and trace tell what there is, and agree with each other and with what a script
 # has made; spawn.run runs a program to its end and gives its status; a program can be the job itself.
 use strict;
 use warnings;
@@ -100,6 +100,24 @@ is(scalar @rounds, 3, 'top -n 2: two rounds');
 my ($first) = $rounds[2] =~ /NAME\n(.*)\n/;
 like($first, qr/^ +\d+ +[5-9]\d\.\d% .* R +busy$/, 'the busiest task comes first');
 like($rounds[2], qr/^memory: \d+ KiB, \d+ used, \d+ free/m, 'memory');
+
+# ---- trace ----
+
+my ($trace) = outputs(<<'END');
+local port = mach.mach_reply_port()
+local other = spawn.thread(function()
+    mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 20000000})
+    mach.send{remote = args.port, disp = mach.MACH_MSG_TYPE_MAKE_SEND, id = 4711}
+    mach.receive{port = args.port}
+end, {port = port})
+print("=== trace") assert(spawn.run("trace", "-t", "60", "-k", "tmsb") == 0)
+other:wait(1000)
+END
+my ($records) = $trace =~ /^(\d+) records, 0 lost$/m;
+is(scalar(() = $trace =~ /^ *\d+\.\d{3} +\d+\.\d+ +\w/mg), $records, 'trace: a line for each record');
+like($trace, qr/^ .* (\d+\.\d+) +runs, priority \d+\n(?:.*\n)*?.* \1 +send to port (\d+), id 4711, number 0\n(?:.*\n)*?.* \1 +receive from port \2, id 4711, number 0$/m,
+     'a switch, a message sent and received');
+unlike($trace, qr/ (?:interrupt|fault)/, 'and nothing of other kinds');
 
 # ---- mistakes, and programs as the job ----
 
