@@ -3,7 +3,6 @@
 //
 // Characters go to a struct out, which either fills a buffer or feeds the console.
 #include "lib/printf.h"
-#include <stdbool.h>
 #include <stdint.h>
 #include "lib/string.h"
 
@@ -30,22 +29,15 @@ static void put_text(struct out *out, int width, char padding, const char *text,
         put(out, *text++);
 }
 
-static void put_number(struct out *out, int width, char padding, bool negative, uint64_t value,
-                       unsigned base)
+static void put_number(struct out *out, int width, char padding, uint32_t value, unsigned base)
 {
-    char text[24];
+    char text[12];
     char *at = text + sizeof text;
 
     do {
         *--at = "0123456789abcdef"[value % base];
         value /= base;
     } while (value != 0);
-    if (negative && padding == '0') {
-        put(out, '-'); // before the zeros
-        width--;
-    } else if (negative) {
-        *--at = '-';
-    }
     put_text(out, width, padding, at, (size_t)(text + sizeof text - at));
 }
 
@@ -55,35 +47,30 @@ static const char *put_conversion(struct out *out, const char *format, va_list *
     const char *begin = format;
     const char *text;
     char padding = *format == '0' ? '0' : ' ';
-    int width = 0, longs = 0;
-    int64_t value;
+    int width = 0, number;
 
     for (; *format >= '0' && *format <= '9'; format++)
         width = width * 10 + (*format - '0');
-    for (; *format == 'l'; format++)
-        longs++;
+    if (*format == 'l') // as long as an int
+        format++;
     switch (*format) {
     case 'd':
-        value = longs == 2 ? va_arg(*args, long long) : va_arg(*args, long); // an int is as long
-        put_number(out, width, padding, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value,
-                   10);
+        number = va_arg(*args, int);
+        if (number < 0)
+            put(out, '-');
+        put_number(out, width, padding, number < 0 ? -(uint32_t)number : (uint32_t)number, 10);
         break;
-    case 'u':
-    case 'x':
-        put_number(out, width, padding, false,
-                   longs == 2 ? va_arg(*args, unsigned long long) : va_arg(*args, unsigned long),
-                   *format == 'u' ? 10 : 16);
-        break;
+    case 'u': put_number(out, width, padding, va_arg(*args, uint32_t), 10); break;
+    case 'x': put_number(out, width, padding, va_arg(*args, uint32_t), 16); break;
     case 'p':
         put_text(out, 0, ' ', "0x", 2);
-        put_number(out, width, padding, false, va_arg(*args, uintptr_t), 16);
+        put_number(out, width, padding, va_arg(*args, uintptr_t), 16);
         break;
     case 's':
         text = va_arg(*args, const char *);
         text = text == NULL ? "(null)" : text;
         put_text(out, width, ' ', text, strlen(text));
         break;
-    case 'c': put_text(out, width, ' ', &(char){(char)va_arg(*args, int)}, 1); break;
     case '%': put(out, '%'); break;
     default:
         put(out, '%');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Formatted text for the kernel's own messages: %d %u %x %s %c %p %%, with a width, a 0 before it,
-// and l or ll.
+// Formatted text for the kernel's own messages: %d %u %x %s %p %%, with a width, a 0 before it, and l. A
+// minus sign comes before what a width counts.
 #pragma once
 
 #include <stdarg.h>
