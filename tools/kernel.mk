@@ -21,7 +21,8 @@ KERNEL_CFLAGS = $(GUEST_FLAGS) -mregparm=3 $(WARN) -Wno-unused-parameter -mno-80
     -fno-omit-frame-pointer -nostdinc -isystem $(GCC_INCLUDE) \
     -Iinclude -Ikernel -Ibuild/kernel/mig -DKERNEL=1 $(if $(DEBUG),-DDEBUG=1)
 KERNEL_LINK := $(CC) $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,linker.ld \
-    -Wl,--build-id=none -Wl,-z,noexecstack
+    -Wl,--build-id=none -Wl,-z,noexecstack \
+    $(foreach name,__udivmoddi4 __udivdi3 __umoddi3,-Wl,--wrap=$(name))#  kernel/lib/divide.c
 
 build/kernel/%.o: kernel/%.c build/flags | deps-build $(KERNEL_MIG_HEADERS)
 	$(call say,CC,$<)
@@ -68,8 +69,8 @@ build/kernel/%.asm.o: build/kernel/%.asm build/kernel/layout.inc | deps-build
 
 build/kernel/minato0.elf: $(KERNEL_OBJ) build/kernel/ksyms0.asm.o linker.ld
 	$(call say,LD,$@)
-	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^)
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
 build/minato.elf: $(KERNEL_OBJ) build/kernel/ksyms.asm.o linker.ld build/kernel/minato0.elf
 	$(call say,LD,$@)
-	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^)
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
 	$(Q)$(CROSS)nm -n $@ | tools/ksyms check build/kernel/ksyms.asm

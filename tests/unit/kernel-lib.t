@@ -12,9 +12,13 @@ mkdir -p "$out"
 
 # The kernel's functions get names of their own, so that the C library's can stand beside them.
 for name in memcpy memmove memset memcmp strlen strlcpy \
-            snprintf vprintf printf __udivmoddi4 __udivdi3 __umoddi3; do
+            snprintf vprintf printf; do
     echo "$name kernel_$name"
 done > "$out/names"
+for name in __udivmoddi4 __udivdi3 __umoddi3; do
+    echo "__wrap_$name kernel_$name"
+    echo "__real_$name $name"
+done >> "$out/names"
 
 for source in kernel/lib/string.c kernel/lib/printf.c kernel/lib/divide.c kernel/x86/memory.c; do
     object=$out/$(basename "$source" .c).o
