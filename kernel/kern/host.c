@@ -40,63 +40,43 @@ static void basic_info(host_info_t words)
     info->cpu_subtype = CPU_SUBTYPE_PENTPRO;
 }
 
-static void sched_info(host_info_t words)
-{
-    host_sched_info_t info = (host_sched_info_t)words;
+static const struct host_sched_info sched_info = {.min_timeout = 1, .min_quantum = 1};
 
-    info->min_timeout = 1;
-    info->min_quantum = 1;
-}
+static const struct kernel_resource_sizes resource_sizes = {
+    .task = sizeof(struct task),
+    .thread = sizeof(struct thread),
+    .port = sizeof(struct port),
+    .memory_region = sizeof(struct vm_map_entry),
+    .memory_object = sizeof(struct vm_object),
+};
 
-static void resource_sizes(host_info_t words)
-{
-    kernel_resource_sizes_t sizes = (kernel_resource_sizes_t)words;
+static const struct host_priority_info priority_info = {
+    .kernel_priority = PRIORITY_KERNEL,
+    .system_priority = PRIORITY_KERNEL,
+    .server_priority = PRIORITY_SERVER,
+    .user_priority = PRIORITY_USER,
+    .depress_priority = PRIORITY_IDLE,
+    .idle_priority = PRIORITY_IDLE,
+    .minimum_priority = PRIORITY_LEVELS - 1,
+    .maximum_priority = 0,
+};
 
-    sizes->task = sizeof(struct task);
-    sizes->thread = sizeof(struct thread);
-    sizes->port = sizeof(struct port);
-    sizes->memory_region = sizeof(struct vm_map_entry);
-    sizes->memory_object = sizeof(struct vm_object);
-}
-
-static void priority_info(host_info_t words)
-{
-    host_priority_info_t info = (host_priority_info_t)words;
-
-    info->kernel_priority = PRIORITY_KERNEL;
-    info->system_priority = PRIORITY_KERNEL;
-    info->server_priority = PRIORITY_SERVER;
-    info->user_priority = PRIORITY_USER;
-    info->depress_priority = PRIORITY_IDLE;
-    info->idle_priority = PRIORITY_IDLE;
-    info->minimum_priority = PRIORITY_LEVELS - 1;
-    info->maximum_priority = 0;
-}
-
-// The number of the one that runs.
-static void processor_slots(host_info_t info)
-{
-    info[0] = 0;
-}
-
-// Says by its mere success that the traps are there.
-static void no_info(host_info_t info)
-{
-}
+static const integer_t processor_slots[] = {0}; // the number of the one that runs
 
 struct flavor {
-    void (*fill)(host_info_t info); // NULL: there is no such flavor
+    void (*fill)(host_info_t info);
+    const void *constant; // what it always is; neither this nor `fill`: there is no such flavor
     unsigned words;
 };
 
 static const struct flavor infos[] = {
-    [HOST_BASIC_INFO] = {basic_info, HOST_BASIC_INFO_COUNT},
-    [HOST_PROCESSOR_SLOTS] = {processor_slots, 1},
-    [HOST_SCHED_INFO] = {sched_info, HOST_SCHED_INFO_COUNT},
-    [HOST_RESOURCE_SIZES] = {resource_sizes, HOST_RESOURCE_SIZES_COUNT},
-    [HOST_PRIORITY_INFO] = {priority_info, HOST_PRIORITY_INFO_COUNT},
-    [HOST_SEMAPHORE_TRAPS] = {no_info, 0},
-    [HOST_MACH_MSG_TRAP] = {no_info, 0},
+    [HOST_BASIC_INFO] = {basic_info, NULL, HOST_BASIC_INFO_COUNT},
+    [HOST_PROCESSOR_SLOTS] = {NULL, processor_slots, 1},
+    [HOST_SCHED_INFO] = {NULL, &sched_info, HOST_SCHED_INFO_COUNT},
+    [HOST_RESOURCE_SIZES] = {NULL, &resource_sizes, HOST_RESOURCE_SIZES_COUNT},
+    [HOST_PRIORITY_INFO] = {NULL, &priority_info, HOST_PRIORITY_INFO_COUNT},
+    [HOST_SEMAPHORE_TRAPS] = {NULL, "", 0}, // these say by their mere success that the traps are there
+    [HOST_MACH_MSG_TRAP] = {NULL, "", 0},
 };
 
 // ---- host_statistics ----
@@ -160,9 +140,9 @@ static void cpu_load_info(host_info_t words)
 }
 
 static const struct flavor statistics[] = {
-    [HOST_LOAD_INFO] = {load_info, HOST_LOAD_INFO_COUNT},
-    [HOST_VM_INFO] = {vm_info, HOST_VM_INFO_COUNT},
-    [HOST_CPU_LOAD_INFO] = {cpu_load_info, HOST_CPU_LOAD_INFO_COUNT},
+    [HOST_LOAD_INFO] = {load_info, NULL, HOST_LOAD_INFO_COUNT},
+    [HOST_VM_INFO] = {vm_info, NULL, HOST_VM_INFO_COUNT},
+    [HOST_CPU_LOAD_INFO] = {cpu_load_info, NULL, HOST_CPU_LOAD_INFO_COUNT},
 };
 
 static kern_return_t fill(const struct flavor *flavors, unsigned flavor_count, host_flavor_t which,
@@ -170,11 +150,14 @@ static kern_return_t fill(const struct flavor *flavors, unsigned flavor_count, h
 {
     const struct flavor *flavor = &flavors[(unsigned)which < flavor_count ? which : 0]; // 0 is none
 
-    if (!flavor->fill)
+    if (!flavor->fill && !flavor->constant)
         return KERN_INVALID_ARGUMENT;
     if (*count < flavor->words)
         return KERN_FAILURE;
-    flavor->fill(info);
+    if (flavor->fill)
+        flavor->fill(info);
+    else
+        memcpy(info, flavor->constant, flavor->words * sizeof(*info));
     *count = flavor->words;
     return KERN_SUCCESS;
 }
