@@ -70,13 +70,6 @@ kern_return_t clock_map_time(clock_serv_t clock, ipc_port_t *memory)
     return KERN_SUCCESS;
 }
 
-static void mapped_init(void)
-{
-    mapped.object = vm_object_device(virt_to_phys(&mapped.page), PAGE_SIZE, false);
-    mapped.port = port_make_at_boot(PORT_MEMORY_OBJECT, mapped.object);
-    timer_init(&mapped.timer, mapped_set);
-}
-
 void clock_init(void)
 {
     realtime_clock->resolution = clock_resolution();
@@ -88,7 +81,9 @@ void clock_init(void)
         clocks[i].port = port_make_at_boot(PORT_CLOCK, &clocks[i]);
         clocks[i].control = port_make_at_boot(PORT_CLOCK_CTRL, &clocks[i]);
     }
-    mapped_init();
+    mapped.object = vm_object_device(virt_to_phys(&mapped.page), PAGE_SIZE, false);
+    mapped.port = port_make_at_boot(PORT_MEMORY_OBJECT, mapped.object);
+    timer_init(&mapped.timer, mapped_set);
 }
 
 // When a sleep or alarm for that time ends, ns since boot; 0: at once. False: a bad type or time.

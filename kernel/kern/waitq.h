@@ -34,9 +34,8 @@ static inline void waitq_init(struct waitq *q)
 }
 static inline void waitq_init_fifo(struct waitq *q)
 {
-    list_init(&q->threads);
+    waitq_init(q);
     q->fifo = true;
-    q->at = WAITQ_ELSEWHERE;
 }
 static inline bool waitq_empty(const struct waitq *q)
 {

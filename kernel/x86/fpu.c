@@ -76,21 +76,15 @@ void fpu_forget(struct machine_thread *m)
     ts_set();
 }
 
-// Puts the owner's registers into memory too; they stay valid in the processor.
-static void fpu_flush(struct machine_thread *m)
+void fpu_get(struct machine_thread *m, struct i386_float_state *state)
 {
     uint32_t cr0 = read_cr0();
 
-    if (owner != m)
-        return;
-    ts_clear();
-    fx_save(m->stack);
-    write_cr0(cr0);
-}
-
-void fpu_get(struct machine_thread *m, struct i386_float_state *state)
-{
-    fpu_flush(m);
+    if (owner == m) { // into memory, too; they stay valid in the processor
+        ts_clear();
+        fx_save(m->stack);
+        write_cr0(cr0);
+    }
     *state = m->fpu_used ? *(struct i386_float_state *)m->stack : clean;
     state->mxcsr_mask = clean.mxcsr_mask;
 }

@@ -18,13 +18,6 @@
 #define DR7_USER 0xFFFF03FFu
 #define DR6_FIXED 0xFFFF0FF0u
 
-static void tls_load(const struct machine_thread *m)
-{
-    gdt[GDT_TLS] = m->tls[0];
-    gdt[GDT_TLS + 1] = m->tls[1];
-    gdt[GDT_TLS + 2] = m->tls[2];
-}
-
 static bool tls_valid(const struct i386_descriptor *d)
 {
     uint32_t must = DESCRIPTOR_MEMORY | DESCRIPTOR_DPL3 | DESCRIPTOR_PRESENT;
@@ -55,29 +48,26 @@ kern_return_t tls_set(struct machine_thread *m, const struct i386_tls_state *sta
     if (machine_is_current(m)) {
         uint16_t fs = read_fs(), gs = read_gs();
 
-        tls_load(m);
+        memcpy(&gdt[GDT_TLS], m->tls, sizeof m->tls);
         load_fs(fs);
         load_gs(gs);
     }
     return KERN_SUCCESS;
 }
 
-static void debug_write(const uint32_t dr[8])
-{
-    __asm__ volatile("movl %0, %%dr0" : : "r"(dr[0]));
-    __asm__ volatile("movl %0, %%dr1" : : "r"(dr[1]));
-    __asm__ volatile("movl %0, %%dr2" : : "r"(dr[2]));
-    __asm__ volatile("movl %0, %%dr3" : : "r"(dr[3]));
-    __asm__ volatile("movl %0, %%dr6" : : "r"(DR6_FIXED));
-    __asm__ volatile("movl %0, %%dr7" : : "r"(dr[7] | DR7_FIXED));
-}
-
 void debug_load(const struct machine_thread *m)
 {
-    if (m->flags & MACHINE_DEBUG)
-        debug_write(m->debug);
-    else
-        __asm__ volatile("movl %0, %%dr7" : : "r"(DR7_FIXED));
+    uint32_t enabled = 0;
+
+    if (m->flags & MACHINE_DEBUG) {
+        __asm__ volatile("movl %0, %%dr0" : : "r"(m->debug[0]));
+        __asm__ volatile("movl %0, %%dr1" : : "r"(m->debug[1]));
+        __asm__ volatile("movl %0, %%dr2" : : "r"(m->debug[2]));
+        __asm__ volatile("movl %0, %%dr3" : : "r"(m->debug[3]));
+        __asm__ volatile("movl %0, %%dr6" : : "r"(DR6_FIXED));
+        enabled = m->debug[7];
+    }
+    __asm__ volatile("movl %0, %%dr7" : : "r"(enabled | DR7_FIXED));
 }
 
 kern_return_t debug_set(struct machine_thread *m, const struct i386_debug_state *state)
