@@ -5,11 +5,12 @@
 # traces: the first link, with an empty table, fixes the addresses; the second puts the table
 # where nothing moves, and tools/ksyms checks that nothing did.
 
+LIBGCC := __udivmoddi4 __udivdi3 __umoddi3#  of libgcc only these, which kernel/lib/divide.c calls
 LAYOUT := kernel/x86/layout.c#   gives the assembly its numbers, and is not linked
 KERNEL_SRC := $(filter-out $(LAYOUT),$(sort $(wildcard kernel/*/*.c)))
 KERNEL_ASM := $(sort $(wildcard kernel/*/*.asm boot/*.asm))
 KERNEL_OBJ := $(KERNEL_SRC:%.c=build/%.o) $(KERNEL_ASM:%.asm=build/%.asm.o) \
-              $(KERNEL_MIG_SRC:.c=.o) build/kernel/trap_table.asm.o
+              $(KERNEL_MIG_SRC:.c=.o) build/kernel/trap_table.asm.o $(LIBGCC:_%=build/kernel/%.o)
 
 GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GCC_INCLUDE)
 
@@ -22,7 +23,7 @@ KERNEL_CFLAGS = $(GUEST_FLAGS) -mregparm=3 $(WARN) -Wno-unused-parameter -mno-80
     -Iinclude -Ikernel -Ibuild/kernel/mig -DKERNEL=1 $(if $(DEBUG),-DDEBUG=1)
 KERNEL_LINK := $(CC) $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,linker.ld \
     -Wl,--build-id=none -Wl,-z,noexecstack \
-    $(foreach name,__udivmoddi4 __udivdi3 __umoddi3,-Wl,--wrap=$(name))#  kernel/lib/divide.c
+    $(LIBGCC:%=-Wl,--wrap=%)
 
 build/kernel/%.o: kernel/%.c build/flags | deps-build $(KERNEL_MIG_HEADERS)
 	$(call say,CC,$<)
@@ -56,6 +57,10 @@ build/boot/%.asm.o: boot/%.asm | deps-build
 	@mkdir -p $(@D)
 	$(Q)nasm -f elf32 -g -F dwarf -Iinclude/ -Ikernel/ -I$(<D)/ -MD $@.d -MP -o $@ $<
 
+$(LIBGCC:_%=build/kernel/%.o): build/flags | deps-build
+	@mkdir -p $(@D)
+	$(Q)$(CROSS)ar p "$$($(CC) -print-libgcc-file-name)" $(@F) > $@
+
 build/kernel/ksyms0.asm: tools/ksyms
 	@mkdir -p $(@D)
 	$(Q)tools/ksyms empty > $@
@@ -69,8 +74,8 @@ build/kernel/%.asm.o: build/kernel/%.asm build/kernel/layout.inc | deps-build
 
 build/kernel/minato0.elf: $(KERNEL_OBJ) build/kernel/ksyms0.asm.o linker.ld
 	$(call say,LD,$@)
-	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 build/minato.elf: $(KERNEL_OBJ) build/kernel/ksyms.asm.o linker.ld build/kernel/minato0.elf
 	$(call say,LD,$@)
-	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^) -lgcc
+	$(Q)$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 	$(Q)$(CROSS)nm -n $@ | tools/ksyms check build/kernel/ksyms.asm

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the compiler calls for divisions of 64 bits is libgcc's, which takes its arguments from the stack,
 // while the kernel passes them in registers. So the linker sends each call through here (--wrap, in
-// tools/kernel.mk): to __wrap_NAME instead of NAME, which is __real_NAME here.
+// tools/kernel.mk): to __wrap_NAME instead of NAME, which is __real_NAME here. Nothing else of libgcc is
+// linked: a call of that would find its arguments nowhere.
 #include <stdint.h>
 
 #define ON_STACK __attribute__((regparm(0)))
