@@ -10,7 +10,8 @@ LAYOUT := kernel/x86/layout.c#   gives the assembly its numbers, and is not link
 KERNEL_SRC := $(filter-out $(LAYOUT),$(sort $(wildcard kernel/*/*.c)))
 KERNEL_ASM := $(sort $(wildcard kernel/*/*.asm boot/*.asm))
 KERNEL_OBJ := $(KERNEL_SRC:%.c=build/%.o) $(KERNEL_ASM:%.asm=build/%.asm.o) \
-              $(KERNEL_MIG_SRC:.c=.o) build/kernel/trap_table.asm.o $(LIBGCC:_%=build/kernel/%.o)
+              $(KERNEL_MIG_SRC:.c=.o) build/kernel/trap_table.asm.o $(LIBGCC:_%=build/kernel/%.o) \
+              $(if $(DEBUG),build/tests/audit/audit.o)
 
 GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GCC_INCLUDE)
 
@@ -26,6 +27,11 @@ KERNEL_LINK := $(CC) $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,linker.ld \
     $(LIBGCC:%=-Wl,--wrap=%)
 
 build/kernel/%.o: kernel/%.c build/flags | deps-build $(KERNEL_MIG_HEADERS)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(DEPGEN) -c -o $@ $<
+
+build/tests/audit/%.o: tests/audit/%.c build/flags | deps-build $(KERNEL_MIG_HEADERS)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) $(DEPGEN) -c -o $@ $<

@@ -10,7 +10,12 @@
 // Most messages are small. Those come from a cache of their own, and the last few that were freed are
 // kept at hand: an RPC takes one and gives one back.
 #define SMALL_MESSAGE (512u + MAX_TRAILER_SIZE)
-#define STOCK_MAX 8
+#define STOCK_SIZE 8
+#ifdef DEBUG
+#define STOCK_MAX 0 // so that the slab sees each come and go
+#else
+#define STOCK_MAX STOCK_SIZE
+#endif
 
 #define KMSG_PAID 0x80000000u
 
@@ -22,7 +27,7 @@
 
 static struct slab_cache small_cache =
     SLAB_CACHE(small_cache, "small message", sizeof(struct kmsg) + SMALL_MESSAGE);
-static struct kmsg *stock[STOCK_MAX];
+static struct kmsg *stock[STOCK_SIZE];
 static unsigned stock_count;
 
 static struct kmsg *fresh(struct kmsg *kmsg)
@@ -120,7 +125,7 @@ void kmsg_free(struct kmsg *kmsg)
         return;
     }
     port_counts.messages--;
-    if (stock_count < STOCK_MAX)
+    if (stock_count != STOCK_MAX)
         stock[stock_count++] = kmsg;
     else
         slab_free(&small_cache, kmsg);

@@ -60,8 +60,8 @@ struct port {
     uint32_t id;                    // for people and tools: never used twice
 #ifdef DEBUG
     struct {
-        uint32_t refs, srights, sorights, receivers;
-    } audit;                        // what names have of it; 0 between two counts (kern/audit.c)
+        uint32_t srights, sorights, receivers, variables;
+    } audit;                        // what was found (tests/audit/audit.c)
 #endif
 };
 

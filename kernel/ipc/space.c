@@ -13,12 +13,6 @@
 #define BUCKETS_MIN 16u
 #define BUCKETS_MAX 16384u
 
-// A name that its user chose.
-struct chosen_entry {
-    struct tree_node node;
-    struct entry entry;
-};
-
 static struct slab_cache space_cache = SLAB_CACHE(space_cache, "space", sizeof(struct space));
 static struct slab_cache chosen_cache =
     SLAB_CACHE(chosen_cache, "chosen name", sizeof(struct chosen_entry));

@@ -36,6 +36,12 @@ struct entry {
     struct dead_name_request *request; // NULL: none
 };
 
+// A name that its user chose.
+struct chosen_entry {
+    struct tree_node node;
+    struct entry entry;
+};
+
 struct space {
     uint32_t refs;
     bool active;

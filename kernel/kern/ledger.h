@@ -24,6 +24,12 @@ struct ledger {
     bool closed;                // its task is gone
     uint16_t number;            // as a payer: of pages (page->payer)
     uint32_t used[MINATO_LIMIT_COUNT], limit[MINATO_LIMIT_COUNT];
+#ifdef DEBUG
+    struct {
+        bool ending; // its task gives back what it has
+        uint32_t found[MINATO_LIMIT_COUNT];
+    } audit;         // tests/audit/audit.c
+#endif
 };
 
 void ledger_init(uint32_t pages); // of physical memory

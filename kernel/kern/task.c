@@ -174,6 +174,7 @@ kern_return_t task_terminate(task_t task)
         return KERN_SUCCESS;
     if (task->number == 1) {
         printf("Minato: the first task has ended, and the machine with it\n");
+        audit("power-off");
         machine_power_off(1);
     }
     task->alive = false;

@@ -20,6 +20,9 @@ struct slab {
     uint16_t free;  // offset of the first free slot in the page, 0: none
     uint8_t used;   // slots handed out
     uint8_t carved; // slots that have ever been handed out
+#ifdef DEBUG
+    struct list all_link;
+#endif
 };
 
 #define SLAB_HEADER ((uint32_t)((sizeof(struct slab) + 7) & ~7u))
@@ -34,21 +37,48 @@ size_t slab_bytes_in_use(void)
 
 // ---- what the debug build checks -----------------------------------------------------------
 
-#ifdef DEBUG
-#define CHECKED true
-#else
-#define CHECKED false // and what is only done when CHECKED is not even compiled in
-#endif
-
 #define GUARD_USED 0x6b6f6f4cu
 #define GUARD_FREE 0x65657246u
 #define POISON 0xa5
+
+#ifdef DEBUG
+#define CHECKED true
 
 // Stands behind each object in the debug build.
 struct guard {
     uint32_t state; // GUARD_USED or GUARD_FREE
     uint32_t next;  // on the free list
+    struct slab_audit audit;
 };
+
+static struct list all_slabs = {&all_slabs, &all_slabs};
+
+static void slab_born(struct slab *slab)
+{
+    list_insert_tail(&all_slabs, &slab->all_link);
+}
+
+static void slab_dies(struct slab *slab)
+{
+    list_remove(&slab->all_link);
+}
+#else
+#define CHECKED false // and what is only done when CHECKED is not even compiled in
+
+struct guard {
+    uint32_t state, next;
+};
+
+static inline void slab_born(struct slab *slab)
+{
+    (void)slab;
+}
+
+static inline void slab_dies(struct slab *slab)
+{
+    (void)slab;
+}
+#endif
 
 static struct guard *guard_of(const struct slab_cache *cache, void *object)
 {
@@ -60,12 +90,12 @@ static uint16_t *free_link(const struct slab_cache *cache, void *object)
     return CHECKED ? (uint16_t *)&guard_of(cache, object)->next : object;
 }
 
-static void check_poison(const struct slab_cache *cache, const unsigned char *object)
+static void check_poison(const struct slab_cache *cache, const uint32_t *object)
 {
-    for (uint32_t i = 0; i < cache->object_size; i++)
-        if (object[i] != POISON)
+    for (uint32_t i = 0; i < cache->object_size / sizeof(object[0]); i++)
+        if (object[i] != POISON * 0x1010101u)
             panic("slab %s: object %p was written to after it was freed (byte %u)", cache->name,
-                  (const void *)object, (unsigned)i);
+                  (const void *)object, (unsigned)(i * sizeof(object[0])));
 }
 
 // `fresh`: never used before.
@@ -123,6 +153,7 @@ static struct slab *cache_grow(struct slab_cache *cache)
     slab->free = 0;
     slab->used = 0;
     slab->carved = 0;
+    slab_born(slab);
     list_insert_head(&cache->partial, &slab->link);
     return slab;
 }
@@ -130,6 +161,7 @@ static struct slab *cache_grow(struct slab_cache *cache)
 static void slab_give_back(struct slab *slab)
 {
     list_remove(&slab->link);
+    slab_dies(slab);
     slab_page_free(slab, 0);
 }
 
@@ -194,6 +226,46 @@ void slab_reap(void)
         }
     }
 }
+
+#ifdef DEBUG
+void slab_each(void (*page)(void *page),
+               void (*visit)(const struct slab_cache *cache, void *object, struct slab_audit *audit))
+{
+    list_for_each(link, &all_slabs) {
+        struct slab *slab = container_of(link, struct slab, all_link);
+        unsigned used = 0;
+
+        page(slab);
+        for (unsigned i = 0; i < slab->carved; i++) {
+            void *object = (char *)slab + slot_offset(slab->cache, i);
+            struct guard *guard = guard_of(slab->cache, object);
+
+            if (guard->state != GUARD_USED)
+                continue;
+            used++;
+            visit(slab->cache, object, &guard->audit);
+        }
+        if (used != slab->used)
+            panic("slab %s: page %p counts %u objects in use, there are %u", slab->cache->name,
+                  (void *)slab, slab->used, used);
+    }
+}
+
+struct slab_audit *slab_audit_of(const void *address, const struct slab_cache **cache, void **object)
+{
+    struct slab *slab = slab_of(address);
+    uint32_t offset = (uint32_t)((const char *)address - (const char *)slab), number;
+    struct guard *guard;
+
+    *cache = slab->cache;
+    number = (offset - SLAB_HEADER) / (slab->cache->object_size + SLOT_EXTRA);
+    if (offset < SLAB_HEADER || number >= slab->carved)
+        return NULL;
+    *object = (char *)slab + slot_offset(slab->cache, number);
+    guard = guard_of(slab->cache, *object);
+    return guard->state == GUARD_USED && (void *)address < (void *)guard ? &guard->audit : NULL;
+}
+#endif
 
 // ---- kmalloc -------------------------------------------------------------------------------
 

@@ -40,6 +40,21 @@ size_t slab_bytes_in_use(void);
 // Gives the pages back in which no object is in use.
 void slab_reap(void);
 
+#ifdef DEBUG
+// What the audit (tests/audit/audit.c) finds out about an object in use.
+struct slab_audit {
+    const uint32_t *kept; // where the number of its holders is kept; NULL: it has one
+    uint32_t found;       // holders that were found
+    uint32_t maybe;       // words that may be such
+    uintptr_t next;       // object to be searched
+};
+// Calls `page` for each page of each cache and `visit` for each object in use.
+void slab_each(void (*page)(void *page),
+               void (*visit)(const struct slab_cache *cache, void *object, struct slab_audit *audit));
+// The object in use that `address`, in a page of a cache, points into; NULL: there is none.
+struct slab_audit *slab_audit_of(const void *address, const struct slab_cache **cache, void **object);
+#endif
+
 // Provided by vm/page.c: 2^order contiguous, directly mapped pages; NULL when there are none.
 void *slab_page_alloc(unsigned order);
 void slab_page_free(void *pages, unsigned order);

@@ -42,6 +42,13 @@ struct page {
     uint8_t lock : 3;            // accesses that its pager has forbidden, VM_PROT_*
     uint8_t more_places;         // mapped in so many besides `mapping`
     uint32_t owner;              // the pager's number
+#ifdef DEBUG
+    struct {
+        bool slab;               // it has objects of a cache (slab.h)
+        uint32_t found, maybe;   // as in struct slab_audit
+        uintptr_t next;
+    } audit;                     // tests/audit/audit.c
+#endif
 } __attribute__((aligned(8)));
 
 // While it is not 0 a message of the kernel's is being made, which may have the last of the memory.

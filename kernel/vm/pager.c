@@ -16,19 +16,6 @@
 #define REQUESTS_MAX 4096u   // that a pager may leave unanswered: threads that give up leave theirs behind
 #define SYNC UINT32_MAX      // no page's number: the one synchronize that there may be
 
-// Something that a pager has been asked for one page, or for a synchronize. It stays until there is
-// an answer, even when nobody waits any more: so a page is asked for once.
-struct page_request {
-    struct tree_node node;     // pager->requests
-    uint32_t index;            // the page, or SYNC
-    unsigned kind;             // ASKED_*
-    bool done;                 // answered: the last to wait frees it
-    kern_return_t result;      // the answer
-    unsigned waiters;
-    struct waitq wait;
-    struct ledger *payer;      // of its memory, as for a message
-};
-
 struct slab_cache vm_pager_cache = SLAB_CACHE(vm_pager_cache, "pager", sizeof(struct pager));
 static struct slab_cache request_cache =
     SLAB_CACHE(request_cache, "page request", sizeof(struct page_request));

@@ -49,6 +49,19 @@ struct pager {
     struct list cached;       // in the list of those whose object nobody uses but that are kept
 };
 
+// Something that a pager has been asked for one page, or for a synchronize. It stays until there is
+// an answer, even when nobody waits any more: so a page is asked for once.
+struct page_request {
+    struct tree_node node;     // pager->requests
+    uint32_t index;            // the page, or that of the synchronize
+    unsigned kind;             // ASKED_*
+    bool done;                 // answered: the last to wait frees it
+    kern_return_t result;      // the answer
+    unsigned waiters;
+    struct waitq wait;
+    struct ledger *payer;      // of its memory, as for a message
+};
+
 extern struct slab_cache vm_pager_cache; // how many there are: in_use
 
 // ---- for object.c and fault.c ----
