@@ -9,8 +9,6 @@
 #include "vm/object.h"
 #include "vm/page.h"
 
-#define ENTRY_WEIGHT 256 // bytes that an entry takes, with its object and tree
-
 struct slab_cache vm_copy_cache =
     SLAB_CACHE(vm_copy_cache, "memory copy", sizeof(struct vm_map_copy));
 

@@ -6,6 +6,8 @@
 
 struct page;
 
+#define ENTRY_WEIGHT 256 // bytes that an entry takes, with its object and tree
+
 // The copied bytes begin `offset` bytes into the first page of a small map of their own, which
 // begins at 0, has no holes and no page tables; its ledger is charged for the entries behind the
 // first.

@@ -218,7 +218,7 @@ static void walk_task(void *object)
     held(task->io_ports, NULL);
     right(task->self, 0);
     for (int which = TASK_KERNEL_PORT; which <= TASK_MAX_SPECIAL_PORT; which++)
-        right(*task_special_slot(task, which), MACH_MSG_TYPE_PORT_SEND);
+        right(task->special[which], MACH_MSG_TYPE_PORT_SEND);
     for (unsigned i = 0; i < TASK_PORT_REGISTER_MAX; i++)
         right(task->registered[i], MACH_MSG_TYPE_PORT_SEND);
     walk_actions(task->exceptions);
@@ -248,17 +248,18 @@ static void walk_thread(void *object)
     found(thread->task->ledger, MINATO_LIMIT_THREADS, 1);
 }
 
+static void walk_entries(struct vm_map *map)
+{
+    for (struct tree_node *n = tree_first(&map->entries); n != NULL; n = tree_next(n))
+        held(n, NULL);
+}
+
 static void walk_map(void *object)
 {
     struct vm_map *map = object;
     uint32_t *directory = phys_to_virt(map->pmap.directory);
-    unsigned entries = 0;
 
-    for (struct tree_node *n = tree_first(&map->entries); n != NULL; n = tree_next(n), entries++)
-        held(n, NULL);
-    if (entries != map->entry_count)
-        panic("audit at %s: map %p counts %u entries, there are %u", moment, object, map->entry_count,
-              entries);
+    walk_entries(map);
     held(directory, NULL);
     for (unsigned i = 0; i < KERNEL_BASE / (PAGE_SIZE * 1024u); i++)
         if (map->pmap.tables[i / 32] >> i % 32 & 1)
@@ -280,13 +281,11 @@ static void walk_map_entry(void *entry)
 
 static void walk_copy(void *object)
 {
-    struct vm_map_copy *copy = object;
+    struct vm_map *map = &((struct vm_map_copy *)object)->map;
 
-    hold_object(copy->first.object);
-    for (struct copy_segment *s = copy->first.next; s != NULL; s = s->next) {
-        held(s, NULL);
-        hold_object(s->object);
-    }
+    walk_entries(map);
+    if (map->entry_count > 1)
+        found(map->ledger, MINATO_LIMIT_MESSAGE_BYTES, (map->entry_count - 1) * ENTRY_WEIGHT);
 }
 
 static void walk_object(void *memory)
@@ -677,9 +676,9 @@ void audit(const char *when)
     slab_each(no_page, check);
     each_ledger(check_ledger);
     used = each_page(check_page);
-    if (used + pages_free() != pages_total())
-        panic("audit at %s: %u pages are in use and %u free, of %u", when, used, pages_free(),
-              pages_total());
+    if (used + pages_free != pages_total)
+        panic("audit at %s: %u pages are in use and %u free, of %u", when, used, pages_free,
+              pages_total);
 }
 
 void audit_sometimes(const char *when)
