@@ -14,7 +14,7 @@ local READ_NOWHERE = "\xa1\x00\x00\x70\x00"  -- mov eax, [0x700000]
 local WRITE_NOWHERE = "\xa3\x00\x00\x70\x00" -- mov [0x700000], eax
 local SPIN = "\xeb\xfe"
 local NDR = string.pack("<I8", 0)
-local counts = require "counts"
+local counts, clock = require "counts", require "clock"
 
 -- A task with that code at CODE, a stack, and a thread that is suspended there.
 local function victim(code, registers)
@@ -421,6 +421,86 @@ test("A single step is EXC_BREAKPOINT, EXC_I386_SGL, behind each instruction.", 
     local e = caught(port, 0)
     if e then ports.deallocate(e.reply, e.thread, e.task) end
     ports.destroy(port)
+end)
+
+test("A selector that becomes bad while a thread is stopped is an exception where it goes on, and replaced.",
+function(t)
+    local FLAT, EMPTY = {low_word = 0xffff, high_word = 0xcff300}, {low_word = 0, high_word = 0}
+    for name, load in pairs{ds = "\x8e\xd8", es = "\x8e\xc0", ss = "\x8e\xd0"} do
+        -- mov eax, 0x33, the selector of the first TLS descriptor; mov …, ax
+        local code = "\xb8\x33\0\0\0" .. load
+        local v, port = victim(code, {ebx = 0x11111111, esi = 0x22222222, edi = 0x33333333}), ports.both()
+        must(mach.thread_set_state(v.thread, mach.i386_TLS_STATE, {desc = {FLAT, EMPTY, EMPTY}}), "set_state")
+        ask_thread(v, port, STATE)
+        resume(v)
+        clock.sleep(5)
+        must(mach.thread_suspend(v.thread), "suspend")
+        t.eq(select(2, mach.thread_get_state(v.thread, GENERAL))[name], 0x33, name .. ": it is loaded")
+        must(mach.thread_set_state(v.thread, mach.i386_TLS_STATE, {desc = {EMPTY, EMPTY, EMPTY}}), "set_state")
+        resume(v)
+        local e = caught(port) or {}
+        t.eq({e.exception, e.code, e.subcode}, {mach.EXC_BAD_INSTRUCTION, mach.EXC_I386_GPFLT, 0x30},
+             name .. ": the exception")
+        local state = e.state or {}
+        local replaced = {ds = state[4], es = state[3], ss = state[17]}
+        t.eq({replaced[name], state[5], state[6], state[9], state[12], state[13]},
+             {0x23, 0x33333333, 0x22222222, 0x11111111, 0x33, CODE + #code},
+             name .. ": the selector, edi, esi, ebx, eax, eip")
+        answer(e, 0, state)
+        clock.sleep(5)
+        t.eq({caught(port, 20), eip_of(v)}, {nil, CODE + #code}, name .. ": it goes on")
+        bury(v, port)
+    end
+end)
+
+-- A victim with one breakpoint, and the port that is asked. `kind`: 0 execution, 0xd a word is written.
+local function watched(code, address, kind)
+    local v, port = victim(code), ports.both()
+    must(mach.thread_set_state(v.thread, mach.i386_DEBUG_STATE,
+                               {dr = {address, 0, 0, 0, 0, 0, 0, 1 | kind << 16}}), "set_state")
+    ask_thread(v, port, STATE)
+    return v, port
+end
+
+test("A watched address is told with the exception, once; the step behind it tells none.", function(t)
+    local code = "\xa3" .. string.pack("<I4", DATA) .. "\x90" -- mov [DATA], eax; nop
+    local v, port = watched(code, DATA, 0xd)
+    resume(v)
+    local e = caught(port)
+    t.eq({e.exception, e.code, e.subcode, e.state[13]},
+         {mach.EXC_BREAKPOINT, mach.EXC_I386_SGL, DATA, CODE + 5}, "behind the write")
+    e.state[15] = e.state[15] | 0x100 -- efl: TF
+    answer(e, 0, e.state)
+    e = caught(port)
+    t.eq({e.exception, e.code, e.subcode, e.state[13]},
+         {mach.EXC_BREAKPOINT, mach.EXC_I386_SGL, 0, CODE + 6}, "behind the step")
+    e.state[15] = e.state[15] & ~0x100
+    answer(e, 0, e.state)
+    t.eq({caught(port, 20), eip_of(v)}, {nil, CODE + #code}, "it goes on")
+    bury(v, port)
+end)
+
+test("A thread goes on from a breakpoint without meeting it again.", function(t)
+    local v, port = watched("\x90\x90\x90", CODE + 1, 0)
+    resume(v)
+    local e = caught(port)
+    t.eq({e.subcode, e.state[13]}, {CODE + 1, CODE + 1}, "before the instruction")
+    answer(e, 0, e.state)
+    t.eq({caught(port, 20), eip_of(v)}, {nil, CODE + 3}, "it goes on")
+    bury(v, port)
+end)
+
+test("A watched address that the kernel writes to for a trap stops nobody.", function(t)
+    -- mov eax, 62 (clock_sleep); int 0x81
+    local v, port = watched("\xb8\x3e\0\0\0\xcd\x81", DATA + 128, 0xd)
+    must(mach.vm_write(v.task, DATA + 64, string.pack("<I4I4I4I4I4I4", 0, 0, mach.TIME_RELATIVE, 0, 0,
+                                                       DATA + 128)), "vm_write")
+    must(mach.thread_set_state(v.thread, GENERAL, {eip = CODE, uesp = DATA + 64}), "set_state")
+    resume(v)
+    t.eq({caught(port, 20), eip_of(v)}, {nil, CODE + 7}, "it goes on")
+    local kr, bytes = mach.vm_read(v.task, DATA + 128, 8)
+    t.ok(kr == 0 and bytes ~= ("\0"):rep(8), "it was told the time")
+    bury(v, port)
 end)
 
 test("get and swap tell who is asked, alike ones together; a null port asks nobody.", function(t)
