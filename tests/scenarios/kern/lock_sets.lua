@@ -185,22 +185,23 @@ function(t)
     destroy(set)
 end)
 
--- A thread that acquires the lock, sleeps 20 ms, and makes the call.
+-- A thread that has acquired the lock when this returns, sleeps 50 ms, and makes the call.
 local function later(set, call)
-    return spawn.thread([[
+    local job = spawn.thread([[
         local codes = {mach.lock_acquire(args.set, 0)}
-        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 20000000})
+        mach.clock_sleep(0, mach.TIME_RELATIVE, {tv_sec = 0, tv_nsec = 50000000})
         codes[2] = args.call and mach[args.call](args.set, 0)
         return codes
     ]], {set = set, call = call})
+    threads.wait_until_waiting(job.thread)
+    return job
 end
 
 test("lock_handoff waits for who accepts, though others wait for the lock already.", function(t)
     local set = create()
     local owner = later(set, "lock_handoff")
-    clock.sleep(10)
     local waiter = thread(set, {"lock_acquire", "lock_release"})
-    clock.sleep(20)
+    clock.sleep(60)
     waits(t, owner, "the owner")
     waits(t, waiter, "who waits in lock_acquire")
     t.eq(mach.lock_handoff_accept(set, 0), 0, "lock_handoff_accept")
@@ -213,7 +214,6 @@ end)
 test("The end of who owned a lock of a destroyed set concerns no other set.", function(t)
     local set = create()
     local owner = later(set)
-    clock.sleep(10)
     destroy(set)
     set = create() -- where the other one was, perhaps
     t.eq(mach.lock_acquire(set, 0), 0, "acquire")
