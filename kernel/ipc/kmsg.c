@@ -17,8 +17,6 @@
 #define STOCK_MAX STOCK_SIZE
 #endif
 
-#define KMSG_PAID 0x80000000u
-
 // What lies in memory for what a message carries: a port that it may be the last to hold; a copy of
 // memory with the nodes of its page trees.
 #define RIGHT_WEIGHT 192u
@@ -30,13 +28,6 @@ static struct slab_cache small_cache =
 static struct kmsg *stock[STOCK_SIZE];
 static unsigned stock_count;
 
-static struct kmsg *fresh(struct kmsg *kmsg)
-{
-    if (kmsg)
-        kmsg->paid = 0; // as in the stock
-    return kmsg;
-}
-
 struct kmsg *kmsg_alloc(mach_msg_size_t size)
 {
     mach_msg_size_t extra = size - sizeof(mach_msg_header_t) + MAX_TRAILER_SIZE;
@@ -44,13 +35,15 @@ struct kmsg *kmsg_alloc(mach_msg_size_t size)
 
     kassert(size >= sizeof(mach_msg_header_t));
     if (extra > SMALL_MESSAGE)
-        kmsg = fresh(kmalloc(sizeof *kmsg + extra));
+        kmsg = kmalloc(sizeof *kmsg + extra);
     else
-        kmsg = stock_count > 0 ? stock[--stock_count] : fresh(slab_alloc(&small_cache));
+        kmsg = stock_count > 0 ? stock[--stock_count] : slab_alloc(&small_cache);
     if (!kmsg)
         return NULL;
     list_init(&kmsg->link);
     kmsg->capacity = extra > SMALL_MESSAGE ? extra : SMALL_MESSAGE;
+    kmsg->payer = NULL;
+    kmsg->paid = 0;
     kmsg->seqno = 0;
     port_counts.messages++;
     return kmsg;
@@ -79,7 +72,7 @@ static __attribute__((noinline)) uint32_t body_weight(struct kmsg *kmsg)
 
 static inline uint32_t weight_of(struct kmsg *kmsg)
 {
-    uint32_t weight = sizeof *kmsg + (kmsg->capacity & ~KMSG_PAID) + 2 * RIGHT_WEIGHT;
+    uint32_t weight = sizeof *kmsg + kmsg->capacity + 2 * RIGHT_WEIGHT;
 
     return kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX ? weight + body_weight(kmsg) : weight;
 }
@@ -92,7 +85,6 @@ bool kmsg_pay(struct kmsg *kmsg, struct ledger *payer)
         return false;
     kmsg->payer = payer;
     kmsg->paid = weight;
-    kmsg->capacity |= KMSG_PAID;
     return true;
 }
 
@@ -100,32 +92,27 @@ void kmsg_pay_always(struct kmsg *kmsg, struct ledger *payer)
 {
     kmsg->payer = payer;
     kmsg->paid = weight_of(kmsg);
-    kmsg->capacity |= KMSG_PAID;
     ledger_add(payer, MINATO_LIMIT_MESSAGE_BYTES, kmsg->paid);
 }
 
-// A message that is not small, or that somebody pays for.
-static __attribute__((noinline)) void free_special(struct kmsg *kmsg)
+// Apart from kmsg_free, which most messages that nobody has paid for pass.
+static __attribute__((noinline)) void free_paid(struct kmsg *kmsg)
 {
-    if (kmsg->capacity & KMSG_PAID) {
-        kmsg->capacity &= ~KMSG_PAID;
-        ledger_credit(kmsg->payer, MINATO_LIMIT_MESSAGE_BYTES, kmsg->paid);
-        kmsg->paid = 0;
-        kmsg_free(kmsg);
-    } else {
-        port_counts.messages--;
-        kfree(kmsg);
-    }
+    ledger_credit(kmsg->payer, MINATO_LIMIT_MESSAGE_BYTES, kmsg->paid);
+    kmsg->payer = NULL;
+    kmsg_free(kmsg);
 }
 
 void kmsg_free(struct kmsg *kmsg)
 {
-    if (kmsg->capacity != SMALL_MESSAGE) {
-        free_special(kmsg);
+    if (kmsg->payer) {
+        free_paid(kmsg);
         return;
     }
     port_counts.messages--;
-    if (stock_count != STOCK_MAX)
+    if (kmsg->capacity != SMALL_MESSAGE)
+        kfree(kmsg);
+    else if (stock_count != STOCK_MAX)
         stock[stock_count++] = kmsg;
     else
         slab_free(&small_cache, kmsg);

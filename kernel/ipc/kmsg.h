@@ -17,9 +17,9 @@ struct vm_map;
 
 struct kmsg {
     struct list link;              // port->messages
-    mach_msg_size_t capacity;      // bytes behind `header`; with KMSG_PAID: somebody pays
-    struct ledger *payer;          // then: who, for how many bytes
-    uint32_t paid;                 // else 0
+    mach_msg_size_t capacity;      // bytes behind `header`
+    struct ledger *payer;          // who pays for it, and for how many bytes; NULL and 0: nobody
+    uint32_t paid;
     mach_port_seqno_t seqno;       // set when it is taken off the queue
     security_token_t sender;
     mach_msg_header_t header __attribute__((aligned(8)));

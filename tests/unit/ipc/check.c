@@ -58,7 +58,7 @@ static void see_message(struct kmsg *kmsg)
 
     messages_found++;
     for (int i = 0; i < TASKS; i++)
-        if ((kmsg->capacity & 1u << 31) && kmsg->payer == &task_ledgers[i])
+        if (kmsg->payer == &task_ledgers[i])
             bytes_paid[i] += kmsg->paid;
     see_right(kmsg_destination(kmsg), MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits));
     see_right(kmsg_port(kmsg->header.msgh_local_port),
