@@ -17,16 +17,6 @@ static struct slab_cache space_cache = SLAB_CACHE(space_cache, "space", sizeof(s
 static struct slab_cache chosen_cache =
     SLAB_CACHE(chosen_cache, "chosen name", sizeof(struct chosen_entry));
 
-static uint32_t name_index(mach_port_name_t name)
-{
-    return name >> 8;
-}
-
-static mach_port_name_t next_generation(mach_port_name_t name)
-{
-    return (name & 0xff) == 0xff ? name - 0xfe : name + 1;
-}
-
 static bool chosen_less(const struct tree_node *a, const struct tree_node *b)
 {
     return container_of(a, struct chosen_entry, node)->entry.name <
@@ -138,7 +128,7 @@ static bool skip_chosen(struct space *space, struct entry *entry)
     mach_port_name_t first = entry->name;
 
     while (chosen_find(space, entry->name)) {
-        entry->name = next_generation(entry->name);
+        entry->name = space_next_name(entry->name);
         if (entry->name == first)
             return false;
     }
@@ -193,7 +183,7 @@ kern_return_t space_allocate_name(struct space *space, mach_port_name_t name, st
 
 void space_free(struct space *space, struct entry *entry)
 {
-    uint32_t index = name_index(entry->name);
+    uint32_t index = entry->name >> 8;
     struct chosen_entry *chosen;
 
     kassert(!entry->request && !entry->hash_next);
@@ -210,15 +200,14 @@ void space_free(struct space *space, struct entry *entry)
 
 // ---- from port to name ----
 
-// Doubles the buckets when they are full; without memory the chains just get longer.
-static void grow_buckets(struct space *space)
+bool space_hash_grow(struct space *space)
 {
     unsigned old_count = space->bucket_count;
     unsigned count = old_count ? 2 * old_count : BUCKETS_MIN;
     struct entry **old = space->buckets, **buckets;
 
     if (count > BUCKETS_MAX || !(buckets = kzalloc(count * sizeof *buckets)))
-        return;
+        return old_count != 0; // the chains just get longer
     space->buckets = buckets;
     space->bucket_count = count;
     for (unsigned i = 0; i < old_count; i++) {
@@ -231,12 +220,7 @@ static void grow_buckets(struct space *space)
         }
     }
     kfree(old);
-}
-
-bool space_hash_grow(struct space *space)
-{
-    grow_buckets(space);
-    return space->bucket_count != 0;
+    return true;
 }
 
 void space_hash_insert(struct space *space, struct entry *entry)

@@ -120,14 +120,18 @@ static inline void space_take_ready(struct space *space, const struct entry *ent
     space->free = entry->next_free;
     space->name_count++;
 }
-// Gives back a name that the kernel chose, with no request and on no hash; the rest is cleared. The slot
-// goes on to its next generation, 1 … 255.
+// The name of a slot in its next generation, 1 … 255.
+static inline mach_port_name_t space_next_name(mach_port_name_t name)
+{
+    return (name & 0xff) == 0xff ? name - 0xfe : name + 1;
+}
+// Gives back a name that the kernel chose, with no request and on no hash; the rest is cleared.
 static inline void space_give_back(struct space *space, struct entry *entry)
 {
     entry->port = NULL;
     entry->type = 0;
     entry->urefs = 0;
-    entry->name = (entry->name & 0xff) == 0xff ? entry->name - 0xfe : entry->name + 1;
+    entry->name = space_next_name(entry->name);
     entry->next_free = space->free;
     space->free = entry;
     space->name_count--;
@@ -157,7 +161,8 @@ static inline struct entry *space_find_port(struct space *space, const struct po
         entry = entry->hash_next;
     return entry;
 }
-// Makes sure that there are buckets; false when memory is short. Before space_hash_insert.
+// Makes sure that there are buckets, twice as many when they are full; false when memory is short. Before
+// space_hash_insert.
 bool space_hash_grow(struct space *space);
 static inline bool space_hash_ready(struct space *space)
 {
