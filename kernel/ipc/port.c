@@ -130,8 +130,8 @@ struct port *port_make_send_once(struct port *port)
     return port;
 }
 
-// Nobody can send any more: tells who asked to know. Device ports live by their send rights alone.
-static void no_more_senders(struct port *port)
+// Device ports live by their send rights alone.
+void port_no_senders(struct port *port)
 {
     struct port *notify = port->no_senders;
 
@@ -149,7 +149,7 @@ void port_release_send(struct port *port)
         return;
     kassert(port->srights > 0);
     if (--port->srights == 0 && port->active)
-        no_more_senders(port);
+        port_no_senders(port);
     port_release(port);
 }
 

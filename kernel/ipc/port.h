@@ -96,6 +96,8 @@ struct port *port_make_send_once(struct port *port);
 // request; a send-once right that is dropped unused sends a send-once notification.
 void port_release_send(struct port *port);
 void port_release_send_once(struct port *port);
+// Nobody has a send right: tells who asked to know.
+void port_no_senders(struct port *port);
 // Sends the notification that the send-once right `unused` was dropped; consumes it. Anybody can make
 // many of these come: while the receiver can pay for no more, they wait to be received one by one.
 void port_notify_send_once(struct port *unused);

@@ -340,32 +340,12 @@ kern_return_t mach_port_extract_right(ipc_space_t task, mach_port_t name,
 
 // ---- requests for notifications ----
 
-static kern_return_t request_port_destroyed(struct entry *entry, mach_port_mscount_t sync,
-                                            struct port *notify, struct port **previous)
-{
-    if (sync != 0)
-        return KERN_INVALID_VALUE;
-    *previous = entry->port->port_destroyed;
-    entry->port->port_destroyed = notify;
-    return KERN_SUCCESS;
-}
-
-static void request_no_senders(struct port *port, mach_port_mscount_t sync, struct port *notify,
-                               struct port **previous)
-{
-    *previous = port->no_senders;
-    port->no_senders = NULL;
-    if (notify && port->srights == 0 && port->mscount >= sync)
-        mach_notify_no_senders(notify, port->mscount);
-    else
-        port->no_senders = notify;
-}
-
 kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_t name, mach_msg_id_t id,
                                              mach_port_mscount_t sync, ipc_port_t notify,
                                              ipc_port_t *previous)
 {
     struct entry *entry;
+    struct port **slot;
     kern_return_t kr;
 
     if (!task->active)
@@ -385,9 +365,13 @@ kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_t name,
         return kr;
     if (id == MACH_NOTIFY_DEAD_NAME)
         return right_request_dead_name(task, entry, sync != 0, notify, previous);
-    if (id == MACH_NOTIFY_PORT_DESTROYED)
-        return request_port_destroyed(entry, sync, notify, previous);
-    request_no_senders(entry->port, sync, notify, previous);
+    if (id == MACH_NOTIFY_PORT_DESTROYED && sync != 0)
+        return KERN_INVALID_VALUE;
+    slot = id == MACH_NOTIFY_PORT_DESTROYED ? &entry->port->port_destroyed : &entry->port->no_senders;
+    *previous = *slot;
+    *slot = notify;
+    if (id == MACH_NOTIFY_NO_SENDERS && entry->port->srights == 0 && entry->port->mscount >= sync)
+        port_no_senders(entry->port);
     return KERN_SUCCESS;
 }
 
