@@ -104,23 +104,15 @@ host_t convert_port_to_host(ipc_port_t port)
     return host ? host : port_object(port, PORT_HOST_PRIV);
 }
 
-exceptions_t convert_port_to_thread_exceptions(ipc_port_t port)
+exceptions_t convert_port_to_exceptions(ipc_port_t port, enum port_kind kind)
 {
-    struct thread *thread = port_object(port, PORT_THREAD);
+    void *object = port_object(port, kind);
 
-    return thread ? &thread->exceptions : NULL;
-}
-
-exceptions_t convert_port_to_task_exceptions(ipc_port_t port)
-{
-    struct task *task = port_object(port, PORT_TASK);
-
-    return task ? &task->exceptions : NULL;
-}
-
-exceptions_t convert_port_to_host_exceptions(ipc_port_t port)
-{
-    return port_object(port, PORT_HOST_PRIV) ? &the_host.exceptions : NULL;
+    if (!object)
+        return NULL;
+    return kind == PORT_THREAD ? &((struct thread *)object)->exceptions
+           : kind == PORT_TASK ? &((struct task *)object)->exceptions
+                               : &((struct host *)object)->exceptions;
 }
 
 clock_serv_t convert_port_to_clock(ipc_port_t port)

@@ -51,9 +51,8 @@ ipc_space_t convert_port_to_space(ipc_port_t port);
 host_t convert_port_to_host(ipc_port_t port);           // the privileged port will do as well
 clock_serv_t convert_port_to_clock(ipc_port_t port);    // the control port will do as well
 memory_object_control_t convert_port_to_memory_control(ipc_port_t port);
-exceptions_t convert_port_to_thread_exceptions(ipc_port_t port); // borrowed: such calls do not block
-exceptions_t convert_port_to_task_exceptions(ipc_port_t port);
-exceptions_t convert_port_to_host_exceptions(ipc_port_t port); // the privileged port
+// Of a thread, a task, or the host by its privileged port; borrowed: such calls do not block.
+exceptions_t convert_port_to_exceptions(ipc_port_t port, enum port_kind kind);
 
 ipc_port_t convert_clock_to_port(clock_serv_t clock);
 ipc_port_t convert_clock_ctrl_to_port(clock_ctrl_t clock);
