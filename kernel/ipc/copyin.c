@@ -150,14 +150,8 @@ static mach_msg_return_t gather_descriptor(struct copyin *c, mach_msg_descriptor
 // Undoes gather_descriptor for the first `count` descriptors: what was copied, and no rights yet.
 static void ungather(struct kmsg *kmsg, mach_msg_size_t count)
 {
-    for (mach_msg_size_t i = 0; i < count; i++) {
-        mach_msg_descriptor_t *descriptor = &kmsg_descriptors(kmsg)[i];
-
-        if (descriptor->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR)
-            kfree(descriptor->ool_ports.address);
-        else if (descriptor->type.type != MACH_MSG_PORT_DESCRIPTOR)
-            vm_map_copy_discard(descriptor->out_of_line.address);
-    }
+    for (mach_msg_size_t i = 0; i < count; i++)
+        kmsg_release_memory(&kmsg_descriptors(kmsg)[i]);
 }
 
 // Copying may wait for a pager, for ever: the message is paid for before.

@@ -145,6 +145,14 @@ mach_msg_return_t kmsg_read(uintptr_t address, mach_msg_size_t size, struct kmsg
     return MACH_MSG_SUCCESS;
 }
 
+void kmsg_release_memory(mach_msg_descriptor_t *d)
+{
+    if (d->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR)
+        kfree(d->ool_ports.address);
+    else if (d->type.type != MACH_MSG_PORT_DESCRIPTOR)
+        vm_map_copy_discard(d->out_of_line.address);
+}
+
 static void release_descriptor(mach_msg_descriptor_t *d)
 {
     mach_msg_type_name_t type;
@@ -155,10 +163,7 @@ static void release_descriptor(mach_msg_descriptor_t *d)
         port_release_right(kmsg_port(ports[i]), type);
         preemption_point();
     }
-    if (d->type.type == MACH_MSG_OOL_PORTS_DESCRIPTOR)
-        kfree(ports);
-    else if (d->type.type != MACH_MSG_PORT_DESCRIPTOR)
-        vm_map_copy_discard(d->out_of_line.address);
+    kmsg_release_memory(d);
 }
 
 void kmsg_release_body(struct kmsg *kmsg, mach_msg_size_t count)

@@ -82,6 +82,8 @@ mach_msg_return_t kmsg_read(uintptr_t address, mach_msg_size_t size, struct kmsg
 void kmsg_destroy(struct kmsg *kmsg); // with all rights and memory that it carries
 // The rights and memory in the descriptors alone, up to `count`.
 void kmsg_release_body(struct kmsg *kmsg, mach_msg_size_t count);
+// Of one descriptor only the memory: the copy, or the array with the rights that are none (yet).
+void kmsg_release_memory(mach_msg_descriptor_t *d);
 
 // ---- copyin.c ----
 // Turns the names in a message that has been read into rights. All or nothing: an error leaves the
