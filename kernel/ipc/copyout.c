@@ -39,11 +39,11 @@ static mach_port_name_t consume_destination(struct space *space, struct port *de
 // Asks for a dead-name notification on a reply right that has just got a new name.
 static void notify_on_reply(struct space *space, mach_port_name_t reply, mach_port_name_t notify)
 {
-    struct entry *entry = space_lookup(space, reply);
-    struct entry *receiver = space_lookup(space, notify);
+    struct entry *entry, *receiver;
     struct port *right, *previous;
 
-    if (!entry || !receiver || !(receiver->type & MACH_PORT_TYPE_RECEIVE))
+    if (find_entry(space, reply, &entry) != KERN_SUCCESS ||
+        find_right(space, notify, MACH_PORT_TYPE_RECEIVE, &receiver) != KERN_SUCCESS)
         return;
     right = port_make_send_once(receiver->port);
     if (right_request_dead_name(space, entry, false, right, &previous) != KERN_SUCCESS)

@@ -91,13 +91,6 @@ static mach_msg_return_t put_message(struct kmsg *kmsg, const struct message_arg
     return put == MACH_MSG_SUCCESS ? mr : put;
 }
 
-static bool notify_valid(struct space *space, mach_port_name_t notify)
-{
-    struct entry *entry = space_lookup(space, notify);
-
-    return entry && (entry->type & MACH_PORT_TYPE_RECEIVE);
-}
-
 // A message for which the buffer has no room, or the scatter list no place: a preview, or its header alone.
 static mach_msg_return_t put_refused(mach_msg_return_t mr, struct kmsg *kmsg,
                                      const struct message_arguments *a)
@@ -123,6 +116,7 @@ static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg,
                                         const struct message_arguments *a)
 {
     mach_port_name_t notify = MACH_PORT_NULL;
+    struct entry *entry;
 
     if (mr == MACH_RCV_TOO_LARGE || mr == MACH_RCV_SCATTER_SMALL || mr == MACH_RCV_INVALID_TYPE)
         return put_refused(mr, kmsg, a);
@@ -130,7 +124,7 @@ static mach_msg_return_t finish_receive(mach_msg_return_t mr, struct kmsg *kmsg,
         return mr;
     if (a->option & MACH_RCV_NOTIFY) {
         notify = a->notify;
-        if (!notify_valid(current_space(), notify)) {
+        if (find_right(current_space(), notify, MACH_PORT_TYPE_RECEIVE, &entry) != KERN_SUCCESS) {
             kmsg_destroy(kmsg);
             return MACH_RCV_INVALID_NOTIFY;
         }

@@ -7,6 +7,7 @@
 #include "ipc/mqueue.h"
 
 #include "ipc/kobject.h"
+#include "ipc/right.h"
 #include "ipc/scatter.h"
 #include "ipc/space.h"
 #include "kern/trace.h"
@@ -179,17 +180,12 @@ static mach_msg_return_t wait_for_room(struct kmsg *kmsg, struct port *port,
     // The message holds a right to the port, so the port stays while we wait.
     result = waitq_wait(&port->senders, deadline_of(timed, timeout), true, "send");
     ipc->kmsg = NULL;
-    switch (result) {
-    case WAIT_AWAKENED:
-        return MACH_MSG_SUCCESS;
-    case WAIT_TIMED_OUT:
+    if (result == WAIT_TIMED_OUT)
         return MACH_SEND_TIMED_OUT;
-    case WAIT_INTERRUPTED:
+    if (result == WAIT_INTERRUPTED)
         return MACH_SEND_INTERRUPTED;
-    case WAIT_DESTROYED:
-        break;
-    }
-    kmsg_destroy(kmsg);
+    if (result == WAIT_DESTROYED)
+        kmsg_destroy(kmsg);
     return MACH_MSG_SUCCESS;
 }
 
@@ -239,21 +235,18 @@ void mqueue_send_always(struct kmsg *kmsg)
 mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
                                 struct receive_source *source)
 {
-    struct entry *entry = space_lookup(space, name);
+    struct entry *entry;
 
-    source->port = NULL;
-    source->set = NULL;
-    if (!entry)
+    if (find_right(space, name, MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET, &entry) !=
+        KERN_SUCCESS)
         return MACH_RCV_INVALID_NAME;
-    if (entry->type & MACH_PORT_TYPE_PORT_SET) {
+    *source = (struct receive_source){0};
+    if (entry->type & MACH_PORT_TYPE_PORT_SET)
         source->set = entry->set;
-        return MACH_MSG_SUCCESS;
-    }
-    if (!(entry->type & MACH_PORT_TYPE_RECEIVE))
-        return MACH_RCV_INVALID_NAME;
-    if (entry->port->set)
+    else if (entry->port->set)
         return MACH_RCV_IN_SET;
-    source->port = entry->port;
+    else
+        source->port = entry->port;
     return MACH_MSG_SUCCESS;
 }
 
@@ -272,19 +265,15 @@ mach_msg_return_t mqueue_outcome(enum wait_result result, struct kmsg **kmsg)
     struct thread_ipc *ipc = &current_thread()->ipc;
 
     *kmsg = NULL;
-    switch (result) {
-    case WAIT_AWAKENED:
-        *kmsg = ipc->kmsg;
-        ipc->kmsg = NULL;
-        return *kmsg ? fit(*kmsg, ipc->receive, ipc->scatter) : MACH_MSG_SUCCESS;
-    case WAIT_TIMED_OUT:
+    if (result == WAIT_TIMED_OUT)
         return MACH_RCV_TIMED_OUT;
-    case WAIT_INTERRUPTED:
+    if (result == WAIT_INTERRUPTED)
         return MACH_RCV_INTERRUPTED;
-    case WAIT_DESTROYED:
-        break;
-    }
-    return ipc->result;
+    if (result == WAIT_DESTROYED)
+        return ipc->result;
+    *kmsg = ipc->kmsg;
+    ipc->kmsg = NULL;
+    return *kmsg ? fit(*kmsg, ipc->receive, ipc->scatter) : MACH_MSG_SUCCESS;
 }
 
 // A message is there: takes it, unless it is too large and is to stay.
