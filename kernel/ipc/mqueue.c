@@ -7,7 +7,6 @@
 #include "ipc/mqueue.h"
 
 #include "ipc/kobject.h"
-#include "ipc/right.h"
 #include "ipc/scatter.h"
 #include "ipc/space.h"
 #include "kern/trace.h"
@@ -235,10 +234,9 @@ void mqueue_send_always(struct kmsg *kmsg)
 mach_msg_return_t mqueue_source(struct space *space, mach_port_name_t name,
                                 struct receive_source *source)
 {
-    struct entry *entry;
+    struct entry *entry = space_lookup(space, name);
 
-    if (find_right(space, name, MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET, &entry) !=
-        KERN_SUCCESS)
+    if (!entry || !(entry->type & (MACH_PORT_TYPE_RECEIVE | MACH_PORT_TYPE_PORT_SET)))
         return MACH_RCV_INVALID_NAME;
     *source = (struct receive_source){0};
     if (entry->type & MACH_PORT_TYPE_PORT_SET)
