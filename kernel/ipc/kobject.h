@@ -25,6 +25,7 @@ typedef struct thread *thread_act_t;
 typedef struct vm_map *vm_map_t;
 typedef struct vm_map_copy *vm_map_copy_t;
 typedef struct space *ipc_space_t;
+typedef struct entry *entry_t; // what stands under a name in a space
 typedef struct host *host_t;
 typedef struct host *host_priv_t;
 typedef struct semaphore *semaphore_t;

@@ -8,6 +8,7 @@
 #include <mach/mig.h>
 #include "ipc/kobject.h"
 #include "ipc/port.h"
+#include "ipc/right.h"
 #include "kern/device.h"
 #include "kern/lock_set.h"
 #include "kern/semaphore.h"

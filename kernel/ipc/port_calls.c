@@ -115,13 +115,8 @@ kern_return_t mach_port_mod_refs(ipc_space_t task, mach_port_t name, mach_port_r
 
 // ---- looking ----
 
-kern_return_t mach_port_type(ipc_space_t task, mach_port_t name, mach_port_type_t *ptype)
+kern_return_t mach_port_type(ipc_space_t task, entry_t entry, mach_port_type_t *ptype)
 {
-    struct entry *entry;
-    kern_return_t kr = find_entry(task, name, &entry);
-
-    if (kr != KERN_SUCCESS)
-        return kr;
     *ptype = entry->type | (entry->request ? MACH_PORT_TYPE_DNREQUEST : 0);
     return KERN_SUCCESS;
 }
@@ -202,16 +197,13 @@ kern_return_t mach_port_names(ipc_space_t task, vm_map_copy_t *names,
 
 // ---- sets ----
 
-kern_return_t mach_port_get_set_status(ipc_space_t task, mach_port_t name, vm_map_copy_t *members,
+kern_return_t mach_port_get_set_status(ipc_space_t task, entry_t entry, vm_map_copy_t *members,
                                        mach_msg_type_number_t *membersCnt)
 {
-    struct entry *entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_PORT_SET, &entry);
     mach_port_name_t *names;
     unsigned count = 0;
+    kern_return_t kr;
 
-    if (kr != KERN_SUCCESS)
-        return kr;
     list_for_each(link, &entry->set->members)
         count++;
     names = kmalloc((count + 1) * sizeof *names);
@@ -226,16 +218,13 @@ kern_return_t mach_port_get_set_status(ipc_space_t task, mach_port_t name, vm_ma
     return kr;
 }
 
-kern_return_t minato_port_messages(ipc_space_t task, mach_port_t name, vm_map_copy_t *messages,
+kern_return_t minato_port_messages(ipc_space_t task, entry_t entry, vm_map_copy_t *messages,
                                    mach_msg_type_number_t *messagesCnt)
 {
-    struct entry *entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
     minato_message_t *list;
     unsigned count = 0;
+    kern_return_t kr;
 
-    if (kr != KERN_SUCCESS)
-        return kr;
     list = kmalloc((entry->port->msgcount + 1) * sizeof *list);
     if (!list)
         return KERN_RESOURCE_SHORTAGE;
@@ -274,37 +263,19 @@ kern_return_t mach_port_move_member(ipc_space_t task, mach_port_t member, mach_p
     return KERN_SUCCESS;
 }
 
-static kern_return_t find_member(struct space *space, mach_port_name_t name, mach_port_name_t set,
-                                 struct entry **entry, struct entry **set_entry)
+kern_return_t mach_port_insert_member(ipc_space_t task, entry_t member, entry_t set)
 {
-    kern_return_t kr = find_right(space, name, MACH_PORT_TYPE_RECEIVE, entry);
-
-    return kr == KERN_SUCCESS ? find_right(space, set, MACH_PORT_TYPE_PORT_SET, set_entry) : kr;
-}
-
-kern_return_t mach_port_insert_member(ipc_space_t task, mach_port_t name, mach_port_t pset)
-{
-    struct entry *entry, *set_entry;
-    kern_return_t kr = find_member(task, name, pset, &entry, &set_entry);
-
-    if (kr != KERN_SUCCESS)
-        return kr;
-    if (entry->port->set)
+    if (member->port->set)
         return KERN_ALREADY_IN_SET;
-    port_set_add(set_entry->set, entry->port);
+    port_set_add(set->set, member->port);
     return KERN_SUCCESS;
 }
 
-kern_return_t mach_port_extract_member(ipc_space_t task, mach_port_t name, mach_port_t pset)
+kern_return_t mach_port_extract_member(ipc_space_t task, entry_t member, entry_t set)
 {
-    struct entry *entry, *set_entry;
-    kern_return_t kr = find_member(task, name, pset, &entry, &set_entry);
-
-    if (kr != KERN_SUCCESS)
-        return kr;
-    if (entry->port->set != set_entry->set)
+    if (member->port->set != set->set)
         return KERN_NOT_IN_SET;
-    port_set_remove(entry->port);
+    port_set_remove(member->port);
     return KERN_SUCCESS;
 }
 
@@ -377,23 +348,14 @@ kern_return_t mach_port_request_notification(ipc_space_t task, mach_port_t name,
 
 // ---- attributes of a port ----
 
-kern_return_t mach_port_set_mscount(ipc_space_t task, mach_port_t name,
-                                    mach_port_mscount_t mscount)
+kern_return_t mach_port_set_mscount(ipc_space_t task, entry_t entry, mach_port_mscount_t mscount)
 {
-    struct entry *entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
-
-    if (kr == KERN_SUCCESS)
-        entry->port->mscount = mscount;
-    return kr;
+    entry->port->mscount = mscount;
+    return KERN_SUCCESS;
 }
 
-kern_return_t mach_port_set_seqno(ipc_space_t task, mach_port_t name, mach_port_seqno_t seqno)
+kern_return_t mach_port_set_seqno(ipc_space_t task, entry_t entry, mach_port_seqno_t seqno)
 {
-    struct entry *entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
-
-    if (kr == KERN_SUCCESS)
-        entry->port->seqno = seqno;
-    return kr;
+    entry->port->seqno = seqno;
+    return KERN_SUCCESS;
 }

@@ -32,34 +32,22 @@ static unsigned dead_name_requests(const struct port *port)
     return count;
 }
 
-kern_return_t mach_port_get_attributes(ipc_space_t task, mach_port_t name,
-                                       mach_port_flavor_t flavor, mach_port_info_t port_info_out,
+kern_return_t mach_port_get_attributes(ipc_space_t task, entry_t entry, mach_port_flavor_t flavor,
+                                       mach_port_info_t port_info_out,
                                        mach_msg_type_number_t *port_info_outCnt)
 {
-    struct entry *entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
-    mach_msg_type_number_t need;
-    struct port *port;
+    static const mach_msg_type_number_t needed[] = {
+        [MACH_PORT_LIMITS_INFO] = MACH_PORT_LIMITS_INFO_COUNT,
+        [MACH_PORT_RECEIVE_STATUS] = MACH_PORT_RECEIVE_STATUS_COUNT,
+        [MACH_PORT_DNREQUESTS_SIZE] = MACH_PORT_DNREQUESTS_SIZE_COUNT,
+    };
+    struct port *port = entry->port;
 
-    if (kr != KERN_SUCCESS)
-        return kr;
-    port = entry->port;
-    switch (flavor) {
-    case MACH_PORT_LIMITS_INFO:
-        need = MACH_PORT_LIMITS_INFO_COUNT;
-        break;
-    case MACH_PORT_RECEIVE_STATUS:
-        need = MACH_PORT_RECEIVE_STATUS_COUNT;
-        break;
-    case MACH_PORT_DNREQUESTS_SIZE:
-        need = MACH_PORT_DNREQUESTS_SIZE_COUNT;
-        break;
-    default:
+    if (flavor < MACH_PORT_LIMITS_INFO || flavor > MACH_PORT_DNREQUESTS_SIZE)
         return KERN_INVALID_ARGUMENT;
-    }
-    if (*port_info_outCnt < need)
+    if (*port_info_outCnt < needed[flavor])
         return KERN_FAILURE;
-    *port_info_outCnt = need;
+    *port_info_outCnt = needed[flavor];
     if (flavor == MACH_PORT_LIMITS_INFO)
         ((mach_port_limits_t *)port_info_out)->mpl_qlimit = port->qlimit;
     else if (flavor == MACH_PORT_RECEIVE_STATUS)
@@ -69,16 +57,12 @@ kern_return_t mach_port_get_attributes(ipc_space_t task, mach_port_t name,
     return KERN_SUCCESS;
 }
 
-kern_return_t mach_port_set_attributes(ipc_space_t task, mach_port_t name,
-                                       mach_port_flavor_t flavor, mach_port_info_t port_info,
+kern_return_t mach_port_set_attributes(ipc_space_t task, entry_t entry, mach_port_flavor_t flavor,
+                                       mach_port_info_t port_info,
                                        mach_msg_type_number_t port_infoCnt)
 {
     const mach_port_limits_t *limits = (const mach_port_limits_t *)port_info;
-    struct entry *entry;
-    kern_return_t kr = find_right(task, name, MACH_PORT_TYPE_RECEIVE, &entry);
 
-    if (kr != KERN_SUCCESS)
-        return kr;
     // Room for requests is made as they come: there is nothing to set in advance.
     if (flavor == MACH_PORT_DNREQUESTS_SIZE)
         return port_infoCnt < MACH_PORT_DNREQUESTS_SIZE_COUNT ? KERN_FAILURE : KERN_SUCCESS;
@@ -126,13 +110,8 @@ static void describe_set(const struct port_set *set, minato_port_info_t *info)
     }
 }
 
-kern_return_t minato_port_info(ipc_space_t task, mach_port_t name, minato_port_info_t *info)
+kern_return_t minato_port_info(ipc_space_t task, entry_t entry, minato_port_info_t *info)
 {
-    struct entry *entry;
-    kern_return_t kr = find_entry(task, name, &entry);
-
-    if (kr != KERN_SUCCESS)
-        return kr;
     memset(info, 0, sizeof *info);
     if (entry->type & MACH_PORT_TYPE_PORT_RIGHTS)
         describe_port(entry->port, info);

@@ -103,7 +103,7 @@ static void emit_local(FILE *out, const struct routine *routine, const struct ar
         return;
     }
     fprintf(out, "    %s %s = ", ctype, arg->name);
-    if (arg->direction == DIR_OUT)
+    if (arg->direction == DIR_OUT || arg->type->is_lookup)
         fprintf(out, arg->type->kind == TYPE_STRUCT ? "{0};\n" : "0;\n");
     else if (is_translated_in(arg))
         fprintf(out, arg->type->in_constant ? "%s(%s, %s);\n" : "%s(%s);\n", arg->type->in_trans,
@@ -249,20 +249,29 @@ static char *argument(const struct routine *routine, const struct param *param)
     return NULL;
 }
 
-/* Translations that must not be null; returns how far the call that follows is indented. */
+/*
+ * Translations that must not be null, and what is to be found in the object called; returns how far the
+ * call that follows is indented.
+ */
 static int emit_null_checks(FILE *out, const struct routine *routine)
 {
-    bool any = false;
+    const char *otherwise = "";
 
-    for (const struct arg *arg = routine->args; arg; arg = arg->next)
-        if (is_translated_in(arg) && arg->type->null_code) {
-            fprintf(out, "    %sif (!%s)\n        Result = %s;\n", any ? "else " : "", arg->name,
+    for (const struct arg *arg = routine->args; arg; arg = arg->next) {
+        if (!is_translated_in(arg) || !(arg->type->null_code || arg->type->is_lookup))
+            continue;
+        if (arg->type->is_lookup)
+            fprintf(out, "    %sif ((Result = %s(%s, %s, %s, &%s)) != KERN_SUCCESS)\n        ;\n",
+                    otherwise, arg->type->in_trans, routine->request_port->name,
+                    source(routine, arg), arg->type->in_constant, arg->name);
+        else
+            fprintf(out, "    %sif (!%s)\n        Result = %s;\n", otherwise, arg->name,
                     arg->type->null_code);
-            any = true;
-        }
-    if (any)
+        otherwise = "else ";
+    }
+    if (*otherwise)
         fputs("    else\n", out);
-    return any ? 8 : 4;
+    return *otherwise ? 8 : 4;
 }
 
 static void emit_function_call(FILE *out, const struct routine *routine)

@@ -89,6 +89,7 @@ struct type {
     const char *trans_ctype;  /* what the server function sees after translation */
     const char *in_trans, *out_trans, *destructor;
     const char *in_constant;  /* a second argument of in_trans, or null */
+    bool is_lookup;           /* in_trans finds it in the object called, and says if it could not */
     const char *null_code;    /* what the server answers when in_trans gives null; or null */
 
     struct type *next; /* in the table of names */

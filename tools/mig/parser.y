@@ -54,6 +54,7 @@ static struct type *lookup_type(struct place where, const char *name);
 %token RCSID "rcsid" ERROR_PROC "error" NO_WAIT_TIME "nowaittime" NO_SEND_TIME "nosendtime"
 %token ARRAY "array" STRUCT "struct" OF "of" C_STRING "c_string"
 %token INTRAN "intran" OUTTRAN "outtran" DESTRUCTOR "destructor" ON_NULL "onnull"
+%token IN_LOOKUP "inlookup"
 %token CTYPE "ctype" CUSERTYPE "cusertype" CSERVERTYPE "cservertype"
 %token STRAY "an unexpected character"
 %token END 0 "the end of the file"
@@ -149,6 +150,13 @@ translated: type_spec           { $$ = type_anonymous($1); }
         {
             set_once(@2, &$1->destructor, $4, "destructor");
             set_once(@2, &$1->trans_ctype, $6, "translated type");
+        }
+    | translated IN_LOOKUP ':' IDENTIFIER IDENTIFIER '(' IDENTIFIER ')'
+        {
+            set_once(@2, &$1->trans_ctype, $4, "translated type");
+            set_once(@2, &$1->in_trans, $5, "intran procedure");
+            $1->in_constant = $7;
+            $1->is_lookup = true;
         }
     | translated ON_NULL ':' IDENTIFIER
         { set_once(@2, &$1->null_code, $4, "code for a null translation"); }

@@ -119,6 +119,7 @@ struct type *type_anonymous(const struct type *type)
     copy->server_ctype_given = false;
     copy->in_trans = copy->out_trans = copy->destructor = copy->null_code = NULL;
     copy->in_constant = NULL;
+    copy->is_lookup = false;
     copy->next = NULL;
     return copy;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ipc/kobject.h"
+#include "ipc/right.h"
 #include "mach_port_server.h"
 #include "minato_server.h"
 #include <mach/minato_types.h>
@@ -90,6 +91,14 @@ bool name_reserved(mach_port_name_t name)
 {
     return name == MACH_PORT_NULL || name == MACH_PORT_DEAD;
 }
+
+// As MIG's server does for the calls that are given what stands under a name: `call` uses `entry`.
+#define FOUND(space, name, types, call)                                                \
+    ({                                                                                 \
+        struct entry *entry;                                                           \
+        kern_return_t found = find_right(tasks[space].space, name, types, &entry);     \
+        found == KERN_SUCCESS ? (call) : found;                                        \
+    })
 
 // ---- names --------------------------------------------------------------------------------------
 
@@ -274,7 +283,8 @@ static void type_and_refs(int me, int space)
     mach_port_urefs_t refs, want_refs;
 
     (void)me;
-    if (agreed("mach_port_type", mach_port_type(tasks[space].space, name, &type), want))
+    if (agreed("mach_port_type", FOUND(space, name, MACH_PORT_TYPE_ALL_RIGHTS,
+                                       mach_port_type(tasks[space].space, entry, &type)), want))
         CHECK_EQ(type, shown_type(n));
     if (right >= MACH_PORT_RIGHT_NUMBER)
         want = KERN_INVALID_VALUE;
@@ -320,7 +330,8 @@ static void info(int me, int space)
     unsigned queued = 0;
 
     (void)me;
-    if (!agreed("minato_port_info", minato_port_info(tasks[space].space, name, &shown), want))
+    if (!agreed("minato_port_info", FOUND(space, name, MACH_PORT_TYPE_ALL_RIGHTS,
+                                          minato_port_info(tasks[space].space, entry, &shown)), want))
         return;
     CHECK_EQ(shown.type, shown_type(n));
     if (n->type & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_DEAD_NAME))
@@ -353,8 +364,9 @@ static void status(int me, int space)
 
     (void)me;
     if (!agreed("mach_port_get_attributes",
-                mach_port_get_attributes(tasks[space].space, name, MACH_PORT_RECEIVE_STATUS,
-                                         (mach_port_info_t)&s, &count), want))
+                FOUND(space, name, MACH_PORT_TYPE_RECEIVE,
+                      mach_port_get_attributes(tasks[space].space, entry, MACH_PORT_RECEIVE_STATUS,
+                                               (mach_port_info_t)&s, &count)), want))
         return;
     CHECK_EQ(s.mps_pset, n->port->set ? n->port->set->name : MACH_PORT_NULL);
     CHECK_EQ(s.mps_seqno, n->port->seqno);
@@ -365,8 +377,9 @@ static void status(int me, int space)
     CHECK_EQ(s.mps_srights, n->port->srights > 0);
     CHECK_EQ(s.mps_pdrequest, n->port->port_destroyed != NULL);
     CHECK_EQ(s.mps_nsrequest, n->port->no_senders != NULL);
-    CHECK_EQ(mach_port_get_attributes(tasks[space].space, name, MACH_PORT_DNREQUESTS_SIZE,
-                                      (mach_port_info_t)&requests, &count), KERN_SUCCESS);
+    CHECK_EQ(FOUND(space, name, MACH_PORT_TYPE_RECEIVE,
+                   mach_port_get_attributes(tasks[space].space, entry, MACH_PORT_DNREQUESTS_SIZE,
+                                            (mach_port_info_t)&requests, &count)), KERN_SUCCESS);
     CHECK_EQ(requests, n->port->requests.count);
 }
 
@@ -380,7 +393,8 @@ static void set_status(int me, int space)
 
     (void)me;
     if (!agreed("mach_port_get_set_status",
-                mach_port_get_set_status(tasks[space].space, name, &listed, &count), want))
+                FOUND(space, name, MACH_PORT_TYPE_PORT_SET,
+                      mach_port_get_set_status(tasks[space].space, entry, &listed, &count)), want))
         return;
     CHECK_EQ(count, n->set->members.count);
     for (unsigned i = 0; i < count; i++) {
@@ -406,9 +420,10 @@ static void set_attributes(int me, int space)
         (limits.mpl_qlimit == 0 || limits.mpl_qlimit > MACH_PORT_QLIMIT_MAX))
         want = KERN_INVALID_VALUE;
     if (!agreed("mach_port_set_attributes",
-                mach_port_set_attributes(tasks[space].space, name, MACH_PORT_LIMITS_INFO,
-                                         (mach_port_info_t)&limits, MACH_PORT_LIMITS_INFO_COUNT),
-                want))
+                FOUND(space, name, MACH_PORT_TYPE_RECEIVE,
+                      mach_port_set_attributes(tasks[space].space, entry, MACH_PORT_LIMITS_INFO,
+                                               (mach_port_info_t)&limits,
+                                               MACH_PORT_LIMITS_INFO_COUNT)), want))
         return;
     n->port->qlimit = limits.mpl_qlimit;
     m_let_in(n->port);
@@ -424,10 +439,12 @@ static void set_counts(int me, int space)
     (void)me;
     if (one_in(2)) {
         if (agreed("mach_port_set_mscount",
-                   mach_port_set_mscount(tasks[space].space, name, value), want))
+                   FOUND(space, name, MACH_PORT_TYPE_RECEIVE,
+                         mach_port_set_mscount(tasks[space].space, entry, value)), want))
             n->port->mscount = value;
-    } else if (agreed("mach_port_set_seqno", mach_port_set_seqno(tasks[space].space, name, value),
-                      want)) {
+    } else if (agreed("mach_port_set_seqno",
+                      FOUND(space, name, MACH_PORT_TYPE_RECEIVE,
+                            mach_port_set_seqno(tasks[space].space, entry, value)), want)) {
         n->port->seqno = value;
     }
 }
@@ -485,6 +502,7 @@ static void change_member(int me, int space)
     bool insert = one_in(2);
     mach_port_name_t name = insert ? name_to_join(space) : some_name(space, MACH_PORT_TYPE_RECEIVE);
     mach_port_name_t set = insert ? set_to_join(space) : some_name(space, MACH_PORT_TYPE_PORT_SET);
+    struct entry *member;
     struct m_name *n, *s;
     kern_return_t kr, want = lookup_answer(space, name, MACH_PORT_TYPE_RECEIVE, &n);
 
@@ -495,8 +513,11 @@ static void change_member(int me, int space)
         want = KERN_ALREADY_IN_SET;
     if (want == KERN_SUCCESS && !insert && n->port->set != s->set)
         want = KERN_NOT_IN_SET;
-    kr = insert ? mach_port_insert_member(tasks[space].space, name, set)
-                : mach_port_extract_member(tasks[space].space, name, set);
+    kr = find_right(tasks[space].space, name, MACH_PORT_TYPE_RECEIVE, &member);
+    if (kr == KERN_SUCCESS)
+        kr = FOUND(space, set, MACH_PORT_TYPE_PORT_SET,
+                   insert ? mach_port_insert_member(tasks[space].space, member, entry)
+                          : mach_port_extract_member(tasks[space].space, member, entry));
     if (!agreed(insert ? "mach_port_insert_member" : "mach_port_extract_member", kr, want))
         return;
     if (insert)

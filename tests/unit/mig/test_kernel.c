@@ -40,6 +40,22 @@ static unsigned int sent_bits, sent_disposition;
 
 /* ---- the kernel ---- */
 
+/* Of every thing, parts 0 to 2 are the things behind it. */
+kern_return_t find_part(thing_t thing, int part, int kind, thing_t *found)
+{
+    if (kind != PART_KIND || part < 0 || part > 2)
+        return KERN_INVALID_RIGHT;
+    *found = thing + part + 1;
+    return KERN_SUCCESS;
+}
+
+kern_return_t s_thing_part(thing_t thing, thing_t part, int *value)
+{
+    *value = part - thing;
+    seen.good = thing->references == 1 && part->references == 0;
+    return code;
+}
+
 thing_t convert_port_to_thing(ipc_port_t port)
 {
     thing_t thing = &things[port - ports];
@@ -220,6 +236,18 @@ static void test_null(void)
     is(releases, 0, "  rights are left for the dispatcher to destroy");
 }
 
+static void test_lookup(void)
+{
+    int value = 0;
+
+    is(thing_part(&ports[1], 2, &value), KERN_SUCCESS, "a part of the thing called");
+    ok(value == 3 && seen.good, "  is what the function is given");
+    seen.good = 7;
+    is(thing_part(&ports[1], 3, &value), KERN_INVALID_RIGHT, "the look-up's code is the answer");
+    is(thing_part(&no_thing, 2, &value), KERN_INVALID_NAME, "  unless there is no thing to look in");
+    ok(seen.good == 7 && things[1].references == 0, "  without the function being called");
+}
+
 static void test_memory(void)
 {
     vm_map_copy_t data2 = 0;
@@ -273,6 +301,7 @@ int main(void)
 {
     test_translation();
     test_null();
+    test_lookup();
     test_memory();
     test_poly_and_replies();
     printf("1..%d\n", test_count);

@@ -21,6 +21,8 @@ typedef struct thing {
 } *thing_t;
 
 thing_t convert_port_to_thing(ipc_port_t port);
+enum { PART_KIND = 5 };
+kern_return_t find_part(thing_t thing, int part, int kind, thing_t *found);
 ipc_port_t convert_thing_to_port(thing_t thing);
 void thing_deallocate(thing_t thing);
 void port_release_right(ipc_port_t port, mach_msg_type_name_t disposition);
