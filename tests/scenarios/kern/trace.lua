@@ -368,6 +368,26 @@ test("Semaphores: block before wake-up before switch, and who runs when nobody d
     semaphores.destroy(semaphore)
 end)
 
+test("Who wakes several makes a record of each.", function(t)
+    local semaphore, jobs = semaphores.create(), {}
+    for i = 1, 3 do
+        jobs[i] = spawn.thread(function() return mach.semaphore_wait(args.semaphore) end,
+                               {semaphore = semaphore})
+        threads.wait_until_waiting(jobs[i].thread)
+    end
+    local numbers = {}
+    for i, job in ipairs(jobs) do numbers[i] = select(2, ids_of(job.thread)) end
+    local records = traced(mask(WAKE, SWITCH), function()
+        must(mach.semaphore_signal_all(semaphore), "signal_all")
+        for _, job in ipairs(jobs) do t.eq({job:wait(1000)}, {true, 0}, "woken") end
+    end)
+    local at = place(t, records, {kind = WAKE, thread = ME, a = TASK, b = numbers[1]}, "the first")
+    for i = 2, 3 do
+        t.eq({records[at + i - 1].kind, records[at + i - 1].b}, {WAKE, numbers[i]}, "the next")
+    end
+    semaphores.destroy(semaphore)
+end)
+
 test("A suspended thread blocks, and runs again when it is resumed.", function(t)
     local page = threads.counter_page(self)
     local thread = threads.counter_thread(self, page)
