@@ -56,6 +56,39 @@ test("A hundred calls by threads that reply and receive in one call, too.", func
     destroy(port, reply)
 end)
 
+test("A hundred calls to another task that replies and receives in one call, too.", function(t)
+    local port, reply = both(), allocate()
+    local job = spawn.task(function()
+        local receive = mach.MACH_RCV_MSG | mach.MACH_RCV_TRAILER_ELEMENTS(1)
+        local kr, bytes = mach.mach_msg("", receive, 0, 400, args.port, 0, 0)
+        for i = 1, args.calls do
+            if kr ~= 0 then return "call " .. i .. ": " .. mach.error_string(kr) end
+            local bits, size, remote, _, _, id = string.unpack("<I4I4I4I4I4i4", bytes)
+            local answer = string.pack("<I4I4I4I4I4i4", bits & 0xff, 0, remote, 0, 0, id + 100) ..
+                bytes:sub(25, size):reverse()
+            local last = i == args.calls
+            kr, bytes = mach.mach_msg(answer, mach.MACH_SEND_MSG | (last and 0 or receive), #answer,
+                                      400, args.port, 0, 0)
+        end
+        return kr
+    end, {calls = 100}, {port = {port, mach.MACH_MSG_TYPE_MOVE_RECEIVE}})
+    wait_until(port, "waiters", 1)
+    for i = 1, 100 do
+        local body = ("%04d"):format(i):rep(i % 30)
+        local kr, bytes = call(message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, i,
+                                       body), reply)
+        local got = fields(bytes)
+        if kr ~= 0 or got.id ~= i + 100 or got.body ~= body:reverse() or got.seqno ~= i - 1 then
+            t.eq({kr, got.id, got.body, got.seqno}, {0, i + 100, body:reverse(), i - 1},
+                 "call " .. i)
+            break
+        end
+    end
+    t.eq({job:wait(900)}, {true, 0}, "the server")
+    t.eq({info(reply).seqno, info(reply).sorights}, {100, 0}, "the reply port")
+    destroy(port, reply) -- the first is a dead name now
+end)
+
 test("Every disposition of destination and reply port arrives as it does otherwise.", function(t)
     local dispositions = {{MAKE_SEND, PORT_SEND}, {COPY_SEND, PORT_SEND}, {MOVE_SEND, PORT_SEND},
                           {MAKE_ONCE, PORT_ONCE}, {MOVE_ONCE, PORT_ONCE}}
