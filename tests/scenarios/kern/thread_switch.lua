@@ -32,6 +32,8 @@ local function with_ready(level, codes, body)
     end
     local function ids() return ports.drain(port) end
     urgency(SELF, HERE)
+    -- No tick of the scheduler's is to fall into what follows: the next is 10 ms after this sleep.
+    mach.thread_switch(mach.MACH_PORT_NULL, mach.SWITCH_OPTION_WAIT, 15)
     for i = 1, #codes do must(mach.semaphore_signal(go[i]), "signal") end
     body(list, ids)
     urgency(SELF, 64, mach.POLICY_TIMESHARE)
