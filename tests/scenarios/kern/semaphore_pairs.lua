@@ -80,8 +80,10 @@ function(t)
         return select(2, mach.minato_port_info(mach.mach_task_self(), job.thread)).srights
     end
     local before = rights()
+    mach.thread_suspend(job.thread) -- or it might have ended before its rights are counted
     t.eq(ask(sem, 617013, {{job.thread, COPY_SEND}}), 0, "the signal")
     t.eq(rights(), before, "send rights to the thread")
+    mach.thread_resume(job.thread)
     ends(t, job, 0, "the thread")
     destroy(sem)
 end)
