@@ -3,9 +3,9 @@
 //
 // All conditions are tested before the first write; when one does not hold, the general path (mach_msg.c)
 // does the same from the beginning, or says what is wrong. No right is made that would be used up at
-// once, no queue is touched, nothing is allocated. The bytes go from the sender to a buffer of the
-// processor's, and from there, in the receiver's address space, to where it wants them; that is the last
-// step that may fail. Then the receiver's call is over: a thread that waits for a message holds nothing
+// once, no queue is touched, nothing is allocated. The bytes go straight from the sender's memory, which
+// the receiver's address space shows in the kernel window, to where it wants them; that is the last step
+// that may fail. Then the receiver's call is over: a thread that waits for a message holds nothing
 // in the kernel, so its stack is forgotten and it goes back to user mode when it next runs, which is now.
 //
 // A call to the kernel is even simpler: the routine runs here and now. Read next: fast_rights.c.
@@ -13,8 +13,6 @@
 #include <mach/mig_errors.h>
 #include "ipc/fast.h"
 #include "ipc/kobject.h"
-
-uint8_t fast_body[FAST_MAX - HEADER];
 
 bool fast_write_trailer(uintptr_t to, mach_msg_option_t option, const struct port *port)
 {
@@ -33,12 +31,17 @@ static FORCE_INLINE bool show(const struct message_arguments *a, const struct th
                               const struct port *port, mach_msg_bits_t bits, mach_port_name_t reply,
                               mach_msg_id_t id)
 {
-    mach_msg_size_t size = a->send_size;
+    const struct message_arguments *receive = receiver->ipc.receive;
+    struct pmap *pmap = &receiver->task->map->pmap;
+    const void *body = (const void *)(a->msg + HEADER);
 
-    if (size > HEADER && !user_words_copy(fast_body, (void *)(a->msg + HEADER), size - HEADER))
-        return false;
-    pmap_activate(&receiver->task->map->pmap);
-    if (write_message(receiver->ipc.receive, port, size, bits, reply, id))
+    if (a->send_size == HEADER)
+        pmap_activate(pmap);
+    else if (pmap != pmap_active)
+        body = pmap_activate_showing(pmap, a->msg + HEADER);
+    else if (receive->msg - a->msg + a->send_size < 2 * a->send_size + MAX_TRAILER_SIZE)
+        return false; // one buffer lies in the other
+    if (write_message(receive, body, port, a->send_size, bits, reply, id))
         return true;
     pmap_activate(&current_thread()->task->map->pmap);
     return false;
@@ -180,7 +183,7 @@ static FORCE_INLINE bool send_and_receive(const struct message_arguments *a, mac
 {
     struct user_header h;
 
-    if (this_cpu()->ast || a->send_size % 4 != 0 || a->send_size - HEADER > sizeof fast_body ||
+    if (this_cpu()->ast || a->send_size % 4 != 0 || a->send_size - HEADER > FAST_MAX - HEADER ||
         a->msg > VM_MAX_ADDRESS - a->send_size)
         return false;
     h = user_header_read(a->msg);

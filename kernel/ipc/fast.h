@@ -11,13 +11,11 @@
 #include "vm/map.h"
 #include "x86/usercopy.h"
 
-#define FAST_MAX 16384u // bytes: copied twice with interrupts off
+#define FAST_MAX 32768u // bytes: copied with interrupts off
 #define HEADER sizeof(mach_msg_header_t)
 
 // Called twice, which is no reason to make calls of them.
 #define FORCE_INLINE inline __attribute__((always_inline))
-
-extern uint8_t fast_body[FAST_MAX - HEADER]; // of the message on its way
 
 // Of the options of a receive: what takes more than writing the message and the least trailer.
 #define RECEIVE_SPECIAL (MACH_RCV_NOTIFY | MACH_RCV_OVERWRITE | MACH_RCV_TRAILER_MASK)
@@ -62,7 +60,7 @@ bool fast_write_trailer(uintptr_t to, mach_msg_option_t option, const struct por
 
 // Writes a message where its receiver, whose address space this is, wants it. False: that cannot be done
 // without a page fault.
-static FORCE_INLINE bool write_message(const struct message_arguments *receive,
+static FORCE_INLINE bool write_message(const struct message_arguments *receive, const void *body,
                                        const struct port *port, mach_msg_size_t size,
                                        mach_msg_bits_t bits, mach_port_name_t reply,
                                        mach_msg_id_t id)
@@ -77,7 +75,7 @@ static FORCE_INLINE bool write_message(const struct message_arguments *receive,
     USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_local_port), port->receiver_name, failed);
     USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_reserved), 0, failed);
     USER_WORD_WRITE(to, offsetof(mach_msg_header_t, msgh_id), id, failed);
-    if (size > HEADER && !user_words_copy((void *)(to + HEADER), fast_body, size - HEADER))
+    if (size > HEADER && !user_words_copy((void *)(to + HEADER), body, size - HEADER))
         return false;
     if (receive->option & RECEIVE_SPECIAL)
         return fast_write_trailer(end, receive->option, port);

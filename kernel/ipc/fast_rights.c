@@ -13,7 +13,7 @@
 #define RIGHTS_MAX 4u
 #define SIZE_MAX_FAST 1024u // with its trailer on two pages at most
 
-// The body of the message on its way.
+static uint8_t fast_body[SIZE_MAX_FAST]; // of the message on its way
 static struct {
     mach_msg_body_t body;
     mach_msg_port_descriptor_t rights[RIGHTS_MAX];
@@ -120,7 +120,7 @@ static void deliver(const struct thread *receiver, const struct port *port, stru
         d->disposition = right_carried(d->disposition);
         d->name = give(space, kmsg_port(d->name), d->disposition);
     }
-    written = write_message(receiver->ipc.receive, port, size,
+    written = write_message(receiver->ipc.receive, fast_body, port, size,
                             MACH_MSGH_BITS_COMPLEX |
                                 MACH_MSGH_BITS(reply ? MACH_MSG_TYPE_PORT_SEND_ONCE : 0, type),
                             name, id);

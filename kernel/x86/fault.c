@@ -69,7 +69,8 @@ static __attribute__((noinline)) struct trap_frame *kernel_page_fault(uintptr_t 
 
     if (frame->error & PAGE_FAULT_RESERVED)
         panic_frame(frame, "broken page table for address 0x%lx", (unsigned long)address);
-    if (!f || f->kind == FIXUP_SEGMENT || address >= VM_MAX_ADDRESS)
+    if (!f || f->kind == FIXUP_SEGMENT ||
+        (address >= VM_MAX_ADDRESS && address - PMAP_WINDOW >= PMAP_WINDOW_SIZE))
         panic_frame(frame, "the kernel touched address 0x%lx, which it %s", (unsigned long)address,
                     frame->error & PAGE_FAULT_PRESENT ? "may not write" : "has not mapped");
     if (f->kind == FIXUP_RESIDENT ||

@@ -138,6 +138,20 @@ void pmap_load(struct pmap *pmap)
     io_ports_unload(); // they were the other task's
 }
 
+// The page tables are the other's own, so its pages are there when it has them. What the window showed
+// before goes from the TLB with all else that is not global.
+const void *pmap_activate_showing(struct pmap *pmap, uintptr_t address)
+{
+    const uint32_t *shown = directory_of(pmap_active) + (address >> TABLE_SHIFT);
+    uint32_t *window = directory_of(pmap) + (PMAP_WINDOW >> TABLE_SHIFT);
+
+    debug_assert(pmap != pmap_active);
+    window[0] = shown[0] & ~PTE_USER;
+    window[1] = shown[1] & ~PTE_USER;
+    pmap_load(pmap);
+    return (const void *)(PMAP_WINDOW + address % TABLE_SPAN);
+}
+
 static bool table_make(struct pmap *pmap, uintptr_t address)
 {
     unsigned index = address >> TABLE_SHIFT;

@@ -48,6 +48,14 @@ static inline void pmap_activate(struct pmap *pmap)
         pmap_load(pmap);
 }
 
+// The kernel window: addresses at which an address space shows up to 4 MiB of another's.
+#define PMAP_WINDOW (KERNEL_BASE + DIRECT_MAP_MAX)
+#define PMAP_WINDOW_SIZE 0x800000u
+// Makes `pmap` active, which it is not, and returns where the memory of the user's `address` in the one
+// that was active is to be seen there. Good until another becomes active; to be touched by user_words_copy
+// only.
+const void *pmap_activate_showing(struct pmap *pmap, uintptr_t address);
+
 // Maps one page for the user; replaces what was mapped there (the caller has looked). Write implies
 // read. False when no page table could be had.
 bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection);

@@ -22,6 +22,7 @@ void test_threads(void);
 void test_monitors(void);
 void test_stress(void);
 void test_messages(void);
+void test_bodies(void);
 void test_fall_back(void);
 void test_clocks(void);
 void test_server_loop(void);

@@ -107,6 +107,7 @@ int main(int argc, char **argv)
     test_monitors();
     test_stress();
     test_messages();
+    test_bodies();
     test_fall_back();
     test_clocks();
     test_server_loop();

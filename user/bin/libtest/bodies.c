@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The bytes of a message arrive as they were sent, wherever in memory its sender and its receiver have
+// it: across pages and page tables that are there or not, in one task or in two, with buffers that
+// overlap.
+#include "check.h"
+
+#include <child_task.h>
+#include <cthreads.h>
+#include <program.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TABLE (4u << 20) // bytes that a page table maps
+#define ROOM (64u << 10) // of a buffer, on either side of the border between two page tables
+#define HEADER sizeof(mach_msg_header_t)
+#define CALL MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE)
+#define STOP 1 // the id that ends an echo
+#define WAIT_MS 5000
+#define WINDOW 0xf8000000u // PMAP_WINDOW of the kernel
+
+static const mach_msg_size_t sizes[] = {24,    28,    152,   1024,  4096, 4124,
+                                        16384, 20000, 32768, 32772, 60000};
+
+// Reserves memory around the end of a page table's part of the address space, which it returns.
+static vm_address_t border_make(vm_address_t *region)
+{
+    vm_allocate(mach_task_self(), region, 2 * TABLE, TRUE);
+    return (*region + ROOM + TABLE - 1) & -TABLE;
+}
+
+// ---- the other side ----------------------------------------------------------------------------
+
+// Sends back what comes to `port`, from a buffer that lies across `border`.
+static void echo(mach_port_t port, vm_address_t border)
+{
+    mach_msg_header_t *m = (mach_msg_header_t *)(border - 1000);
+    mach_msg_option_t option = MACH_RCV_MSG;
+
+    m->msgh_size = 0;
+    while (mach_msg(m, option, m->msgh_size, ROOM, port, 0, MACH_PORT_NULL) == MACH_MSG_SUCCESS) {
+        option = MACH_SEND_MSG | MACH_RCV_MSG;
+        if (m->msgh_id == STOP)
+            option = MACH_SEND_MSG;
+        m->msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(m->msgh_bits), 0);
+        m->msgh_local_port = MACH_PORT_NULL;
+        if (option == MACH_SEND_MSG) {
+            mach_msg(m, option, m->msgh_size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+            return;
+        }
+    }
+}
+
+static any_t echo_thread(any_t port)
+{
+    vm_address_t region, border = border_make(&region);
+
+    echo((mach_port_t)port, border);
+    vm_deallocate(mach_task_self(), region, 2 * TABLE);
+    return NULL;
+}
+
+struct introduction {
+    mach_msg_header_t header;
+    mach_msg_body_t body;
+    mach_msg_port_descriptor_t right;
+    vm_address_t border;
+    mach_msg_max_trailer_t trailer;
+};
+
+// The port is made here, so that its name is one of the kernel's choice.
+static void echo_child(void)
+{
+    struct introduction m = {
+        .header = {.msgh_bits = MACH_MSGH_BITS_COMPLEX |
+                                MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0)},
+        .body = {1},
+        .right = {.disposition = MACH_MSG_TYPE_MAKE_SEND, .type = MACH_MSG_PORT_DESCRIPTOR}};
+    vm_address_t region;
+    mach_port_t port;
+
+    mach_init_child();
+    m.border = border_make(&region);
+    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
+    m.header.msgh_remote_port = bootstrap_port;
+    m.right.name = port;
+    mach_msg(&m.header, MACH_SEND_MSG, sizeof(m) - sizeof(m.trailer), 0, MACH_PORT_NULL, 0,
+             MACH_PORT_NULL);
+    echo(port, m.border);
+    _exit(0);
+}
+
+static mach_port_t start_child(mach_port_t *task, vm_address_t *border)
+{
+    static unsigned stack[8192];
+    mach_port_t meeting = new_port(), thread = MACH_PORT_NULL;
+    struct introduction m = {.right = {MACH_PORT_NULL}};
+    kern_return_t result;
+
+    mach_child_prepare();
+    result = task_create(mach_task_self(), NULL, 0, TRUE, task);
+    mach_child_created();
+    is(result, KERN_SUCCESS, "bodies: another task");
+    task_set_bootstrap_port(*task, meeting);
+    program_start(*task, (vm_address_t)echo_child, (vm_address_t)&stack[8188], &thread);
+    is(mach_msg(&m.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), meeting, WAIT_MS,
+                MACH_PORT_NULL),
+       MACH_MSG_SUCCESS, "bodies: it says where it listens");
+    mach_port_deallocate(mach_task_self(), thread);
+    free_port(meeting);
+    *border = m.border;
+    return m.right.name;
+}
+
+// ---- this side ---------------------------------------------------------------------------------
+
+static unsigned pattern(unsigned seed, unsigned i)
+{
+    return (seed * 2654435761u + i) * 2246822519u;
+}
+
+// One call with a body of words of which the first `filled` are written, the rest left as it is: zeros,
+// in pages that nobody has touched. Whether all came back.
+static int call_at(vm_address_t at, mach_msg_size_t size, unsigned filled, mach_port_t dest,
+                   mach_port_t reply, mach_msg_id_t id)
+{
+    mach_msg_header_t *m = (mach_msg_header_t *)at;
+    const unsigned *words = (const unsigned *)(at + HEADER);
+    unsigned count = (size - HEADER) / sizeof(unsigned), wrong = 0;
+
+    *m = (mach_msg_header_t){CALL, size, dest, reply, 0, id};
+    for (unsigned i = 0; i < filled && i < count; i++)
+        ((unsigned *)(at + HEADER))[i] = pattern((unsigned)id, i);
+    if (mach_msg(m, MACH_SEND_MSG | MACH_RCV_MSG, size, ROOM, reply, 0,
+                 MACH_PORT_NULL) != MACH_MSG_SUCCESS || m->msgh_size != size || m->msgh_id != id)
+        return 0;
+    for (unsigned i = 0; i < count; i++)
+        wrong += words[i] != (i < filled ? pattern((unsigned)id, i) : 0);
+    return wrong == 0;
+}
+
+static void stop(mach_port_t dest, mach_port_t reply)
+{
+    mach_msg_empty_rcv_t m = {.header = {CALL, HEADER, dest, reply, 0, STOP}};
+
+    mach_msg(&m.header, MACH_SEND_MSG | MACH_RCV_MSG, HEADER, sizeof(m), reply, 0,
+             MACH_PORT_NULL);
+}
+
+// All sizes at all places, with the pages as they come, as the call before left them, and with none.
+static void test_places(mach_port_t dest, const char *rule)
+{
+    mach_port_t reply = new_port();
+    vm_address_t region, border = border_make(&region);
+    unsigned failures = 0;
+    mach_msg_id_t id = 100;
+
+    for (unsigned s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+        const vm_address_t places[] = {border - HEADER, border - HEADER - 4, border - 4, border,
+                                       border - (sizes[s] / 2 & -4u), border - PAGE_SIZE - HEADER,
+                                       border + PAGE_SIZE - HEADER, border + PAGE_SIZE - 12};
+
+        for (unsigned p = 0; p < sizeof(places) / sizeof(places[0]); p++) {
+            failures += !call_at(places[p], sizes[s], sizes[s], dest, reply, ++id);
+            failures += !call_at(places[p], sizes[s], sizes[s], dest, reply, ++id);
+            vm_deallocate(mach_task_self(), border - ROOM, 2 * ROOM);
+            vm_address_t at = border - ROOM;
+            vm_allocate(mach_task_self(), &at, 2 * ROOM, FALSE);
+            failures += !call_at(places[p], sizes[s], 0, dest, reply, ++id);
+        }
+    }
+    is((int)failures, 0, rule);
+    stop(dest, reply);
+    free_port(reply);
+    vm_deallocate(mach_task_self(), region, 2 * TABLE);
+}
+
+// ---- buffers that overlap ----------------------------------------------------------------------
+
+#define OVERLAP_SIZE 256u
+static struct {
+    char before[OVERLAP_SIZE];
+    union {
+        mach_msg_header_t header;
+        unsigned words[128];
+    } message;
+    char behind[OVERLAP_SIZE];
+} buffers;
+#define receiving buffers.message
+
+// Receives into the buffer, says in the answer whether the message is as it was sent.
+static any_t receive_over(any_t port)
+{
+    mach_msg_empty_send_t answer = {{0}};
+    int right = mach_msg(&receiving.header, MACH_RCV_MSG, 0, OVERLAP_SIZE + 8, (mach_port_t)port, 0,
+                         MACH_PORT_NULL) == MACH_MSG_SUCCESS;
+
+    for (unsigned i = 0; i < (OVERLAP_SIZE - HEADER) / 4; i++)
+        right &= receiving.words[HEADER / 4 + i] == pattern(7, i);
+    answer.header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0);
+    answer.header.msgh_size = HEADER;
+    answer.header.msgh_remote_port = receiving.header.msgh_remote_port;
+    answer.header.msgh_id = right;
+    mach_msg(&answer.header, MACH_SEND_MSG, HEADER, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    return NULL;
+}
+
+static void test_overlap(void)
+{
+    static const int distances[] = {-252, -64, -24, -4, 0, 4, 24, 64, 252, 260};
+    mach_port_t port = new_port(), reply = new_port();
+    int wrong = 0;
+
+    for (unsigned d = 0; d < sizeof(distances) / sizeof(distances[0]); d++) {
+        cthread_t thread;
+        mach_msg_header_t *m = (mach_msg_header_t *)((char *)&receiving + distances[d]);
+
+        memset(&buffers, 0, sizeof(buffers));
+        thread = cthread_fork(receive_over, (any_t)port);
+        sleep_ms(5);
+        *m = (mach_msg_header_t){CALL, OVERLAP_SIZE, port, reply, 0, 7};
+        for (unsigned i = 0; i < (OVERLAP_SIZE - HEADER) / 4; i++)
+            ((unsigned *)(m + 1))[i] = pattern(7, i);
+        mach_msg(m, MACH_SEND_MSG | MACH_RCV_MSG, OVERLAP_SIZE, HEADER + 8, reply, 0,
+                 MACH_PORT_NULL);
+        wrong += m->msgh_id != 1;
+        cthread_join(thread);
+    }
+    is(wrong, 0, "bodies: a receiver's buffer that overlaps the sender's gets what was sent");
+    free_port(port);
+    free_port(reply);
+}
+
+// ---- the window --------------------------------------------------------------------------------
+
+static any_t look(any_t address)
+{
+    return (any_t)(int)*(volatile char *)address;
+}
+
+static void give_up(void)
+{
+    cthread_exit(NULL);
+}
+
+// `thread`, which the exception has stopped, gives up.
+static void answer_exception(mach_msg_header_t *exception, mach_port_t thread)
+{
+    struct i386_thread_state state;
+    mach_msg_type_number_t count = i386_THREAD_STATE_COUNT;
+    mig_reply_error_t answer = {
+        {MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0), sizeof(answer),
+         exception->msgh_remote_port, MACH_PORT_NULL, 0, exception->msgh_id + 100},
+        NDR_record, KERN_SUCCESS};
+
+    thread_get_state(thread, i386_THREAD_STATE, (thread_state_t)&state, &count);
+    state.eip = (unsigned)give_up;
+    thread_set_state(thread, i386_THREAD_STATE, (thread_state_t)&state, count);
+    exception->msgh_remote_port = MACH_PORT_NULL;
+    mach_msg_destroy(exception);
+    mach_msg(&answer.Head, MACH_SEND_MSG, sizeof(answer), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+}
+
+// The kernel has just shown this task's address space what the child sent. `address` is where.
+static void test_window(vm_address_t address)
+{
+    mach_port_t port = new_port();
+    cthread_t thread;
+    union {
+        mach_msg_header_t header;
+        char room[256];
+    } m;
+
+    task_set_exception_ports(mach_task_self(), EXC_MASK_BAD_ACCESS, port, EXCEPTION_DEFAULT, 0);
+    thread = cthread_fork(look, (any_t)address);
+    is(mach_msg(&m.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), port, WAIT_MS,
+                MACH_PORT_NULL),
+       MACH_MSG_SUCCESS,
+       "bodies: what the kernel shows itself of another task is not this task's to see");
+    task_set_exception_ports(mach_task_self(), EXC_MASK_BAD_ACCESS, MACH_PORT_NULL,
+                             EXCEPTION_DEFAULT, 0);
+    answer_exception(&m.header, cthread_thread(thread));
+    cthread_join(thread);
+    free_port(port);
+}
+
+void test_bodies(void)
+{
+    unsigned names = count_names();
+    mach_port_t port = new_port(), task = MACH_PORT_NULL;
+    vm_address_t border = 0;
+    cthread_t thread = cthread_fork(echo_thread, (any_t)port);
+
+    sleep_ms(5);
+    test_places(port, "bodies: every size at every place arrives whole, within a task");
+    cthread_join(thread);
+    free_port(port);
+    port = start_child(&task, &border);
+    sleep_ms(5);
+    test_places(port, "bodies: every size at every place arrives whole, between tasks");
+    test_window(WINDOW + (border - 1000 + HEADER) % TABLE);
+    mach_port_deallocate(mach_task_self(), port);
+    task_terminate(task);
+    mach_port_deallocate(mach_task_self(), task);
+    test_overlap();
+    is((int)count_names(), (int)names, "bodies: and nothing is left behind");
+}
