@@ -138,12 +138,14 @@ static int call_at(vm_address_t at, mach_msg_size_t size, unsigned filled, mach_
     return wrong == 0;
 }
 
-static void stop(mach_port_t dest, mach_port_t reply)
+static void stop(mach_port_t dest)
 {
+    mach_port_t reply = new_port();
     mach_msg_empty_rcv_t m = {.header = {CALL, HEADER, dest, reply, 0, STOP}};
 
     mach_msg(&m.header, MACH_SEND_MSG | MACH_RCV_MSG, HEADER, sizeof(m), reply, 0,
              MACH_PORT_NULL);
+    free_port(reply);
 }
 
 // All sizes at all places, with the pages as they come, as the call before left them, and with none.
@@ -169,7 +171,6 @@ static void test_places(mach_port_t dest, const char *rule)
         }
     }
     is((int)failures, 0, rule);
-    stop(dest, reply);
     free_port(reply);
     vm_deallocate(mach_task_self(), region, 2 * TABLE);
 }
@@ -292,12 +293,14 @@ void test_bodies(void)
 
     sleep_ms(5);
     test_places(port, "bodies: every size at every place arrives whole, within a task");
+    stop(port);
     cthread_join(thread);
     free_port(port);
     port = start_child(&task, &border);
     sleep_ms(5);
     test_places(port, "bodies: every size at every place arrives whole, between tasks");
     test_window(WINDOW + (border - 1000 + HEADER) % TABLE);
+    stop(port);
     mach_port_deallocate(mach_task_self(), port);
     task_terminate(task);
     mach_port_deallocate(mach_task_self(), task);
