@@ -28,11 +28,18 @@ struct slab {
 #define SLAB_HEADER ((uint32_t)((sizeof(struct slab) + 7) & ~7u))
 
 static struct list caches = {&caches, &caches};
-static size_t bytes_in_use;
+static size_t bytes_in_pages; // handed out as whole pages
 
 size_t slab_bytes_in_use(void)
 {
-    return bytes_in_use;
+    size_t bytes = bytes_in_pages;
+
+    list_for_each(c, &caches) {
+        const struct slab_cache *cache = container_of(c, struct slab_cache, link);
+
+        bytes += cache->in_use * cache->object_size;
+    }
+    return bytes;
 }
 
 // ---- what the debug build checks -----------------------------------------------------------
@@ -149,6 +156,7 @@ static struct slab *cache_grow(struct slab_cache *cache)
     kassert(cache->object_size <= KMALLOC_LARGEST_OBJECT);
     if (list_empty(&cache->link))
         list_insert_tail(&caches, &cache->link);
+    cache->capacity = (SLAB_PAGE - SLAB_HEADER) / (cache->object_size + SLOT_EXTRA);
     slab->cache = cache;
     slab->free = 0;
     slab->used = 0;
@@ -165,9 +173,10 @@ static void slab_give_back(struct slab *slab)
     slab_page_free(slab, 0);
 }
 
-static bool slab_full(const struct slab *slab)
+// Not inlined, to keep the usual way short.
+static __attribute__((noinline)) void *alloc_in_new_page(struct slab_cache *cache)
 {
-    return slab->free == 0 && slot_offset(slab->cache, slab->carved + 1) > SLAB_PAGE;
+    return cache_grow(cache) != NULL ? slab_alloc(cache) : NULL;
 }
 
 void *slab_alloc(struct slab_cache *cache)
@@ -176,8 +185,8 @@ void *slab_alloc(struct slab_cache *cache)
     bool fresh;
     char *object;
 
-    if (list_empty(&cache->partial) && (slab = cache_grow(cache)) == NULL)
-        return NULL;
+    if (list_empty(&cache->partial))
+        return alloc_in_new_page(cache);
     fresh = slab->free == 0;
     if (fresh) {
         object = (char *)slab + slot_offset(cache, slab->carved++);
@@ -188,10 +197,9 @@ void *slab_alloc(struct slab_cache *cache)
     if (CHECKED)
         mark_used(cache, object, fresh);
     slab->used++;
-    if (slab_full(slab))
+    if (slab->used == cache->capacity)
         list_remove(&slab->link);
     cache->in_use++;
-    bytes_in_use += cache->object_size;
     return object;
 }
 
@@ -208,7 +216,6 @@ void slab_free(struct slab_cache *cache, void *object)
         list_insert_head(&cache->partial, &slab->link);
     slab->used--;
     cache->in_use--;
-    bytes_in_use -= cache->object_size;
     if (slab->used == 0 && slab->link.next != slab->link.prev)
         slab_give_back(slab); // there is another page with room
 }
@@ -294,7 +301,7 @@ static void *kmalloc_pages(size_t size)
         order++;
     if (order > KMALLOC_ORDER_MAX || (pages = slab_page_alloc(order)) == NULL)
         return NULL;
-    bytes_in_use += SLAB_PAGE << order;
+    bytes_in_pages += SLAB_PAGE << order;
     return pages;
 }
 
@@ -323,6 +330,6 @@ void kfree(void *memory)
         return;
     }
     order = slab_page_order(memory);
-    bytes_in_use -= SLAB_PAGE << order;
+    bytes_in_pages -= SLAB_PAGE << order;
     slab_page_free(memory, order);
 }

@@ -19,6 +19,7 @@ struct slab_cache {
     uint32_t object_size; // bytes, rounded up to 8, at least 16
     struct list partial; // pages with at least one free object
     unsigned in_use;     // objects handed out
+    unsigned capacity;   // objects in one page, once there has been one
     struct list link;    // on the list of the caches that have had a page (slab_reap)
 };
 
