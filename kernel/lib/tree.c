@@ -12,27 +12,11 @@ void tree_init(struct tree *t, tree_less_fn less, tree_update_fn update)
     t->update = update;
 }
 
-static int height(const struct tree_node *n)
+static void refresh(const struct tree *t, struct tree_node *n)
 {
-    return n == NULL ? 0 : n->height;
-}
-
-// Recomputes what n says about its subtree; says by how much the right side of that is higher.
-// *changed: the owner's part has changed.
-static inline int refresh_and_weigh(const struct tree *t, struct tree_node *n, bool *changed)
-{
-    int left = height(n->child[0]);
-    int right = height(n->child[1]);
-
-    n->height = 1 + (left > right ? left : right);
-    *changed = t->update != NULL && t->update(n);
-    return right - left;
-}
-static inline void refresh(const struct tree *t, struct tree_node *n)
-{
-    bool changed;
-
-    refresh_and_weigh(t, n, &changed);
+    tree_weigh(n);
+    if (t->update != NULL)
+        t->update(n);
 }
 
 // Puts `heir` (or nothing) where `n` hangs.
@@ -69,65 +53,25 @@ static struct tree_node *rotate(struct tree *t, struct tree_node *n, int side)
     return up;
 }
 
-// Makes the two sides of n, of which `side` is the higher by two, differ by one at most; returns
-// the node that then stands in n's place.
-static struct tree_node *balance(struct tree *t, struct tree_node *n, int side)
+struct tree_node *tree_balance(struct tree *t, struct tree_node *n, int side)
 {
     struct tree_node *heavy = n->child[side];
 
-    if (height(heavy->child[!side]) > height(heavy->child[side]))
+    if (tree_height(heavy->child[!side]) > tree_height(heavy->child[side]))
         rotate(t, heavy, !side);
     return rotate(t, n, side);
-}
-
-// Sets right what lies above a change. With `to_root` all of it; otherwise only as far as anything
-// differs from before.
-static void retrace(struct tree *t, struct tree_node *n, bool to_root)
-{
-    while (n != NULL) {
-        int was = n->height;
-        bool changed;
-        int lean = refresh_and_weigh(t, n, &changed);
-
-        if (lean < -1 || lean > 1)
-            n = balance(t, n, lean > 0);
-        if (n->height == was && !to_root) {
-            // Nothing above need be balanced.
-            while (changed && (n = n->parent) != NULL)
-                changed = t->update(n);
-            return;
-        }
-        n = n->parent;
-    }
-}
-
-// Hangs `n` where `at` points, which is in `parent` (or the root).
-static inline void hang(struct tree *t, struct tree_node *n, struct tree_node *parent,
-                        struct tree_node **at)
-{
-    debug_assert(!tree_contains(n) && *at == NULL);
-    n->parent = parent;
-    n->child[0] = n->child[1] = NULL;
-    *at = n;
-    refresh(t, n);
-    retrace(t, parent, false);
 }
 
 void tree_insert(struct tree *t, struct tree_node *n)
 {
     struct tree_node *parent = NULL;
-    struct tree_node **at = &t->root;
+    int side = 0;
 
-    while (*at != NULL) {
-        parent = *at;
-        at = &parent->child[!t->less(n, parent)];
+    for (struct tree_node *at = t->root; at != NULL; at = at->child[side]) {
+        parent = at;
+        side = !t->less(n, at);
     }
-    hang(t, n, parent, at);
-}
-
-void tree_insert_below(struct tree *t, struct tree_node *n, struct tree_node *parent)
-{
-    hang(t, n, parent, parent == NULL ? &t->root : &parent->child[!t->less(n, parent)]);
+    tree_insert_below(t, n, parent, side, t->update);
 }
 
 static struct tree_node *leftmost(struct tree_node *n)
@@ -179,12 +123,12 @@ void tree_remove(struct tree *t, struct tree_node *n)
         replace(t, n, n->child[n->child[0] == NULL]);
     n->parent = n->child[0] = n->child[1] = NULL;
     n->height = 0;
-    retrace(t, from, true);
+    tree_retrace(t, from, true, t->update);
 }
 
 void tree_refresh(struct tree *t, struct tree_node *n)
 {
-    retrace(t, n, false);
+    tree_retrace(t, n, false, t->update);
 }
 
 struct tree_node *tree_floor(const struct tree *t, const struct tree_node *key)

@@ -30,7 +30,7 @@ static inline vm_size_t larger(vm_size_t a, vm_size_t b)
     return a > b ? a : b;
 }
 
-static bool entry_summarize(struct tree_node *n)
+static inline __attribute__((always_inline)) bool entry_summarize(struct tree_node *n)
 {
     struct vm_map_entry *e = entry_of(n);
     struct vm_map_entry *left = entry_of(n->child[0]), *right = entry_of(n->child[1]);
@@ -81,28 +81,20 @@ static inline struct vm_map_entry *entry_floor(struct vm_map *map, vm_offset_t a
     return best;
 }
 
-static inline bool covers(const struct vm_map_entry *e, vm_offset_t address)
+struct vm_map_entry *entry_search(struct vm_map *map, vm_offset_t address)
 {
-    return e != NULL && address - e->start < entry_size(e);
-}
+    struct vm_map_entry *e = entry_floor(map, address);
 
-struct vm_map_entry *entry_find(struct vm_map *map, vm_offset_t address)
-{
-    struct vm_map_entry *e = map->hint;
-
-    if (covers(e, address))
-        return e;
-    e = entry_floor(map, address);
-    return covers(e, address) ? map->hint = e : NULL;
+    return entry_covers(e, address) ? map->hint = e : NULL;
 }
 
 struct vm_map_entry *entry_from(struct vm_map *map, vm_offset_t address)
 {
-    struct vm_map_entry *e = covers(map->hint, address) ? map->hint : entry_floor(map, address);
+    struct vm_map_entry *e = entry_covers(map->hint, address) ? map->hint : entry_floor(map, address);
 
     if (e == NULL)
         return entry_of(tree_first(&map->entries));
-    return covers(e, address) ? e : entry_next(e);
+    return entry_covers(e, address) ? e : entry_next(e);
 }
 
 struct vm_map_entry *entry_next(const struct vm_map_entry *entry)
@@ -177,6 +169,7 @@ static inline bool find_first_gap(struct vm_map_entry *e, vm_offset_t low, vm_si
             high = e->start;
         else
             low = e->end;
+        room->right = !here;
         e = entry_of(e->node.child[!here]);
     }
     room->address = low;
@@ -243,19 +236,22 @@ kern_return_t map_check(struct vm_map *map, vm_offset_t address, vm_size_t size,
     return refused ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
 }
 
-bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room,
-                 struct vm_map_entry **below, bool *met)
+bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room)
 {
-    struct vm_map_entry *low = entry_floor(map, start);
-    struct vm_map_entry *high = low != NULL ? entry_next(low) : entry_of(tree_first(&map->entries));
+    struct vm_map_entry *beside[2] = {NULL, NULL}, *low, *high;
+    struct tree_node *parent = NULL;
+    bool right = false;
 
+    for (struct tree_node *n = map->entries.root; n != NULL; n = n->child[right]) {
+        parent = n;
+        right = entry_of(n)->start <= start;
+        beside[right] = entry_of(n);
+    }
+    low = beside[1];
+    high = beside[0];
     if ((low != NULL && low->end > start) || (high != NULL && high->start < end))
         return false;
-    room->address = start;
-    room->parent = low != NULL && low->node.child[1] == NULL ? &low->node
-                   : high != NULL                            ? &high->node : NULL;
-    *below = low;
-    *met = high != NULL && high->start == end;
+    *room = (struct room){start, parent, right, high != NULL && high->start == end, low};
     return true;
 }
 
@@ -328,6 +324,14 @@ static inline void count_out(struct vm_map *map, const struct vm_map_entry *entr
         vm_wired_pages -= size >> PAGE_SHIFT;
 }
 
+// What an entry that is to be a leaf says about its subtree.
+static inline void summarize_leaf(struct vm_map_entry *entry)
+{
+    entry->lowest = entry->start;
+    entry->highest = entry->end;
+    entry->gap = 0;
+}
+
 static inline void account(struct vm_map *map, const struct vm_map_entry *entry)
 {
     map->entry_count++;
@@ -337,13 +341,16 @@ static inline void account(struct vm_map *map, const struct vm_map_entry *entry)
 
 void entry_insert(struct vm_map *map, struct vm_map_entry *entry)
 {
+    summarize_leaf(entry);
     tree_insert(&map->entries, &entry->node);
     account(map, entry);
 }
 
 void entry_insert_into(struct vm_map *map, struct vm_map_entry *entry, const struct room *room)
 {
-    tree_insert_below(&map->entries, &entry->node, room->parent);
+    summarize_leaf(entry);
+    tree_insert_below(&map->entries, &entry->node, room->parent, room->right,
+                      entry_summarize);
     account(map, entry);
 }
 

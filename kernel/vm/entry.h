@@ -10,16 +10,24 @@
 
 void map_entries_init(struct vm_map *map); // a map without entries
 
-// The entry with `address` in it, NULL if there is none.
-struct vm_map_entry *entry_find(struct vm_map *map, vm_offset_t address);
-// The entry with `address` in it, else the next one above, else NULL.
-struct vm_map_entry *entry_from(struct vm_map *map, vm_offset_t address);
-struct vm_map_entry *entry_next(const struct vm_map_entry *entry);
-
 static inline vm_size_t entry_size(const struct vm_map_entry *entry)
 {
     return entry->end - entry->start;
 }
+static inline bool entry_covers(const struct vm_map_entry *entry, vm_offset_t address)
+{
+    return entry != NULL && address - entry->start < entry_size(entry);
+}
+
+// The entry with `address` in it, NULL if there is none.
+struct vm_map_entry *entry_search(struct vm_map *map, vm_offset_t address);
+static inline struct vm_map_entry *entry_find(struct vm_map *map, vm_offset_t address)
+{
+    return entry_covers(map->hint, address) ? map->hint : entry_search(map, address);
+}
+// The entry with `address` in it, else the next one above, else NULL.
+struct vm_map_entry *entry_from(struct vm_map *map, vm_offset_t address);
+struct vm_map_entry *entry_next(const struct vm_map_entry *entry);
 
 // Whether `address` … `address + size`, widened to whole pages, lies below VM_MAX_ADDRESS without
 // wrapping round; the widened range.
@@ -35,11 +43,12 @@ kern_return_t map_find_space(struct vm_map *map, vm_offset_t from, vm_size_t siz
 struct room {
     vm_offset_t address;
     struct tree_node *parent; // below which an entry there hangs; NULL: the map is empty
+    bool right;               // and on which side
+    bool met;                 // map_room_at: whether something begins where it ends,
+    struct vm_map_entry *below; // and what ends there or before; NULL: nothing
 };
-// Whether nothing is mapped in [start, end): then *room is that, *below what ends there or before, and
-// *met whether something begins at `end`.
-bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room,
-                 struct vm_map_entry **below, bool *met);
+// Whether nothing is mapped in [start, end): then *room is that.
+bool map_room_at(struct vm_map *map, vm_offset_t start, vm_offset_t end, struct room *room);
 bool map_find_room(struct vm_map *map, vm_size_t size, struct room *room);
 // Checks that a range, widened to whole pages [*start, *end), is mapped without holes (else
 // KERN_INVALID_ADDRESS) and that each entry's maximum protection includes `max` and its current one

@@ -52,13 +52,8 @@ void vm_map_shutdown(struct vm_map *map)
         sched_point();
 }
 
-void vm_map_deallocate(struct vm_map *map)
+void vm_map_free(struct vm_map *map)
 {
-    if (map == NULL || map->refs > 1) {
-        if (map != NULL)
-            map->refs--;
-        return;
-    }
     vm_map_shutdown(map);
     if (map->entries_paid > 0) // else the ledger may be gone
         ledger_credit(map->ledger, MINATO_LIMIT_MAP_ENTRIES, map->entries_paid);
@@ -96,16 +91,16 @@ static kern_return_t enter_fresh(struct vm_map *map, const struct vm_map_entry *
 {
     struct vm_map_entry *e;
     struct room room;
-    bool met;
 
-    if (!map_room_at(map, start, end, &room, &e, &met))
+    if (!map_room_at(map, start, end, &room))
         return KERN_NO_SPACE;
+    e = room.below;
     if (e == NULL || e->end != start || !entries_alike(e, like) || !entry_extend(map, e, end)) {
         if ((e = entry_create(like, start, end)) == NULL)
             return KERN_RESOURCE_SHORTAGE;
         entry_insert_into(map, e, &room);
     }
-    if (met)
+    if (room.met)
         entry_join(map, e);
     map->hint = e; // it will be touched soon
     return KERN_SUCCESS;

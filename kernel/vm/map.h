@@ -57,7 +57,14 @@ struct vm_map_copy;
 
 // ---- maps (vm/map.c) ----
 struct vm_map *vm_map_create(void); // one reference; NULL when memory is short
-void vm_map_deallocate(struct vm_map *map); // map may be NULL
+void vm_map_free(struct vm_map *map); // who calls holds the last reference
+static inline void vm_map_deallocate(struct vm_map *map) // map may be NULL
+{
+    if (map != NULL && map->refs > 1)
+        map->refs--;
+    else if (map != NULL)
+        vm_map_free(map);
+}
 // Unmaps everything; the last user does this. Calls sched_point(): the caller holds a
 // reference and relies on nothing else in the map.
 void vm_map_shutdown(struct vm_map *map);

@@ -90,7 +90,7 @@ static void churn(struct tree *t)
 
         if (!tree_contains(&i->node)) {
             i->key = rand() % 200;
-            i->value = rand() % 10;
+            i->value = i->sum = rand() % 10;
             i->serial = serial++;
             tree_insert(t, &i->node);
             count++;
