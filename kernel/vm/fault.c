@@ -50,11 +50,15 @@ static kern_return_t map_device(struct vm_map *map, struct vm_map_entry *e, vm_o
 {
     uintptr_t physical = e->object->physical + e->offset + (address - e->start);
 
-    return pmap_enter(&map->pmap, address, physical, e->protection) ? KERN_SUCCESS
-                                                                    : KERN_RESOURCE_SHORTAGE;
+    page_unmap(&map->pmap, address); // it may be there with less protection
+    return pmap_enter(&map->pmap, address, physical, e->protection) == PMAP_ENTERED
+               ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
-kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protection)
+// Inlined in both that follow: faults of threads are many.
+static inline __attribute__((always_inline)) kern_return_t fault(struct vm_map *map,
+                                                                 vm_offset_t address,
+                                                                 vm_prot_t protection)
 {
     bool write = (protection & VM_PROT_WRITE) != 0;
     bool again;
@@ -98,6 +102,11 @@ kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protec
     return KERN_SUCCESS;
 }
 
+kern_return_t vm_fault(struct vm_map *map, vm_offset_t address, vm_prot_t protection)
+{
+    return fault(map, address, protection);
+}
+
 // On the i386 whoever may write may read, and a fetch of an instruction looks like a read.
 kern_return_t resolve_page_fault(uintptr_t address, bool write)
 {
@@ -112,7 +121,7 @@ kern_return_t resolve_page_fault(uintptr_t address, bool write)
         trace_fault(address, write);
     begin = thread_system_begin();
     copied = vm_object_pages_copied;
-    kr = vm_fault(task->map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
+    kr = fault(task->map, address, write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
     task->events.faults++;
     task->events.cow_faults += vm_object_pages_copied - copied;
     thread_system_end(begin);

@@ -133,7 +133,7 @@ static bool stock_fill(void)
     return true;
 }
 
-static struct page *stock_take(void)
+static inline struct page *stock_take(void)
 {
     struct page *page;
 

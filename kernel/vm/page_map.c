@@ -81,22 +81,23 @@ static void mapping_remove(struct page *page, struct pmap *pmap, uintptr_t addre
 
 bool page_map(struct page *page, struct pmap *pmap, uintptr_t address, vm_prot_t protection)
 {
-    struct pmap_entry old = pmap_lookup(pmap, address);
+    uintptr_t physical = page_physical(page);
+    enum pmap_entered entered = pmap_enter(pmap, address, physical, protection);
 
-    if (old.protection != VM_PROT_NONE) {
-        if (old.physical == page_physical(page)) {
+    if (entered == PMAP_TAKEN) {
+        if (pmap_lookup(pmap, address).physical == physical) {
             pmap_protect(pmap, address, protection);
             return true;
         }
         page_unmap(pmap, address);
+        entered = pmap_enter(pmap, address, physical, protection);
     }
-    if (!mapping_add(page, pmap, address))
+    if (entered != PMAP_ENTERED)
         return false;
-    if (!pmap_enter(pmap, address, page_physical(page), protection)) {
-        mapping_remove(page, pmap, address);
-        return false;
-    }
-    return true;
+    if (mapping_add(page, pmap, address))
+        return true;
+    pmap_remove(pmap, address);
+    return false;
 }
 
 void page_unmap(struct pmap *pmap, uintptr_t address)

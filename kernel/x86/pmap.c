@@ -164,23 +164,22 @@ static bool table_make(struct pmap *pmap, uintptr_t address)
     return true;
 }
 
-bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection)
+enum pmap_entered pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical,
+                             vm_prot_t protection)
 {
     uint32_t *table = &directory_of(pmap)[address >> TABLE_SHIFT];
 
     debug_assert(address < VM_MAX_ADDRESS && pmap != &kernel_pmap);
     if (!(*table & PTE_PRESENT) && !table_make(pmap, address))
-        return false;
+        return PMAP_SHORT;
 
     uint32_t *entry = entry_in(*table, address);
-    uint32_t old = *entry;
 
+    if (*entry & PTE_PRESENT)
+        return PMAP_TAKEN;
     *entry = physical | PTE_PRESENT | PTE_USER | (protection & VM_PROT_WRITE ? PTE_WRITE : 0);
-    if (old & PTE_PRESENT)
-        translation_changed(pmap, address);
-    else
-        pmap->resident++;
-    return true;
+    pmap->resident++;
+    return PMAP_ENTERED;
 }
 
 static struct pmap_entry entry_decode(uint32_t entry)

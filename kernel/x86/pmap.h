@@ -56,9 +56,11 @@ static inline void pmap_activate(struct pmap *pmap)
 // only.
 const void *pmap_activate_showing(struct pmap *pmap, uintptr_t address);
 
-// Maps one page for the user; replaces what was mapped there (the caller has looked). Write implies
-// read. False when no page table could be had.
-bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection);
+// Maps one page for the user, unless something is mapped there (PMAP_TAKEN) or no page table could be had
+// (PMAP_SHORT). Write implies read.
+enum pmap_entered { PMAP_ENTERED, PMAP_TAKEN, PMAP_SHORT };
+enum pmap_entered pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical,
+                             vm_prot_t protection);
 // Unmaps one page and says what was there.
 struct pmap_entry pmap_remove(struct pmap *pmap, uintptr_t address);
 // Takes write permission away from one page.

@@ -334,20 +334,21 @@ void pmap_destroy(struct pmap *pmap)
     free(directory_of(pmap));
 }
 
-bool pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical, vm_prot_t protection)
+enum pmap_entered pmap_enter(struct pmap *pmap, uintptr_t address, uintptr_t physical,
+                             vm_prot_t protection)
 {
     struct pmap_entry **table = &directory_of(pmap)->table[address >> 22];
 
     if (*table == NULL) {
         if (fails())
-            return false;
+            return PMAP_SHORT;
         *table = calloc(1024, sizeof(struct pmap_entry));
     }
     if (slot(pmap, address)->protection != VM_PROT_NONE)
-        panic("pmap_enter over a mapping at %lx", (unsigned long)address);
+        return PMAP_TAKEN;
     *slot(pmap, address) = (struct pmap_entry){.physical = physical, .protection = protection};
     pmap->resident++;
-    return true;
+    return PMAP_ENTERED;
 }
 
 struct pmap_entry pmap_lookup(struct pmap *pmap, uintptr_t address)
