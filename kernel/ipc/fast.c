@@ -41,7 +41,7 @@ static FORCE_INLINE bool show(const struct message_arguments *a, const struct th
         body = pmap_activate_showing(pmap, a->msg + HEADER);
     else if (receive->msg - a->msg + a->send_size < 2 * a->send_size + MAX_TRAILER_SIZE)
         return false; // one buffer lies in the other
-    if (write_message(receive, body, port, a->send_size, bits, reply, id))
+    if (write_message(receive, port, a->send_size, bits, reply, id, body))
         return true;
     pmap_activate(&current_thread()->task->map->pmap);
     return false;
@@ -163,10 +163,11 @@ static FORCE_INLINE bool reply(const struct message_arguments *a, const struct u
               : !(dest->type & MACH_PORT_TYPE_SEND)))
         return false;
     port = dest->port;
+    if (!port->receiver)
+        return once && fast_answer_kernel(a, dest, h->id, q, mr);
     receiver = find_receiver(port, a->send_size);
-    if (!receiver)
-        return once && !port->receiver && fast_answer_kernel(a, dest, h->id, q, mr);
-    if (!show(a, receiver, port,
+    if (!receiver ||
+        !show(a, receiver, port,
               MACH_MSGH_BITS(0, once ? MACH_MSG_TYPE_PORT_SEND_ONCE : MACH_MSG_TYPE_PORT_SEND),
               MACH_PORT_NULL, h->id))
         return false;

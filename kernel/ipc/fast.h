@@ -58,12 +58,12 @@ static inline struct thread *find_receiver(const struct port *port, mach_msg_siz
 // More than the least trailer: what `option` asks for of the longest.
 bool fast_write_trailer(uintptr_t to, mach_msg_option_t option, const struct port *port);
 
-// Writes a message where its receiver, whose address space this is, wants it. False: that cannot be done
-// without a page fault.
-static FORCE_INLINE bool write_message(const struct message_arguments *receive, const void *body,
+// Writes a message with that `body` where its receiver, whose address space this is, wants it. False:
+// that cannot be done without a page fault.
+static FORCE_INLINE bool write_message(const struct message_arguments *receive,
                                        const struct port *port, mach_msg_size_t size,
                                        mach_msg_bits_t bits, mach_port_name_t reply,
-                                       mach_msg_id_t id)
+                                       mach_msg_id_t id, const void *body)
 {
     uintptr_t to = receive->msg, end = to + size;
 

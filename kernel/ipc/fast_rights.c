@@ -13,17 +13,19 @@
 #define RIGHTS_MAX 4u
 #define SIZE_MAX_FAST 1024u // with its trailer on two pages at most
 
-static uint8_t fast_body[SIZE_MAX_FAST]; // of the message on its way
+static uint8_t fast_body[SIZE_MAX_FAST]; // what a user sends
+
+// The body of the message on its way: in fast_body, or where the kernel has made it.
 static struct {
     mach_msg_body_t body;
     mach_msg_port_descriptor_t rights[RIGHTS_MAX];
-} *const carried = (void *)fast_body;
+} *carried;
 
 static unsigned right_count;              // how many of these there are
 static mach_msg_ool_descriptor_t *memory; // or one of memory in their place; else NULL
 
 // Whether the body is one that is known here: `carried` is filled with the first `size` bytes of it.
-static bool body_known(mach_msg_size_t size)
+static FORCE_INLINE bool body_known(mach_msg_size_t size)
 {
     unsigned count = carried->body.msgh_descriptor_count;
 
@@ -46,8 +48,8 @@ static bool body_known(mach_msg_size_t size)
 
 // Makes sure that a message and its rights can be given to the receiver, and makes its address space the
 // current one. False: it is not sure; nothing has happened.
-static bool prepare(const struct thread *receiver, struct space *space, mach_msg_size_t size,
-                    unsigned names)
+static FORCE_INLINE bool prepare(const struct thread *receiver, struct space *space,
+                                 mach_msg_size_t size, unsigned names)
 {
     const struct message_arguments *receive = receiver->ipc.receive;
     uintptr_t to = receive->msg;
@@ -92,15 +94,24 @@ static void uncarry_memory(const struct thread *receiver)
 static mach_port_name_t give(struct space *space, struct port *port, mach_msg_type_name_t type)
 {
     mach_port_name_t name;
-    kern_return_t kr = right_copyout(space, port, type, &name);
+    kern_return_t kr;
 
+    // Nearly always the receiver has it already: one more reference.
+    if (type == MACH_MSG_TYPE_PORT_SEND && port_valid(port) && port->active &&
+        right_add_reference(space, port, &name)) {
+        port->srights--; // neither is the last: the entry has one
+        port->refs--;
+        return name;
+    }
+    kr = right_copyout(space, port, type, &name);
     kassert(kr == KERN_SUCCESS); // prepare
     return name;
 }
 
 // Gives the receiver what the message carries and writes it; `reply` as a send-once right, NULL for none.
-static void deliver(const struct thread *receiver, const struct port *port, struct port *reply,
-                    mach_msg_size_t size, mach_msg_type_name_t type, mach_msg_id_t id)
+static FORCE_INLINE void deliver(const struct thread *receiver, const struct port *port,
+                                 struct port *reply, mach_msg_size_t size,
+                                 mach_msg_type_name_t type, mach_msg_id_t id)
 {
     struct space *space = port->receiver;
     struct entry *named = space_ready_entry(space);
@@ -120,10 +131,10 @@ static void deliver(const struct thread *receiver, const struct port *port, stru
         d->disposition = right_carried(d->disposition);
         d->name = give(space, kmsg_port(d->name), d->disposition);
     }
-    written = write_message(receiver->ipc.receive, fast_body, port, size,
+    written = write_message(receiver->ipc.receive, port, size,
                             MACH_MSGH_BITS_COMPLEX |
                                 MACH_MSGH_BITS(reply ? MACH_MSG_TYPE_PORT_SEND_ONCE : 0, type),
-                            name, id);
+                            name, id, carried);
     kassert(written);
 }
 
@@ -190,7 +201,8 @@ bool fast_with_rights(const struct message_arguments *a, mach_msg_return_t *mr)
         return false;
     port = dest->port;
     receiver = find_receiver(port, size);
-    if (!receiver || !user_words_copy(fast_body, (void *)(a->msg + HEADER), size - HEADER) ||
+    carried = (void *)fast_body;
+    if (!receiver || !user_words_copy(carried, (void *)(a->msg + HEADER), size - HEADER) ||
         !body_known(size - HEADER) || !right_promise(dest, type))
         return false;
     if (!promise(space, from)) {
@@ -230,8 +242,8 @@ bool fast_call_from_kernel(mach_msg_header_t *msg, mach_msg_size_t size, struct 
         !(receiver = find_receiver(port, size)) ||
         (receiver->ipc.receive->option & RECEIVE_SPECIAL))
         return false;
-    if (!user_words_copy(fast_body, msg + 1, size - HEADER) || !body_known(size - HEADER) ||
-        memory || !prepare(receiver, port->receiver, size, right_count + 1))
+    carried = (void *)(msg + 1);
+    if (!body_known(size - HEADER) || memory || !prepare(receiver, port->receiver, size, right_count + 1))
         return false;
     deliver(receiver, port, reply, size, MACH_MSG_TYPE_PORT_SEND, msg->msgh_id);
     port->seqno++;

@@ -94,11 +94,13 @@ kern_return_t mach_port_destroy(ipc_space_t task, mach_port_t name)
 kern_return_t mach_port_deallocate(ipc_space_t task, mach_port_t name)
 {
     struct entry *entry;
-    kern_return_t kr = find_entry(task, name, &entry);
 
-    if (kr == KERN_INVALID_NAME)
+    if (!task->active)
+        return KERN_INVALID_TASK;
+    entry = space_lookup(task, name);
+    if (!entry)
         return KERN_SUCCESS; // the manual: a name that is not in use is no error
-    return kr == KERN_SUCCESS ? right_deallocate(task, entry) : kr;
+    return right_deallocate(task, entry);
 }
 
 kern_return_t mach_port_mod_refs(ipc_space_t task, mach_port_t name, mach_port_right_t right,

@@ -201,7 +201,7 @@ void right_destroy(struct space *space, struct entry *entry)
         mach_notify_port_deleted(notify, name);
 }
 
-kern_return_t right_deallocate(struct space *space, struct entry *entry)
+kern_return_t right_deallocate_last(struct space *space, struct entry *entry)
 {
     mach_port_type_t type = entry->type & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_SEND_ONCE |
                                            MACH_PORT_TYPE_DEAD_NAME);

@@ -25,7 +25,14 @@ void right_port_died(struct space *space, mach_port_name_t name);
 // mach_port_destroy: everything under the name goes, and the name with it.
 void right_destroy(struct space *space, struct entry *entry);
 // mach_port_deallocate: one user reference. KERN_INVALID_RIGHT: a receive right or set alone.
-kern_return_t right_deallocate(struct space *space, struct entry *entry);
+kern_return_t right_deallocate_last(struct space *space, struct entry *entry);
+static inline kern_return_t right_deallocate(struct space *space, struct entry *entry)
+{
+    if (!(entry->type & MACH_PORT_TYPE_SEND) || entry->urefs == 1)
+        return right_deallocate_last(space, entry);
+    entry->urefs--;
+    return KERN_SUCCESS;
+}
 // mach_port_mod_refs. KERN_INVALID_RIGHT, KERN_INVALID_VALUE, KERN_UREFS_OVERFLOW.
 kern_return_t right_delta(struct space *space, struct entry *entry, mach_port_right_t right,
                           mach_port_delta_t delta);
