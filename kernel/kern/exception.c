@@ -101,17 +101,16 @@ static kern_return_t ask_with_state(const struct exception_action *action, ipc_p
 // Asks one of those that may know. KERN_SUCCESS: the thread may go on.
 static kern_return_t ask(const struct exception_actions *actions, int exception, exception_data_t code)
 {
-    struct exception_action action = {.port = NULL};
     const struct thread *self = current_thread();
     struct port *thread = NULL, *task = NULL;
+    struct exception_action action;
 
-    if (actions)
-        action = actions->of[exception];
-    if (!action.port)
+    if (!actions)
         return KERN_FAILURE;
+    action = actions->of[exception]; // whatever becomes of those while it waits
     // The message consumes these.
     action.port = port_copy_send(action.port);
-    if (action.port == PORT_DEAD)
+    if (!port_valid(action.port))
         return KERN_FAILURE;
     if (action.behavior != EXCEPTION_STATE) {
         thread = port_make_send(self->self);
@@ -122,26 +121,29 @@ static kern_return_t ask(const struct exception_actions *actions, int exception,
     return exception_raise(action.port, thread, task, exception, code, EXCEPTION_CODE_MAX);
 }
 
-void handle_exception(int exception, int code, int subcode)
+bool handle_exception(int exception, int code, int subcode)
 {
     exception_data_type_t words[EXCEPTION_CODE_MAX] = {code, subcode};
     const struct thread *self = current_thread();
+    struct exception_actions *const *const asked[] = {&self->exceptions, &self->task->exceptions,
+                                                      &the_host.exceptions};
 
     if (tracing())
         trace_entry(MINATO_TRACE_EXCEPTION, (uint32_t)exception, (uint32_t)code, (uint32_t)subcode);
     for (unsigned level = 0; level < 3; level++) {
-        const struct exception_actions *const asked[] = {self->exceptions, self->task->exceptions,
-                                                         the_host.exceptions};
         kern_return_t kr;
 
         // A thread that is to end anyway does so on its way back; nobody needs to hear of it.
         if (self->terminating)
-            return;
-        kr = ask(asked[level], exception, words);
+            return false;
+        kr = ask(*asked[level], exception, words);
+        if (kr == KERN_SUCCESS)
+            return true;
         // thread_abort: the thread goes back to where it was.
-        if (kr == KERN_SUCCESS || kr == MACH_RCV_INTERRUPTED || kr == MACH_SEND_INTERRUPTED)
-            return;
+        if (kr == MACH_RCV_INTERRUPTED || kr == MACH_SEND_INTERRUPTED)
+            return false;
     }
     if (!self->terminating)
         end_task(exception, code, subcode);
+    return false;
 }

@@ -87,8 +87,12 @@ struct trap_frame *page_fault(uintptr_t address, struct trap_frame *frame)
         return kernel_page_fault(address, frame);
     if (address < VM_MAX_ADDRESS)
         kr = resolve_page_fault(address, frame->error & PAGE_FAULT_WRITE);
-    if (kr != KERN_SUCCESS && kr != KERN_ABORTED) // thread_abort: the access is made again
-        handle_exception(EXC_BAD_ACCESS, kr, (int)address);
+    if (kr == KERN_SUCCESS || kr == KERN_ABORTED) // thread_abort: the access is made again
+        return frame;
+    // With unchanged registers it is the same access that comes next: whose page may be there now.
+    if (handle_exception(EXC_BAD_ACCESS, kr, (int)address) && frame->how == HOW_FULL &&
+        !this_cpu()->ast)
+        resolve_page_fault(address, frame->error & PAGE_FAULT_WRITE);
     return frame;
 }
 

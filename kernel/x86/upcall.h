@@ -32,8 +32,9 @@ void trace_interrupt(unsigned line);
 kern_return_t resolve_page_fault(uintptr_t address, bool write);
 
 // A processor exception in user mode that was not resolved; `exception`, `code` and `subcode` are
-// those of <mach/exception.h>. Returns when the thread may go on. (kern/exception.c)
-void handle_exception(int exception, int code, int subcode);
+// those of <mach/exception.h>. Returns when the thread may go on; true: because somebody has resolved it.
+// (kern/exception.c)
+bool handle_exception(int exception, int code, int subcode);
 
 // The I/O ports of the current task, NULL for none. (kern/task.c)
 struct io_ports *current_io_ports(void);
