@@ -22,6 +22,12 @@ struct port *space_send_target(struct space *space, mach_port_name_t name)
     return entry->port;
 }
 
+// Not inlined, to keep the usual way short.
+static __attribute__((noinline)) struct task *other_task(mach_port_name_t name)
+{
+    return port_object(space_send_target(current_space(), name), PORT_TASK);
+}
+
 struct task *task_from_name(mach_port_name_t name)
 {
     struct task *self = current_thread()->task;
@@ -30,7 +36,7 @@ struct task *task_from_name(mach_port_name_t name)
     // Nearly always it is the caller's own.
     if (entry && entry->port == self->self && (entry->type & MACH_PORT_TYPE_SEND) && self->alive)
         return self;
-    return port_object(space_send_target(current_space(), name), PORT_TASK);
+    return other_task(name);
 }
 
 // ---- objects that are counted, all in the same way ----

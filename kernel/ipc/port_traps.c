@@ -24,7 +24,7 @@ TRAP_FUNCTION kern_return_t mach_port_allocate_trap(mach_port_name_t task_name,
     space = task->space;
     space->refs++; // copying the name out may block, and the task end meanwhile
     kr = mach_port_allocate(space, right, &name);
-    if (kr == KERN_SUCCESS && !copy_to_user(name_address, &name, sizeof name)) {
+    if (kr == KERN_SUCCESS && !user_word_put(name_address, name)) {
         mach_port_destroy(space, name);
         kr = KERN_INVALID_ADDRESS;
     }

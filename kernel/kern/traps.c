@@ -44,7 +44,7 @@ static struct vm_map *map_named(mach_port_name_t name)
 static kern_return_t address_out(struct vm_map *map, uintptr_t pointer, vm_address_t address,
                                  vm_size_t size)
 {
-    if (copy_to_user(pointer, &address, sizeof(address)))
+    if (user_word_put(pointer, address))
         return KERN_SUCCESS;
     vm_deallocate(map, address, size);
     return KERN_INVALID_ADDRESS;
@@ -59,7 +59,7 @@ TRAP_FUNCTION kern_return_t vm_allocate_trap(mach_port_name_t task, uintptr_t po
 
     if (!map)
         return MACH_SEND_INVALID_DEST;
-    kr = copy_from_user(&address, pointer, sizeof(address)) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+    kr = user_word_get(&address, pointer) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
     if (kr == KERN_SUCCESS)
         kr = vm_allocate(map, &address, size, anywhere);
     if (kr == KERN_SUCCESS)
@@ -82,7 +82,7 @@ TRAP_FUNCTION kern_return_t vm_map_trap(mach_port_name_t task, uintptr_t pointer
 
     if (!map)
         return MACH_SEND_INVALID_DEST;
-    kr = copy_from_user(&address, pointer, sizeof(address)) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+    kr = user_word_get(&address, pointer) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
     if (kr == KERN_SUCCESS)
         kr = vm_map(map, &address, size, mask, anywhere, MACH_PORT_NULL, offset, copy, protection,
                     max_protection, inheritance);

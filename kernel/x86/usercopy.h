@@ -4,6 +4,7 @@
 // which case part of it may have been copied.
 #pragma once
 
+#include <mach/vm_param.h>
 #include "x86/fault.h"
 
 bool copy_from_user(void *to, uintptr_t from, size_t size);
@@ -53,3 +54,25 @@ static inline bool user_words_copy(void *to, const void *from, size_t size)
                  : "memory"                                                                   \
                  : failed)
 
+// One word, of which traps take and give many: as copy_from_user and copy_to_user.
+static inline bool user_word_get(uint32_t *word, uintptr_t from)
+{
+    bool done = false;
+
+    if (from <= VM_MAX_ADDRESS - sizeof *word)
+        __asm__ volatile("1:\tmovl (%2), %0\n\tmovb $1, %1\n"
+                         "2:\t.pushsection .fixups, \"a\"\n\t.long %c3, 1b, 2b, 2b\n\t.popsection"
+                         : "=&r"(*word), "+&q"(done)
+                         : "r"(from), "i"(FIXUP_COPY)
+                         : "memory");
+    return done;
+}
+static inline bool user_word_put(uintptr_t to, uint32_t word)
+{
+    if (to > VM_MAX_ADDRESS - sizeof word)
+        return false;
+    USER_WORD_WRITE(to, 0, word, failed);
+    return true;
+failed:
+    return copy_to_user(to, &word, sizeof word);
+}
