@@ -20,7 +20,7 @@ GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GC
 # by one rep stosl: what gcc makes otherwise takes longer and more room.
 KERNEL_CFLAGS = $(GUEST_FLAGS) -mregparm=3 $(WARN) -Wno-unused-parameter -mno-80387 \
     -mmemset-strategy=rep_4byte:-1:noalign -mpreferred-stack-boundary=2 \
-    -fno-omit-frame-pointer -nostdinc -isystem $(GCC_INCLUDE) \
+    -fno-omit-frame-pointer -momit-leaf-frame-pointer -nostdinc -isystem $(GCC_INCLUDE) \
     -Iinclude -Ikernel -Ibuild/kernel/mig -DKERNEL=1 $(if $(DEBUG),-DDEBUG=1)
 KERNEL_LINK := $(CC) $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,-T,linker.ld \
     -Wl,--build-id=none -Wl,-z,noexecstack \
