@@ -30,7 +30,7 @@ static inline vm_size_t larger(vm_size_t a, vm_size_t b)
     return a > b ? a : b;
 }
 
-static inline __attribute__((always_inline)) bool entry_summarize(struct tree_node *n)
+static inline bool entry_summarize(struct tree_node *n)
 {
     struct vm_map_entry *e = entry_of(n);
     struct vm_map_entry *left = entry_of(n->child[0]), *right = entry_of(n->child[1]);
