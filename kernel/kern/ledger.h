@@ -22,12 +22,13 @@ struct ledger {
     struct list made;           // ledgers that charge this one: link
     struct list link;
     bool closed;                // its task is gone
-    uint16_t number;            // as a payer: of pages (page->payer)
+    uint16_t number;            // as a payer: of pages (page->payer) and nodes
+    uint32_t nodes;             // of trees of pages, which it pays for by the page (vm/page_tree.h)
     uint32_t used[MINATO_LIMIT_COUNT], limit[MINATO_LIMIT_COUNT];
 #ifdef DEBUG
     struct {
         bool ending; // its task gives back what it has
-        uint32_t found[MINATO_LIMIT_COUNT];
+        uint32_t found[MINATO_LIMIT_COUNT], nodes;
     } audit;         // tests/audit/audit.c
 #endif
 };

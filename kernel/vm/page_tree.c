@@ -2,12 +2,14 @@
 // Page trees; page_tree.h has the rules, docs/vm.md pictures. All recursion goes down one level per
 // call, so at most TREE_LEVELS_MAX deep.
 #include "vm/page_tree.h"
+#include "kern/ledger.h"
 #include "vm/page.h"
 
 #define REAP_NODES 16 // dead nodes taken apart per release: at most some 10,000 instructions
 
 static struct slab_cache node_cache = SLAB_CACHE(node_cache, "page node", sizeof(struct page_node));
 static struct page_node *dead_nodes;
+bool page_tree_beyond_limit;
 
 // ---- nodes ---------------------------------------------------------------------------------
 
@@ -42,13 +44,34 @@ static inline uint32_t last_page(uint32_t level)
 static struct page_node *node_create(uint32_t level)
 {
     struct page_node *node = slab_alloc(&node_cache);
+    struct ledger *payer = current_ledger();
 
     if (node == NULL)
         return NULL;
     memset(node, 0, sizeof(*node));
     node->holders = 1;
-    node->level = level;
+    node->level = (uint16_t)level;
+    if (payer == NULL)
+        return node;
+    if (payer->nodes % NODES_PER_PAGE == 0 && !ledger_charge(payer, MINATO_LIMIT_PAGES, 1)) {
+        if (!page_tree_beyond_limit) {
+            slab_free(&node_cache, node);
+            return NULL;
+        }
+        ledger_add(payer, MINATO_LIMIT_PAGES, 1);
+    }
+    payer->nodes++;
+    node->payer = payer->number;
     return node;
+}
+
+static void node_free(struct page_node *node)
+{
+    struct ledger *payer = ledgers[node->payer]; // the 0th is NULL
+
+    slab_free(&node_cache, node);
+    if (payer != NULL && --payer->nodes % NODES_PER_PAGE == 0)
+        ledger_credit(payer, MINATO_LIMIT_PAGES, 1);
 }
 
 // Write-protects what may be mapped writable below the slots in `mask`.
@@ -117,7 +140,7 @@ static void reap_one(void)
         else
             page_release(node->slot[i].page);
     }
-    slab_free(&node_cache, node);
+    node_free(node);
 }
 
 bool page_tree_reap(void)

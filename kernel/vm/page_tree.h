@@ -15,6 +15,9 @@
 // Nothing here blocks or calls preemption_point(). A tree that loses its last holder goes to a
 // stack of dead nodes, off which every release takes a bounded number; page_tree_reap, called
 // when memory is short, takes more.
+//
+// Whoever makes a node pays for it until it is gone: a page of its limit for each NODES_PER_PAGE. To be
+// refused that is as if memory were short.
 #pragma once
 
 #include "lib/base.h"
@@ -29,7 +32,8 @@ struct page_node {
         uint32_t holders;            // roots and nodes that point here
         struct page_node *next_dead; // on the stack of dead nodes
     };
-    uint32_t level;      // 1: the slots hold pages
+    uint16_t level;      // 1: the slots hold pages
+    uint16_t payer;      // number of the ledger that is charged; 0: none
     uint32_t present;    // bit i: slot i is not NULL
     uint32_t writable;   // bit i: a page below slot i may be mapped writable
     union {
@@ -37,6 +41,9 @@ struct page_node {
         struct page *page;
     } slot[NODE_SLOTS];
 };
+
+#define NODES_PER_PAGE (PAGE_SIZE / sizeof(struct page_node))
+extern bool page_tree_beyond_limit; // while it is set, nobody is refused a node by its limit
 
 struct page_tree {
     struct page_node *root; // NULL: no page

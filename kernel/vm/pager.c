@@ -422,6 +422,7 @@ kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages
 {
     struct vm_object *part;
     struct vm_map_copy *copy = copy_with_object(count << PAGE_SHIFT, &part);
+    bool put;
 
     if (copy == NULL)
         return KERN_RESOURCE_SHORTAGE;
@@ -429,7 +430,10 @@ kern_return_t vm_pager_send_pages(struct pager *pager, struct page *const *pages
     for (unsigned i = 0; i < count; i++) {
         page_write_protect(pages[i]); // it is shared now
         page_hold(pages[i]);
-        if (!page_tree_put(&part->pages, i, pages[i])) {
+        page_tree_beyond_limit = !kept; // who has too much can still let go of a pager's memory
+        put = page_tree_put(&part->pages, i, pages[i]);
+        page_tree_beyond_limit = false;
+        if (!put) {
             vm_map_copy_discard(copy);
             return KERN_RESOURCE_SHORTAGE;
         }

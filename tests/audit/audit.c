@@ -306,7 +306,12 @@ static void walk_object(void *memory)
 static void walk_node(void *object)
 {
     const struct page_node *node = object;
+    struct ledger *payer = ledgers[node->payer];
 
+    if (node->payer != 0 && payer == NULL)
+        panic("audit at %s: the page node at %p has a payer that is gone", moment, object);
+    if (payer != NULL && payer->audit.nodes++ % NODES_PER_PAGE == 0)
+        found(payer, MINATO_LIMIT_PAGES, 1);
     for (uint32_t todo = node->present; todo != 0; todo &= todo - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(todo);
         struct page *page = node->slot[i].page;
@@ -592,6 +597,9 @@ static void check_ledger(struct ledger *ledger)
         [MINATO_LIMIT_MESSAGE_BYTES] = "message bytes", [MINATO_LIMIT_PAGES] = "pages",
     };
 
+    if (ledger->nodes != ledger->audit.nodes)
+        panic("audit at %s: %u page nodes are charged to ledger %u, there are %u", moment,
+              (unsigned)ledger->nodes, ledger->number, (unsigned)ledger->audit.nodes);
     for (unsigned kind = 0; kind < MINATO_LIMIT_COUNT; kind++) {
         uint32_t used = ledger->used[kind], found = ledger->audit.found[kind];
         bool more = kind == MINATO_LIMIT_NAMES ? ledger->audit.ending

@@ -486,4 +486,61 @@ test("Page tables are pages: memory touched here and there.", function(t)
     t.ok(got[2] and got[2] >= 200 and got[2] < 240, "pages: " .. tostring(got[2]))
 end)
 
+-- Regions that show one page in 56 places, 128 KiB apart: 58 or 59 nodes, 28 of which are a page.
+test("Nodes of trees of pages are pages: memory that shows one page again and again.", function(t)
+    local got = glut(t, {pages = 150}, function(report)
+        local self, memory = mach.mach_task_self(), require "memory"
+        local function pages() return select(3, mach.minato_task_get_limits(self)).pages end
+        local PLACES, STEP = 56, 1 << 17
+        local SIZE, regions = PLACES * STEP, {}
+        local one, first = memory.allocate(4096), memory.allocate(SIZE)
+        memory.write(one, "shown")
+        for i = 0, PLACES - 1 do mach.vm_copy(self, one, 4096, first + i * STEP) end
+        local function copies(most)
+            for n = 1, most do
+                regions[n] = memory.allocate(SIZE)
+                local kr = mach.vm_copy(self, first, SIZE, regions[n])
+                if kr ~= 0 then return kr, n end
+            end
+        end
+        local before = pages()
+        copies(20)
+        local cost = pages() - before
+        for _, region in ipairs(regions) do memory.release(region, SIZE) end
+        for _ = 1, 200 do memory.release(memory.allocate(4096), 4096) end -- takes dead nodes apart
+        local left = pages() - before
+        local kr, n = copies(1000)
+        memory.release(first, SIZE) -- or there is no page to read zeros from
+        local _, empty = mach.vm_read(self, regions[n], 5)
+        report{kr, n, cost, left, empty}
+    end)
+    refused(t, got, SHORTAGE, 40, 72)
+    local cost, left = got[3] or 0, got[4] or 1000
+    t.ok(cost >= 40 and cost <= 50, "pages for 20 regions, and the program's: " .. cost)
+    t.ok(left <= cost - 38, "the program's that are left: " .. left)
+    t.eq(got[5], ("\0"):rep(5), "nothing was copied")
+end)
+
+test("Copies of a pager's memory: who writes to it pays for the nodes of those that get the page.", function(t)
+    local got = glut(t, {pages = 80, names = 1000}, function(report)
+        local pager, self = require "pager", mach.mach_task_self()
+        local PIECES, COPIES, PIECE = 10, 300, 1 << 17
+        local p = pager.new()
+        local at = p:map(self, {size = PIECES * PIECE})
+        p:receive(1000)
+        p:ready{}
+        for _ = 1, COPIES do
+            mach.vm_map(self, 0, PIECES * PIECE, 0, true, p.port, 0, true, 3, 7, 1)
+        end
+        local kr, n = 0, 0
+        while kr == 0 and n < PIECES do
+            p:supply(n * PIECE, pager.pages(1))
+            kr = mach.vm_write(self, at + n * PIECE, "text")
+            n = n + 1
+        end
+        report{kr, n}
+    end)
+    refused(t, got, SHORTAGE, 2, 8) -- 300 nodes each time, 11 pages
+end)
+
 test("The witness has answered all calls.", gluttons.dismiss_witness)
