@@ -112,6 +112,8 @@ static FORCE_INLINE mach_msg_return_t await_answer(const struct message_argument
     return mach_msg_received(sched_hand_over(q, receiver), a);
 }
 
+#define SIZE_MAX_FAST 1024u // with its trailer on two pages at most
+extern uint8_t fast_body[SIZE_MAX_FAST]; // what a user sends: no pointers of the kernel's (audit.c)
 // A user's message that is complex, in fast_rights.c; as `request` and `reply` in fast.c.
 bool fast_with_rights(const struct message_arguments *a, mach_msg_return_t *mr);
 // A reply, with id `id`, to a call that the kernel has made (fast_call_from_kernel): `dest` is the send-once

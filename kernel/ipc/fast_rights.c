@@ -11,9 +11,8 @@
 #include "ipc/right.h"
 
 #define RIGHTS_MAX 4u
-#define SIZE_MAX_FAST 1024u // with its trailer on two pages at most
 
-static uint8_t fast_body[SIZE_MAX_FAST]; // what a user sends
+uint8_t fast_body[SIZE_MAX_FAST];
 
 // The body of the message on its way: in fast_body, or where the kernel has made it.
 static struct {
