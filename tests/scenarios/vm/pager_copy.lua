@@ -4,7 +4,7 @@
 
 local must, pager, accesses, ports = require "must", require "pager", require "accesses", require "ports"
 local tasks, memory = require "tasks", require "memory"
-local with_task, jobs = tasks.with, require "jobs"
+local with_task, jobs, counts = tasks.with, require "jobs", require "counts"
 
 local self = mach.mach_task_self()
 local PAGE = 4096
@@ -181,6 +181,50 @@ test("Data that must not be read are asked for by copies too.", function(t)
     end)
 end)
 
+-- ---- a page that its object replaces, because a copy has the old one --------------------------------
+
+test("What was written before a copy goes back although the write that replaces its page never comes.",
+function(t)
+    with_task(function(task)
+        local p, host = pager.new(), ports.privileged_host()
+        local at = p:start(t, task, 2 * PAGE)
+        must(p:supply(0, pager.pages(1, 2)), "supply")
+        t.eq((accesses.write(task, at, 8):finish()), "done")
+        local copy = p:map(task, {copy = true})
+        must(mach.vm_wire(host, task, at, 2 * PAGE, mach.VM_PROT_READ | mach.VM_PROT_WRITE), "vm_wire")
+        must(p:lock(0, 2 * PAGE, {give = mach.MEMORY_OBJECT_RETURN_DIRTY}), "lock_request")
+        local m = p:expect(t, "data_return")
+        t.eq({m.offset, m.size, m.dirty, m.data and string.unpack("<I4", m.data)}, {0, PAGE, 1, 8})
+        t.eq(p:receive(0), nil, "the page that was only read is clean")
+        t.eq({accesses.read(task, copy):finish()}, {"done", 8}, "the copy")
+        must(mach.vm_wire(host, task, at, 2 * PAGE, mach.VM_PROT_NONE), "vm_wire")
+        ports.deallocate(host)
+        p:close()
+    end)
+end)
+
+test("The pages that only a copy has any more are nobody's: another pager can have them.", function(t)
+    with_task(function(task)
+        local SIZE = 128 * PAGE
+        local p, q = pager.new(), pager.new()
+        local at, there = p:start(t, task, SIZE), q:start(t, task, SIZE)
+        must(p:supply(0, pager.pages(5):rep(128)), "supply")
+        local copy = p:map(self, {size = SIZE, copy = true})
+        for i = 0, 127 do must(mach.vm_write(task, at + i * PAGE, "\6\0\0\0"), "vm_write") end
+        local free = counts.host().pages_free
+        must(q:supply_memory(0, copy, SIZE, false), "supply")
+        local used = free - counts.host().pages_free
+        t.ok(used < 32, "pages used: " .. used)
+        for i = 0, 127, 127 do
+            t.eq({accesses.read(task, there + i * PAGE):finish()}, {"done", 5}, "the other's page " .. i)
+            t.eq({accesses.read(task, at + i * PAGE):finish()}, {"done", 6}, "the first one's page " .. i)
+        end
+        must(mach.vm_deallocate(self, copy, SIZE), "vm_deallocate")
+        p:close()
+        q:close()
+    end)
+end)
+
 -- ---- MEMORY_OBJECT_COPY_NONE ---------------------------------------------------------------------
 
 for _, name in ipairs(names) do
@@ -222,11 +266,11 @@ test("With MEMORY_OBJECT_COPY_NONE an error of the pager fails the copy, and not
         local p = pager.new()
         local at = p:start(t, task, 4 * PAGE, {copy_strategy = COPY_NONE})
         must(p:limit(50), "limit")
-        local pages = require "counts".task(task).virtual_pages
+        local pages = counts.task(task).virtual_pages
         t.eq((mach.vm_map(task, 0, 4 * PAGE, 0, true, p.port, 0, true, 3, 7, 1)), mach.KERN_MEMORY_ERROR)
         t.eq((mach.vm_remap(task, 0, 4 * PAGE, 0, true, task, at, true, 1)), mach.KERN_MEMORY_ERROR)
         t.eq((mach.vm_read(task, at, 4 * PAGE)), mach.KERN_MEMORY_ERROR)
-        t.eq(require "counts".task(task).virtual_pages, pages)
+        t.eq(counts.task(task).virtual_pages, pages)
         local child = tasks.create(task, true)
         local a = accesses.read(child, at)
         t.eq({a:finish()}, {"error", mach.KERN_MEMORY_ERROR, at}, "a child has what its parent has")

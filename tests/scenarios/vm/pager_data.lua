@@ -244,6 +244,76 @@ test("With a cluster size what is missing around a page is asked for with it.", 
     end)
 end)
 
+test("A neighbour that has been asked for alone is not asked for again with its cluster.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        local at = p:start(t, task, 8 * PAGE)
+        local a = accesses.read(task, at + 5 * PAGE)
+        local m = p:expect(t, "data_request")
+        t.eq({m.offset, m.length}, {5 * PAGE, PAGE})
+        must(p:ready{cluster_size = 8 * PAGE}, "change_attributes")
+        local b = accesses.read(task, at + 6 * PAGE)
+        m = p:expect(t, "data_request")
+        t.eq({m.offset, m.length}, {6 * PAGE, 2 * PAGE}, "from behind it on")
+        must(p:supply(5 * PAGE, pager.pages(5, 6, 7)), "supply")
+        t.eq({a:finish()}, {"done", 5})
+        t.eq({b:finish()}, {"done", 6})
+        p:close()
+    end)
+end)
+
+test("A page that is supplied behind all mappings makes the object longer, also for clusters.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        local at = p:start(t, task, 2 * PAGE, {cluster_size = 8 * PAGE})
+        must(p:supply(5 * PAGE, pager.pages(5)), "supply")
+        local a = accesses.read(task, at)
+        local m = p:expect(t, "data_request")
+        t.eq({m.offset, m.length}, {0, 5 * PAGE}, "all up to that page")
+        must(p:supply(0, pager.pages(10, 11)), "supply")
+        t.eq({a:finish()}, {"done", 10})
+        p:close()
+    end)
+end)
+
+test("Data with a lock that there is not are not taken, and the reply right is destroyed.", function(t)
+    with_task(function(task)
+        local p, reply = pager.new(), ports.both()
+        local at = p:start(t, task, PAGE)
+        for _, lock in ipairs{mach.VM_PROT_NO_CHANGE, 16, 0x80000000, 0xffffffff} do
+            t.eq(p:supply(0, pager.pages(3), {lock = lock, reply = reply}), 0, "a message")
+            local kr, m = mach.receive{port = reply, timeout = 100}
+            t.eq({kr, m and m.id}, {0, 71}, "lock " .. lock)
+        end
+        local a = accesses.read(task, at)
+        p:expect(t, "data_request")
+        must(p:supply(0, pager.pages(4), {lock = mach.VM_PROT_EXECUTE}), "supply")
+        t.eq({a:finish()}, {"done", 4}, "the first that was taken")
+        p:close()
+        ports.destroy(reply)
+    end)
+end)
+
+test("lock_request locks its own pages and no other.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        local at = p:start(t, task, 4 * PAGE)
+        must(p:supply(0, pager.pages(1, 2, 3, 4)), "supply")
+        must(p:lock(PAGE, 2 * PAGE, {lock = mach.VM_PROT_READ}), "lock_request")
+        for i = 0, 3 do
+            local a = accesses.read(task, at + i * PAGE)
+            if i == 1 or i == 2 then
+                t.eq(p:expect(t, "data_unlock").offset, i * PAGE, "page " .. i)
+                a:stop()
+            else
+                t.eq({a:finish()}, {"done", i + 1}, "page " .. i)
+            end
+        end
+        t.eq(p:receive(0), nil, "nothing else is asked")
+        p:close()
+    end)
+end)
+
 test("A forbidden access makes the kernel ask with data_unlock; lock_request permits it.", function(t)
     with_task(function(task)
         local p = pager.new()
@@ -294,6 +364,10 @@ test("Attributes are set and told by flavor; change_completed says when.", funct
             t.eq({m.id, m.ports[1][1], m.body:sub(9)}, {2213, p.control, string.pack("<i4", flavor)})
             ports.deallocate(m.ports[1][1])
             return true
+        end
+        for _, strategy in ipairs{1, 3, 4, -1} do
+            t.eq(change(mach.MEMORY_OBJECT_BEHAVIOR_INFO, {copy_strategy = strategy}), false,
+                 "a first copy_strategy of " .. strategy)
         end
         t.eq(change(mach.MINATO_MEMORY_OBJECT_LIMIT_INFO, {limit = 500}), true)
         for _, limit in ipairs{0, 60001, 0xffffffff} do

@@ -6,7 +6,7 @@
 
 local must, pager, accesses, ports = require "must", require "pager", require "accesses", require "ports"
 local tasks, threads, clock = require "tasks", require "threads", require "clock"
-local with_task, jobs = tasks.with, require "jobs"
+local with_task, jobs, counts = tasks.with, require "jobs", require "counts"
 
 local self = mach.mach_task_self()
 local PAGE = 4096
@@ -32,6 +32,7 @@ function(t)
         must(p:limit(300), "limit")
         a = accesses.read(task, at)
         t.eq({timed(t, 300, a.finish, a, 1000)}, {"error", ERROR, at}, "its own")
+        t.eq(p:receive(0), nil, "a pager that has told its limit only is not ready")
         must(p:ready(), "change_attributes")
         a = accesses.read(task, at)
         p:expect(t, "data_request")
@@ -73,6 +74,8 @@ end)
 
 test("When the memory object dies, who waits and who comes later gets KERN_MEMORY_FAILURE.", function(t)
     with_task(function(task)
+        clock.sleep(10) -- until the threads that were ended are gone, with their ports
+        local before = counts.host().ports
         for _, ready in ipairs{true, false} do
             local p = pager.new()
             local at = p:map(task)
@@ -89,6 +92,42 @@ test("When the memory object dies, who waits and who comes later gets KERN_MEMOR
             if ready then t.eq({accesses.write(task, at + PAGE, 1):finish()}, {"done", 0}, "what is there") end
             must(mach.vm_deallocate(task, at, 4 * PAGE), "vm_deallocate")
             ports.deallocate(p.port, control)
+        end
+        clock.sleep(10)
+        t.eq(counts.host().ports, before, "ports, when nobody has a right to the dead ones")
+    end)
+end)
+
+-- The data of such a supply are memory of another pager, which has not got them yet.
+test("A pager that dies while it supplies: nothing comes, and its reply right is destroyed.", function(t)
+    with_task(function(task)
+        for _, how in ipairs{"port", "destroy"} do
+            local p, q, reply = pager.new(), pager.new(), ports.both()
+            local at, source = p:start(t, task, 2 * PAGE), q:start(t, self, 2 * PAGE)
+            must(p:supply(PAGE, pager.pages(2)), "supply")
+            local job = spawn.thread(function()
+                local p = require "pager".attach(args.port, args.control)
+                return p:supply_memory(0, args.source, 4096, false, args.reply)
+            end, {port = p.port, control = p.control, source = source, reply = reply})
+            t.eq(q:expect(t, "data_request", 2000).offset, 0, how .. ": of the other pager")
+            local control = p.control
+            if how == "port" then
+                must(mach.mach_port_mod_refs(self, p.port, mach.MACH_PORT_RIGHT_RECEIVE, -1), "mod_refs")
+            else
+                must(mach.memory_object_destroy(control, 0), "destroy")
+            end
+            t.eq((mach.receive{port = reply, timeout = 50}), mach.MACH_RCV_TIMED_OUT, "it waits")
+            must(q:supply(0, pager.pages(9)), "supply")
+            t.eq(jobs.answer(t, job), 0, how .. ": a message")
+            local kr, m = mach.receive{port = reply, timeout = 100}
+            t.eq({kr, m and m.id}, {0, 71}, how .. ": the reply right")
+            t.eq({accesses.read(task, at):finish()}, {"error", FAILURE, at}, how .. ": too late")
+            t.eq({accesses.read(task, at + PAGE):finish()}, {"done", 2}, how .. ": what was there")
+            must(mach.vm_deallocate(task, at, 2 * PAGE), "vm_deallocate")
+            must(mach.vm_deallocate(self, source, 2 * PAGE), "vm_deallocate")
+            if how == "port" then ports.deallocate(p.port, control) else p:close() end
+            q:close()
+            ports.destroy(reply)
         end
     end)
 end)
@@ -200,9 +239,28 @@ test("Answers to other questions, to other objects and to no control port distur
     end) end)
 end)
 
+test("Answers for data answer no unlock, and lock_request no request for data.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        local at = p:start(t, task, 4 * PAGE)
+        must(p:supply(0, pager.pages(1), {lock = mach.VM_PROT_WRITE}), "supply")
+        local a, b = accesses.write(task, at, 5), accesses.read(task, at + PAGE)
+        t.eq(p:expect(t, "data_unlock").offset, 0)
+        t.eq(p:expect(t, "data_request").offset, PAGE)
+        must(mach.memory_object_data_error(p.control, 0, PAGE, 1), "data_error")
+        must(mach.memory_object_data_unavailable(p.control, 0, PAGE), "data_unavailable")
+        t.eq({a:outcome(), p:receive(0)}, {}, "who waits for the unlock waits on, and nobody asks again")
+        must(p:lock(PAGE, PAGE, {lock = mach.VM_PROT_NONE}), "lock_request")
+        t.eq({b:outcome(), p:receive(0)}, {}, "and so does who waits for data")
+        must(p:lock(0, PAGE, {lock = mach.VM_PROT_NONE}), "lock_request")
+        must(p:supply(PAGE, pager.pages(2)), "supply")
+        t.eq({a:finish(), b:finish()}, {"done", "done", 2})
+        p:close()
+    end)
+end)
+
 test("A memory object that is mapped and unmapped again and again leaves nothing behind.", function(t)
     with_task(function(task)
-        local counts = require "counts"
         local before
         for i = 1, 60 do
             local p = pager.new()

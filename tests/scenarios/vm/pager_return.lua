@@ -3,10 +3,10 @@
 -- memory_object_destroy, vm_msync), memory_object.defs; docs/vm.md.
 
 local must, pager, accesses, ports = require "must", require "pager", require "accesses", require "ports"
-local with_task, jobs = require "tasks".with, require "jobs"
+local with_task, jobs, counts = require "tasks".with, require "jobs", require "counts"
 
 local self = mach.mach_task_self()
-local PAGE = 4096
+local PAGE, BASE = 4096, 0x40000000
 local NONE, DIRTY = mach.MEMORY_OBJECT_RETURN_NONE, mach.MEMORY_OBJECT_RETURN_DIRTY
 local ALL, ANYTHING = mach.MEMORY_OBJECT_RETURN_ALL, mach.MEMORY_OBJECT_RETURN_ANYTHING
 
@@ -104,7 +104,6 @@ test("What is returned shows what was there then, and takes no memory.", functio
         local p = pager.new()
         local at = p:start(t, task, 256 * PAGE)
         must(p:supply(0, pager.pages(1):rep(256), {precious = true}), "supply")
-        local counts = require "counts"
         t.eq((accesses.write(task, at, 2):finish()), "done")
         local free = counts.host().pages_free
         must(p:lock(0, 256 * PAGE, {give = ALL}), "lock_request")
@@ -181,9 +180,12 @@ function(t)
         t.eq({#list, last and last.what}, {3, "terminate"})
         p:close()
         -- Its death ends a cached object as well.
+        local before = counts.host().vm_objects
         p, at = filled(t, task, {may_cache_object = true})
         must(mach.vm_deallocate(task, at, 8 * PAGE), "vm_deallocate")
+        t.eq(counts.host().vm_objects, before + 1, "it is kept")
         p:close()
+        t.eq(counts.host().vm_objects, before, "it has gone")
     end)
 end)
 
@@ -299,6 +301,50 @@ test("A locked page that leaves memory can be supplied anew, for who waits for t
     end)
 end)
 
+test("vm_msync goes on behind memory without a pager, and has nothing to do with one that is not ready.",
+function(t)
+    with_task(function(task)
+        local SYNC, p, early = mach.VM_SYNC_SYNCHRONOUS, pager.new(), pager.new()
+        must((mach.vm_allocate(task, BASE, PAGE, false)), "vm_allocate")
+        must(mach.vm_write(task, BASE, "here"), "vm_write")
+        early:map(task, {at = BASE + PAGE, size = PAGE})
+        early:expect(t, "init")
+        p:map(task, {at = BASE + 2 * PAGE, size = 2 * PAGE})
+        p:expect(t, "init")
+        must(p:ready(), "change_attributes")
+        must(p:supply(0, pager.pages(1, 2)), "supply")
+        t.eq((accesses.write(task, BASE + 3 * PAGE, 9):finish()), "done")
+        local job = msync(task, BASE, 4 * PAGE, SYNC)
+        local m = p:expect(t, "data_return")
+        t.eq({m.offset, m.size}, {PAGE, PAGE}, "behind both")
+        m = p:expect(t, "synchronize")
+        t.eq({m.offset, m.length, m.flags}, {0, 2 * PAGE, SYNC})
+        t.eq(early:receive(0), nil, "the other has not said anything yet")
+        must(mach.memory_object_synchronize_completed(p.control, 0, 2 * PAGE), "completed")
+        t.eq(jobs.answer(t, job), 0)
+        p:close()
+        early:close()
+    end)
+end)
+
+test("Memory that goes while vm_msync waits for what is before it is KERN_INVALID_ADDRESS.", function(t)
+    with_task(function(task)
+        local p, at = filled(t, task)
+        local q = pager.new()
+        q:map(task, {at = at + 8 * PAGE, size = PAGE})
+        q:expect(t, "init")
+        must(q:ready(), "change_attributes")
+        local job = msync(task, at + 7 * PAGE, 2 * PAGE, mach.VM_SYNC_SYNCHRONOUS)
+        t.eq(p:expect(t, "synchronize").offset, 7 * PAGE)
+        must(mach.vm_deallocate(task, at + 8 * PAGE, PAGE), "vm_deallocate")
+        q:expect(t, "terminate")
+        must(mach.memory_object_synchronize_completed(p.control, 7 * PAGE, PAGE), "completed")
+        t.eq(jobs.answer(t, job), mach.KERN_INVALID_ADDRESS)
+        p:close()
+        q:close()
+    end)
+end)
+
 test("Two synchronizes of one object come one after the other.", function(t)
     with_task(function(task)
         local p, at = filled(t, task)
@@ -317,7 +363,7 @@ end)
 
 test("vm_msync fails with what is wrong, and has nothing to do for memory without a pager.", function(t)
     with_task(function(task)
-        local SYNC, BASE = mach.VM_SYNC_SYNCHRONOUS, 0x40000000
+        local SYNC = mach.VM_SYNC_SYNCHRONOUS
         must((mach.vm_allocate(task, BASE, 2 * PAGE, false)), "vm_allocate")
         must(mach.vm_write(task, BASE, "here"), "vm_write")
         for _, flags in ipairs{0, SYNC, mach.VM_SYNC_INVALIDATE, mach.VM_SYNC_KILLPAGES, SYNC | 0x30} do

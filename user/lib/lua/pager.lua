@@ -111,14 +111,14 @@ function Pager:supply(offset, data, a)
                                           a.reply or 0)
 end
 
--- Supplies memory as it lies, which `give` gives away. mach.send would put the descriptors the other
--- way round.
-function Pager:supply_memory(offset, address, size, give)
+-- Supplies memory as it lies, which `give` gives away; `reply` is a name with a receive right. mach.send
+-- would put the descriptors the other way round.
+function Pager:supply_memory(offset, address, size, give, reply)
     local bits = mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND, 0) | mach.MACH_MSGH_BITS_COMPLEX
     local message = string.pack("<I4I4I4I4I4i4 I4 I4I4BBBB I4I4I2BB I8 I4I4I4I4",
         bits, 76, self.control, 0, 0, 2093, 2,
         address, size, give and 1 or 0, mach.MACH_MSG_VIRTUAL_COPY, 0, mach.MACH_MSG_OOL_DESCRIPTOR,
-        0, 0, 0, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_PORT_DESCRIPTOR,
+        reply or 0, 0, 0, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE, mach.MACH_MSG_PORT_DESCRIPTOR,
         0, offset, size, 0, 0)
     return (mach.mach_msg(message, mach.MACH_SEND_MSG, #message, 0, 0, 0, 0))
 end
