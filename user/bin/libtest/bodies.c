@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define TABLE (4u << 20) // bytes that a page table maps
+#define RESERVED (3 * TABLE)
 #define ROOM (64u << 10) // of a buffer, on either side of the border between two page tables
 #define HEADER sizeof(mach_msg_header_t)
 #define CALL MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE)
@@ -22,10 +23,15 @@ static const mach_msg_size_t sizes[] = {24,    28,    152,   1024,  4096, 4124,
                                         16384, 20000, 32768, 32772, 60000};
 
 // Reserves memory around the end of a page table's part of the address space, which it returns.
+// Where that part begins there is something, too, which nobody asks for.
 static vm_address_t border_make(vm_address_t *region)
 {
-    vm_allocate(mach_task_self(), region, 2 * TABLE, TRUE);
-    return (*region + ROOM + TABLE - 1) & -TABLE;
+    vm_address_t border;
+
+    vm_allocate(mach_task_self(), region, RESERVED, TRUE);
+    border = (*region + 2 * TABLE - 1) & -TABLE;
+    memset((void *)(border - TABLE), '!', ROOM);
+    return border;
 }
 
 // ---- the other side ----------------------------------------------------------------------------
@@ -55,7 +61,7 @@ static any_t echo_thread(any_t port)
     vm_address_t region, border = border_make(&region);
 
     echo((mach_port_t)port, border);
-    vm_deallocate(mach_task_self(), region, 2 * TABLE);
+    vm_deallocate(mach_task_self(), region, RESERVED);
     return NULL;
 }
 
@@ -172,7 +178,7 @@ static void test_places(mach_port_t dest, const char *rule)
     }
     is((int)failures, 0, rule);
     free_port(reply);
-    vm_deallocate(mach_task_self(), region, 2 * TABLE);
+    vm_deallocate(mach_task_self(), region, RESERVED);
 }
 
 // ---- buffers that overlap ----------------------------------------------------------------------
@@ -233,9 +239,26 @@ static void test_overlap(void)
 
 // ---- the window --------------------------------------------------------------------------------
 
-static any_t look(any_t address)
+struct glance {
+    mach_port_t dest; // of the call that makes the kernel show it
+    vm_address_t at;
+};
+
+// Is answered by the other task, by a message that is more than a header, and looks.
+static any_t look(any_t glance)
 {
-    return (any_t)(int)*(volatile char *)address;
+    const struct glance *g = glance;
+    mach_port_t reply = new_port();
+    struct {
+        mach_msg_header_t header;
+        unsigned body;
+        mach_msg_trailer_t trailer;
+    } m = {.header = {CALL, HEADER + 4, g->dest, reply, 0, 2}};
+
+    mach_msg(&m.header, MACH_SEND_MSG | MACH_RCV_MSG, HEADER + 4, sizeof(m), reply, 0,
+             MACH_PORT_NULL);
+    free_port(reply);
+    return (any_t)(int)*(volatile char *)g->at;
 }
 
 static void give_up(void)
@@ -261,9 +284,10 @@ static void answer_exception(mach_msg_header_t *exception, mach_port_t thread)
     mach_msg(&answer.Head, MACH_SEND_MSG, sizeof(answer), 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
 }
 
-// The kernel has just shown this task's address space what the child sent. `address` is where.
-static void test_window(vm_address_t address)
+// Where the kernel shows itself what the other task sends.
+static void test_window(mach_port_t dest, vm_address_t at)
 {
+    struct glance glance = {dest, at};
     mach_port_t port = new_port();
     cthread_t thread;
     union {
@@ -272,7 +296,7 @@ static void test_window(vm_address_t address)
     } m;
 
     task_set_exception_ports(mach_task_self(), EXC_MASK_BAD_ACCESS, port, EXCEPTION_DEFAULT, 0);
-    thread = cthread_fork(look, (any_t)address);
+    thread = cthread_fork(look, &glance);
     is(mach_msg(&m.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof(m), port, WAIT_MS,
                 MACH_PORT_NULL),
        MACH_MSG_SUCCESS,
@@ -299,7 +323,8 @@ void test_bodies(void)
     port = start_child(&task, &border);
     sleep_ms(5);
     test_places(port, "bodies: every size at every place arrives whole, between tasks");
-    test_window(WINDOW + (border - 1000 + HEADER) % TABLE);
+    test_window(port, WINDOW + (border - 1000 + HEADER) % TABLE);
+    test_window(port, WINDOW + TABLE);
     stop(port);
     mach_port_deallocate(mach_task_self(), port);
     task_terminate(task);
