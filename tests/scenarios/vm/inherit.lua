@@ -147,6 +147,22 @@ function(t)
     end
 end)
 
+-- Here nobody changes the address space between the copy and the writer's next turn: what the processor
+-- remembers of the page has to go by itself.
+test("So does a thread of the task that has taken the copy.", function(t)
+    local page = threads.counter_page()
+    local thread = threads.counter_thread(mach.mach_task_self(), page)
+    must(mach.thread_resume(thread), "resume")
+    sleep(5)
+    local child = new_task(mach.mach_task_self(), true)
+    local theirs = count(child, page + PAGE)
+    sleep(5)
+    t.eq(count(child, page + PAGE), theirs, "the child's")
+    t.ok(count(mach.mach_task_self(), page + PAGE) > theirs, "ours goes on")
+    end_task(child)
+    threads.counter_end(thread, page)
+end)
+
 -- Reading a copy protects it from writers that it should have been protected from already. So here
 -- copies are taken one after the other, with time for the writer between them, and all are read at
 -- the end: each must have stopped before the next was taken.
