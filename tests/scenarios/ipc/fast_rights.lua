@@ -199,18 +199,21 @@ test("A right to a port that has died arrives as a dead name.", function(t)
     ports.destroy(port, reply)
 end)
 
-test("Who wants a longer trailer than there is room for is told that the message is too large.", function(t)
+test("Who has no room for message and trailer is told that the message is too large.", function(t)
     local port, reply = setup()
-    local job = spawn.thread(function()
-        require "calls".touch_buffer()
-        return (mach.mach_msg("", mach.MACH_RCV_MSG | mach.MACH_RCV_TRAILER_ELEMENTS(1), 0, 24 + 8,
-                              args.port, 0, 0))
-    end, {port = port})
-    wait_until(port, "waiters", 1)
-    local bytes = calls.message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5)
-    local kr, got = calls.call(bytes, reply)
-    t.eq({kr, calls.fields(got).id}, {0, mach.MACH_NOTIFY_SEND_ONCE}, "nobody will answer")
-    t.eq(seen(t, job), mach.MACH_RCV_TOO_LARGE)
+    for elements, room in pairs{[0] = 24 + 4, [1] = 24 + 8} do -- of 8 and of 12 bytes
+        local job = spawn.thread(function()
+            require "calls".touch_buffer()
+            return (mach.mach_msg("", mach.MACH_RCV_MSG |
+                                  mach.MACH_RCV_TRAILER_ELEMENTS(args.elements), 0, args.room,
+                                  args.port, 0, 0))
+        end, {port = port, elements = elements, room = room})
+        wait_until(port, "waiters", 1)
+        local bytes = calls.message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), port, reply, 5)
+        local kr, got = calls.call(bytes, reply)
+        t.eq({kr, calls.fields(got).id}, {0, mach.MACH_NOTIFY_SEND_ONCE}, "nobody will answer")
+        t.eq(seen(t, job), mach.MACH_RCV_TOO_LARGE, elements .. " elements")
+    end
     ports.destroy(port, reply)
 end)
 
