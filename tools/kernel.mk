@@ -11,7 +11,7 @@ KERNEL_SRC := $(filter-out $(LAYOUT),$(sort $(wildcard kernel/*/*.c)))
 KERNEL_ASM := $(sort $(wildcard kernel/*/*.asm boot/*.asm))
 KERNEL_OBJ := $(KERNEL_SRC:%.c=build/%.o) $(KERNEL_ASM:%.asm=build/%.asm.o) \
               $(KERNEL_MIG_SRC:.c=.o) build/kernel/trap_table.asm.o $(LIBGCC:_%=build/kernel/%.o) \
-              $(if $(DEBUG),build/tests/audit/audit.o)
+              $(if $(DEBUG),build/tests/audit/audit.o build/tests/audit/holders.o)
 
 GCC_INCLUDE = $(eval GCC_INCLUDE := $(shell $(CC) -print-file-name=include))$(GCC_INCLUDE)
 
