@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- timeout: 60
+-- timeout: 120
 -- A task takes all it may have of one thing; meanwhile another answers calls; then the first ends,
 -- and there are as many kernel objects as before (gluttons.lua does all that). Contracts:
 -- minato_task_set_limits (minato.defs); docs/limits.md.

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- timeout: 30
+-- timeout: 60
 -- A send and receive in one call goes a short way through the kernel when it can, and another when
 -- its options say something unusual, as a time limit for the send does. The same seeded walk of
 -- calls, good and bad, is made both ways: codes, headers, trailers, what servers saw, and every
