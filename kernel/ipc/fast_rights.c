@@ -90,7 +90,8 @@ static void uncarry_memory(const struct thread *receiver)
         vm_deallocate(receiver->task->map, (vm_offset_t)memory->address, memory->size);
 }
 
-static mach_port_name_t give(struct space *space, struct port *port, mach_msg_type_name_t type)
+static FORCE_INLINE mach_port_name_t give(struct space *space, struct port *port,
+                                          mach_msg_type_name_t type)
 {
     mach_port_name_t name;
     kern_return_t kr;

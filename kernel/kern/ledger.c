@@ -42,7 +42,7 @@ struct ledger *ledger_make(struct ledger *maker)
         return NULL;
     ledgers[number] = ledger;
     ledger->number = (uint16_t)number;
-    ledger->nodes = 0;
+    ledger->node_room = 0;
     ledger->closed = false;
     ledger->maker = maker;
     list_init(&ledger->made);

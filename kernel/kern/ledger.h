@@ -23,7 +23,7 @@ struct ledger {
     struct list link;
     bool closed;                // its task is gone
     uint16_t number;            // as a payer: of pages (page->payer) and nodes
-    uint32_t nodes;             // of trees of pages, which it pays for by the page (vm/page_tree.h)
+    uint32_t node_room;         // nodes of trees of pages that are paid for already (vm/page_tree.h)
     uint32_t used[MINATO_LIMIT_COUNT], limit[MINATO_LIMIT_COUNT];
 #ifdef DEBUG
     struct {

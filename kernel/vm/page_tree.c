@@ -41,6 +41,16 @@ static inline uint32_t last_page(uint32_t level)
     return (1u << (level * NODE_SHIFT)) - 1;
 }
 
+static bool pay_for_nodes(struct ledger *payer)
+{
+    if (page_tree_beyond_limit)
+        ledger_add(payer, MINATO_LIMIT_PAGES, 1);
+    else if (!ledger_charge(payer, MINATO_LIMIT_PAGES, 1))
+        return false;
+    payer->node_room = NODES_PER_PAGE;
+    return true;
+}
+
 static struct page_node *node_create(uint32_t level)
 {
     struct page_node *node = slab_alloc(&node_cache);
@@ -53,14 +63,11 @@ static struct page_node *node_create(uint32_t level)
     node->level = (uint16_t)level;
     if (payer == NULL)
         return node;
-    if (payer->nodes % NODES_PER_PAGE == 0 && !ledger_charge(payer, MINATO_LIMIT_PAGES, 1)) {
-        if (!page_tree_beyond_limit) {
-            slab_free(&node_cache, node);
-            return NULL;
-        }
-        ledger_add(payer, MINATO_LIMIT_PAGES, 1);
+    if (payer->node_room == 0 && !pay_for_nodes(payer)) {
+        slab_free(&node_cache, node);
+        return NULL;
     }
-    payer->nodes++;
+    payer->node_room--;
     node->payer = payer->number;
     return node;
 }
@@ -70,8 +77,10 @@ static void node_free(struct page_node *node)
     struct ledger *payer = ledgers[node->payer]; // the 0th is NULL
 
     slab_free(&node_cache, node);
-    if (payer != NULL && --payer->nodes % NODES_PER_PAGE == 0)
-        ledger_credit(payer, MINATO_LIMIT_PAGES, 1);
+    if (payer == NULL || ++payer->node_room < NODES_PER_PAGE)
+        return;
+    payer->node_room = 0;
+    ledger_credit(payer, MINATO_LIMIT_PAGES, 1); // it may be the last thing that keeps the ledger
 }
 
 // Write-protects what may be mapped writable below the slots in `mask`.
