@@ -175,6 +175,29 @@ function(t)
     p:close()
 end)
 
+test("What a pager is asked is paid for until it has answered, whether anybody waits for that or not.",
+function(t)
+    with_task(function(task)
+        local function message_bytes()
+            local kr, _, used = mach.minato_task_get_limits(task)
+            must(kr, "get_limits")
+            return used.message_bytes
+        end
+        local p, before = pager.new(), message_bytes()
+        local at = p:start(t, task, 16 * PAGE, {cluster_size = 16 * PAGE})
+        local a = accesses.read(task, at)
+        t.eq(p:expect(t, "data_request").length, 16 * PAGE, "of which it waits for one")
+        local asked = message_bytes()
+        a:stop()
+        clock.sleep(10)
+        must(p:supply(0, pager.pages(1):rep(8)), "supply")
+        must(mach.memory_object_data_unavailable(p.control, 8 * PAGE, 8 * PAGE), "data_unavailable")
+        t.ok(asked > before, ("bytes: %d, then %d"):format(before, asked))
+        t.eq(message_bytes(), before, "when all is answered")
+        p:close()
+    end)
+end)
+
 test("A thread that waits for a page can be aborted: it asks again; suspended and resumed; terminated.",
 function(t)
     with_task(function(task)

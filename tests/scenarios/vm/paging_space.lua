@@ -204,6 +204,44 @@ test("Two who want one page at once get the same, which goes again without being
     close(t, p)
 end)
 
+test("What is put in the place of a page while that is on its way in stays there.", function(t)
+    local p, task = space(t, 16), task_with(1, 2, 3)
+    t.eq(#press(p), 3, "sent")
+    local a = accesses.read(task, BASE)
+    t.eq(p:expect(t, "data_request").offset, 0)
+    must(mach.vm_copy(task, BASE + PAGE, PAGE, BASE), "vm_copy of a page that is elsewhere")
+    local b = accesses.read(task, BASE + 2 * PAGE)
+    t.eq(p:expect(t, "data_request").offset, 2 * PAGE)
+    must(mach.vm_deallocate(task, BASE + 2 * PAGE, PAGE), "vm_deallocate")
+    must((mach.vm_allocate(task, BASE + 2 * PAGE, PAGE, false)), "vm_allocate")
+    for i = 0, 2, 2 do must(p:supply(i * PAGE, p.store[i]), "data_supply") end
+    t.eq({{outcome(p, a)}, {outcome(p, b)}}, {{"done", 2}, {"done", 0}}, "who waited for what was there")
+    t.eq(words(p, task, 3), {2, 2, 0})
+    tasks.terminate(task)
+    close(t, p)
+end)
+
+test("A page that has come back and been written is an ordinary one: a pager can have it uncopied.",
+function(t)
+    local p, task, q, list, COUNT = space(t, 128), tasks.create(), pager.new(), {}, 100
+    for i = 1, COUNT do list[i] = i end
+    local source = task_with(table.unpack(list))
+    t.eq(#press(p), COUNT, "sent")
+    t.eq(words(p, source, COUNT), list)
+    for i = 1, COUNT do memory.write(BASE + (i - 1) * PAGE + 4, "more", source) end
+    local at = q:start(t, task, COUNT * PAGE)
+    local kr, mine = mach.vm_remap(self, 0, COUNT * PAGE, 0, true, source, BASE, true, mach.VM_INHERIT_COPY)
+    must(kr, "vm_remap")
+    local free = counts.host().pages_free
+    must(q:supply_memory(0, mine, COUNT * PAGE, true), "data_supply")
+    local used = free - counts.host().pages_free
+    t.ok(used < COUNT // 4, "pages used: " .. used)
+    t.eq({accesses.read(task, at + PAGE):finish()}, {"done", 2})
+    tasks.terminate(task, source)
+    q:close()
+    close(t, p)
+end)
+
 -- ---- places -------------------------------------------------------------------------------------
 
 test("Places that are free here and there take one page each, and what lies between stays.", function(t)
