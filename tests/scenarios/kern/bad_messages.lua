@@ -85,9 +85,9 @@ end
 test("An id that no interface has is answered with MIG_BAD_ID.", function(t)
     each_object(function(what, port, lives)
         -- Before, in and behind each subsystem, and far from all.
-        for _, id in ipairs{1999, 2005, 2101, 2599, 2602, 2949, 2959, 3199, 3217, 3233,
-                            4199, 4230, 616999, 617017, 999998, 999999, 1000007, 3124999,
-                            3125008, 0, 1, -1, 1000, 3999, 5000, 0x7fffffff,
+        for _, id in ipairs{1999, 2005, 2101, 2102, 2599, 2602, 2695, 2696, 2949, 2959, 2960, 3199,
+                            3217, 3233, 3234, 4199, 4217, 4218, 616999, 617017, 617018, 999998,
+                            999999, 1000007, 1000008, 3124999, 3125008, 3125009, 0, 1, -1, 1000, 3999, 5000, 0x7fffffff,
                             -0x80000000} do
             t.eq(ask(port, id), BAD_ID, ("%s, id %d"):format(what, id))
         end

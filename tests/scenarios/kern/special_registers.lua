@@ -86,6 +86,24 @@ test("The float state that is set is what the thread computes with.", function(t
     finish(thread, page)
 end)
 
+-- Sends a message from a thread that has no use for the FPU, while we sleep, in a turn that comes after one
+-- of `thread`'s.
+local function message_between_turns(t, thread, message)
+    local place, me = memory.allocate(PAGE), mach.mach_thread_self()
+    memory.write(place, message)
+    local function policy(of, kind, base)
+        must(mach.thread_policy(of, kind, threads.policy_base(kind, base, 10), false), "policy")
+    end
+    policy(me, mach.POLICY_FIFO, 40)
+    policy(thread, mach.POLICY_RR, 70)
+    local sender = threads.trap_begin(25, place, mach.MACH_SEND_MSG, #message, 0, 0, 0, 0)
+    policy(sender.thread, mach.POLICY_RR, 70)
+    sleep(60)
+    policy(me, mach.POLICY_TIMESHARE, 64)
+    t.eq(threads.trap_result(sender), 0, "send")
+    memory.release(place, PAGE)
+end
+
 test("Float registers are told and set also while they are in the processor.", function(t)
     -- movups xmm5, [DATA]; then for ever: movups [DATA + 16], xmm2
     local page = page_with(function(page)
@@ -101,25 +119,31 @@ test("Float registers are told and set also while they are in the processor.", f
     t.eq(mach.thread_set_state(thread, FLOAT, float), 0, "set")
     sleep(3)
     t.eq(memory.read(page + DATA + 16, 16), float.xmm[3], "what it stores")
-    -- Lua computes with the FPU itself. So once more by a thread that does not, while we sleep and
-    -- in a turn that comes after one of the other's: a message to it, of an fxsave image.
+    -- Lua computes with the FPU itself. So once more by a thread that does not: a message to it, of an
+    -- fxsave image.
     local image = string.pack("<I2c22I4c164", 0x37f, "", 0x1f80, "") .. "by another one's"
-    local message = string.pack("<I4I4I4I4I4i4I8I4I4c512", mach.MACH_MSG_TYPE_COPY_SEND, 0, thread,
-                                0, 0, 2018, 1 << 32, FLOAT, 128, image)
-    local place, me = memory.allocate(PAGE), mach.mach_thread_self()
-    memory.write(place, message)
-    local function policy(of, kind, base)
-        must(mach.thread_policy(of, kind, threads.policy_base(kind, base, 10), false), "policy")
-    end
-    policy(me, mach.POLICY_FIFO, 40)
-    policy(thread, mach.POLICY_RR, 70)
-    local sender = threads.trap_begin(25, place, mach.MACH_SEND_MSG, #message, 0, 0, 0, 0)
-    policy(sender.thread, mach.POLICY_RR, 70)
-    sleep(60)
-    policy(me, mach.POLICY_TIMESHARE, 64)
-    t.eq(threads.trap_result(sender), 0, "send")
+    message_between_turns(t, thread, string.pack("<I4I4I4I4I4i4I8I4I4c512",
+        mach.MACH_MSG_TYPE_COPY_SEND, 0, thread, 0, 0, 2018, 1 << 32, FLOAT, 128, image))
     t.eq(memory.read(page + DATA + 16, 16), "by another one's", "what it stores")
-    memory.release(place, PAGE)
+    finish(thread, page)
+end)
+
+test("Float registers that nobody has put away since they changed are told as they are.", function(t)
+    -- for ever: movups xmm5, [DATA]
+    local page = page_with(function(page)
+        local load_xmm5 = "\x0f\x10\x2d" .. word(page + DATA)
+        return load_xmm5 .. loop_back(load_xmm5)
+    end, "what it was once")
+    local thread, reply = thread_at(page), ports.allocate()
+    must(mach.thread_resume(thread), "resume")
+    sleep(3)
+    memory.write(page + DATA, "what it is today")
+    message_between_turns(t, thread, string.pack("<I4I4I4I4I4i4I8I4I4",
+        mach.MACH_MSGH_BITS(mach.MACH_MSG_TYPE_COPY_SEND, mach.MACH_MSG_TYPE_MAKE_SEND_ONCE), 0,
+        thread, reply, 0, 2017, 1 << 32, FLOAT, 128))
+    local kr, answer = mach.receive{port = reply, timeout = 0}
+    t.eq({kr, answer.body:sub(17 + 240, 17 + 255)}, {0, "what it is today"}, "xmm5")
+    ports.destroy(reply)
     finish(thread, page)
 end)
 
