@@ -154,14 +154,14 @@ static void page_give(struct page *page)
 }
 
 // Takes 2^order pages, contiguous, so that `keep` are left. Who may be as urgent as the servers, or is wired,
-// may have those as well, and the kernel's own messages: however greedy programs are, bootstrap goes on and
-// ends the run.
+// may have those as well, and the kernel's own messages most of them: however greedy programs are, and
+// whatever they are told, bootstrap goes on and ends the run.
 static inline struct page *take(unsigned order, unsigned keep)
 {
     struct page *page;
 
     if (pages_free < keep + (1u << order) && !thread_has_reserve(current_thread()) &&
-        page_last_resort == 0)
+        (page_last_resort == 0 || pages_free < pages_reserved / 4))
         return NULL;
     page = order == 0 ? stock_take() : block_alloc(order);
     if (page != NULL) {

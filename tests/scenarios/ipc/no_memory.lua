@@ -10,6 +10,7 @@ local notifications, objects = require "notifications", require "counts".objects
 
 local self = mach.mach_task_self()
 local MAKE_SEND, COPY_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_COPY_SEND
+local host = mach.mach_host_self()
 local MAKE_ONCE = mach.MACH_MSG_TYPE_MAKE_SEND_ONCE
 local NO_BUFFER = mach.MACH_SEND_NO_BUFFER
 
@@ -91,17 +92,31 @@ function(t)
     ports.destroy(reply, extra)
 end)
 
--- Ends a task, which has memory, when there is some for the call and its reply alone.
-local function end_without_memory(notify, extra, most)
-    local task = tasks.create()
+-- Ends a task, which has memory, when there is some for the call and its reply alone, and those who
+-- were `told` of something before have used up what the kernel keeps.
+local function end_without_memory(notify, extra, told, most)
+    local task, crowd, holder = tasks.create(), ports.allocate(), sink()
     memory.write(memory.allocate(0x10000, task), ("x"):rep(0x10000), task)
     notifications.ask(task, mach.MACH_NOTIFY_DEAD_NAME, notify)
+    local rights = {}
+    for i = 1, told do rights[i] = crowd end
+    mach.send{remote = holder, disp = MAKE_SEND, ool_ports = {{rights, MAKE_ONCE}}}
+    rights = {}
+    for i = 1, 50 do rights[i] = ports.once(crowd) end -- for the memory of that message
     local full, got = fill(extra, most), {}
     free_one(full)
     free_one(full)
+    got.killed = mach.mach_port_mod_refs(self, holder, mach.MACH_PORT_RIGHT_RECEIVE, -1)
+    for _, right in ipairs(rights) do mach.mach_port_deallocate(self, right) end
+    free_one(full)
+    free_one(full)
+    got.free = select(2, mach.host_statistics(host, mach.HOST_VM_INFO)).free_count
+    got.queued = ports.info(crowd).queue_length
     got.ended = mach.task_terminate(task)
     got.kr, got.told = mach.receive{port = notify, timeout = 100}
     empty(full)
+    for _, right in ipairs(rights) do mach.mach_port_deallocate(self, right) end -- that are left
+    ports.destroy(crowd)
     ports.deallocate(task, task) -- a reference came with the notification
     return got
 end
@@ -109,8 +124,11 @@ end
 test("Without memory for a notification the end of a task is heard of: it leaves its own.",
 function(t)
     local notify, extra = ports.allocate(), ports.allocate()
-    end_without_memory(notify, extra, 2)
-    local got = end_without_memory(notify, extra, 2000)
+    local rehearsal = end_without_memory(notify, extra, 2000, 2)
+    t.eq(rehearsal.queued, 2050, "with memory all are told")
+    local got = end_without_memory(notify, extra, 2000, 2000)
+    t.ok(got.killed == 0 and got.queued < 2000, "no more than " .. got.queued .. " were told")
+    t.ok(got.free >= 50, ("%d pages are left to the servers"):format(got.free))
     t.eq({got.ended, got.kr, got.told and got.told.id}, {0, 0, mach.MACH_NOTIFY_DEAD_NAME})
     ports.destroy(notify, extra)
 end)
