@@ -287,7 +287,7 @@ function(t)
     t.eq(mach.mach_port_deallocate(self, name), 0, "send right")
     t.eq(refs(name), {receive = 1, send = 1}, "one left")
     t.eq(mach.mach_port_deallocate(self, name), 0, "the last")
-    t.eq(refs(name), {receive = 1}, "none left")
+    t.eq({type_of(name), refs(name)}, {mach.MACH_PORT_TYPE_RECEIVE, {receive = 1}}, "none left")
     t.eq(mach.mach_port_deallocate(self, right), 0, "send-once right")
     t.eq(type_of(right), NOTHING, "the send-once right's name")
     local kr, msg = mach.receive{port = name, timeout = 0}
