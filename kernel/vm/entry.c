@@ -161,6 +161,7 @@ static inline bool find_first_gap(struct vm_map_entry *e, vm_offset_t low, vm_si
     vm_offset_t high = VM_MAX_ADDRESS;
 
     room->parent = NULL;
+    room->right = false;
     while (e != NULL) {
         bool here = room_before(e, low) >= size;
 
