@@ -154,31 +154,43 @@ static void stop(mach_port_t dest)
     free_port(reply);
 }
 
-// All sizes at all places, with the pages as they come, as the call before left them, and with none.
+// Has the memory on either side of the border without pages.
+static void clear_around(vm_address_t border)
+{
+    vm_address_t at = border - ROOM;
+
+    vm_deallocate(mach_task_self(), at, 2 * ROOM);
+    vm_allocate(mach_task_self(), &at, 2 * ROOM, FALSE);
+}
+
+// All sizes at all places, with the pages as they come, as the call before left them, and with none; at
+// two borders by turns, so that whoever remembers the last one's page tables has the wrong ones.
 static void test_places(mach_port_t dest, const char *rule)
 {
     mach_port_t reply = new_port();
-    vm_address_t region, border = border_make(&region);
+    vm_address_t regions[2];
+    const vm_address_t borders[] = {border_make(&regions[0]), border_make(&regions[1])};
     unsigned failures = 0;
     mach_msg_id_t id = 100;
 
     for (unsigned s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-        const vm_address_t places[] = {border - HEADER, border - HEADER - 4, border - 4, border,
-                                       border - (sizes[s] / 2 & -4u), border - PAGE_SIZE - HEADER,
-                                       border + PAGE_SIZE - HEADER, border + PAGE_SIZE - 12};
+        const int header = HEADER, page = PAGE_SIZE, half = sizes[s] / 2 & -4u;
+        const int places[] = {-header, -header - 4,    -4,            0,
+                              -half,   -page - header, page - header, page - 12};
 
         for (unsigned p = 0; p < sizeof(places) / sizeof(places[0]); p++) {
-            failures += !call_at(places[p], sizes[s], sizes[s], dest, reply, ++id);
-            failures += !call_at(places[p], sizes[s], sizes[s], dest, reply, ++id);
-            vm_deallocate(mach_task_self(), border - ROOM, 2 * ROOM);
-            vm_address_t at = border - ROOM;
-            vm_allocate(mach_task_self(), &at, 2 * ROOM, FALSE);
-            failures += !call_at(places[p], sizes[s], 0, dest, reply, ++id);
+            vm_address_t at = borders[p % 2] + (vm_address_t)places[p];
+
+            failures += !call_at(at, sizes[s], sizes[s], dest, reply, ++id);
+            failures += !call_at(at, sizes[s], sizes[s], dest, reply, ++id);
+            clear_around(borders[p % 2]);
+            failures += !call_at(at, sizes[s], 0, dest, reply, ++id);
         }
     }
     is((int)failures, 0, rule);
     free_port(reply);
-    vm_deallocate(mach_task_self(), region, RESERVED);
+    for (unsigned r = 0; r < 2; r++)
+        vm_deallocate(mach_task_self(), regions[r], RESERVED);
 }
 
 // ---- buffers that overlap ----------------------------------------------------------------------
