@@ -181,6 +181,43 @@ test("Data that must not be read are asked for by copies too.", function(t)
     end)
 end)
 
+test("A copy of a part, and copies of that, look for their pages where they are in the object.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        p:start(t, task, 8 * PAGE)
+        local part = p:map(task, {offset = 4 * PAGE, size = 4 * PAGE, copy = true})
+        local kr, half = mach.vm_remap(task, 0, 2 * PAGE, 0, true, task, part + 2 * PAGE, true,
+                                       mach.VM_INHERIT_COPY)
+        must(kr, "vm_remap")
+        local child = tasks.create(task, true)
+        for i, case in ipairs{{task, part, 4}, {task, half, 6}, {child, half + PAGE, 7},
+                              {child, part + PAGE, 5}} do
+            local a = accesses.read(case[1], case[2])
+            t.eq(p:expect(t, "data_request").offset, case[3] * PAGE, "case " .. i)
+            must(p:supply(case[3] * PAGE, pager.pages(100 + case[3])), "supply")
+            t.eq({a:finish()}, {"done", 100 + case[3]}, "case " .. i)
+        end
+        t.eq({accesses.read(child, half):finish()}, {"done", 106}, "what the others have is there")
+        tasks.terminate(child)
+        p:close()
+    end)
+end)
+
+test("A copy of a part keeps nothing of the rest when that is written.", function(t)
+    with_task(function(task)
+        local p, SIZE = pager.new(), 129 * PAGE
+        local at = p:start(t, task, SIZE)
+        local copy = p:map(task, {offset = 64 * PAGE, size = PAGE, copy = true})
+        must(p:supply(0, pager.pages(5):rep(129)), "supply")
+        local free = counts.host().pages_free
+        for i = 0, 128 do must(mach.vm_write(task, at + i * PAGE, "\6\0\0\0"), "vm_write") end
+        local used = free - counts.host().pages_free
+        t.ok(used < 32, "pages used: " .. used)
+        t.eq({accesses.read(task, copy):finish()}, {"done", 5}, "its own page")
+        p:close()
+    end)
+end)
+
 -- ---- a page that its object replaces, because a copy has the old one --------------------------------
 
 test("What was written before a copy goes back although the write that replaces its page never comes.",
@@ -256,6 +293,12 @@ for _, name in ipairs(names) do
             end
             t.eq(p:receive(0), nil, "nothing more")
             clean_up(there, where, into)
+            if there == into then must(mach.vm_deallocate(into, where, 4 * PAGE), "vm_deallocate") end
+            t.eq(p:receive(50), nil, "the end of the copy is not that of the original")
+            local a = accesses.read(task, at)
+            t.eq(p:expect(t, "data_request").offset, 0)
+            must(p:supply(0, pager.pages(50)), "supply")
+            t.eq({a:finish()}, {"done", 50}, "the original")
             p:close()
         end) end)
     end)

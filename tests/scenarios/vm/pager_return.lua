@@ -122,6 +122,52 @@ test("What is returned shows what was there then, and takes no memory.", functio
     end)
 end)
 
+test("Pages that have been flushed are the pager's: it can supply them again uncopied.", function(t)
+    with_task(function(task)
+        local p, COUNT, parts = pager.new(), 128, {}
+        p:start(t, task, COUNT * PAGE)
+        must(p:supply(0, pager.pages(4):rep(COUNT), {precious = true}), "supply")
+        must(p:lock(0, COUNT * PAGE, {give = ALL, flush = true}), "lock_request")
+        repeat
+            local kr, m = mach.receive{port = p.port, timeout = 0, raw = true}
+            if kr == 0 then
+                parts[#parts + 1] = {at = m.ool[1].addr, size = m.ool[1].size}
+                ports.deallocate(m.ports[1][1])
+            end
+        until kr ~= 0
+        local free, offset = counts.host().pages_free, 0
+        for _, part in ipairs(parts) do
+            must(p:supply_memory(offset, part.at, part.size, false), "supply")
+            offset = offset + part.size
+        end
+        t.eq(offset, COUNT * PAGE, "returned")
+        local used = free - counts.host().pages_free
+        t.ok(used < 32, "pages used: " .. used)
+        for _, part in ipairs(parts) do must(mach.vm_deallocate(self, part.at, part.size), "vm_deallocate") end
+        p:close()
+    end)
+end)
+
+test("A page of zeros that the pager did not have is its own: clean, until it is written.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        local at = p:start(t, task, 2 * PAGE)
+        for i = 0, 1 do
+            local a = accesses[i == 0 and "read" or "write"](task, at + i * PAGE, 3)
+            p:expect(t, "data_request")
+            must(mach.memory_object_data_unavailable(p.control, i * PAGE, PAGE), "data_unavailable")
+            t.eq((a:finish()), "done")
+        end
+        must(p:lock(0, 2 * PAGE, {give = DIRTY}), "lock_request")
+        t.eq(returned(p), {{1, 1, 1, 1}})
+        must(p:lock(0, PAGE, {lock = mach.VM_PROT_WRITE}), "lock_request")
+        local a = accesses.write(task, at, 3)
+        t.eq(p:expect(t, "data_unlock").offset, 0, "a lock holds for it")
+        a:stop()
+        p:close()
+    end)
+end)
+
 test("Bad arguments of lock_request do nothing, and destroy the reply right.", function(t)
     with_task(function(task)
         local p = filled(t, task)

@@ -242,6 +242,40 @@ function(t)
     close(t, p)
 end)
 
+test("What is used in sequence gets no second chance.", function(t)
+    local p, task = space(t, 64), task_with(1, 2, 3, 4)
+    press(p)
+    for _, case in ipairs{{mach.VM_BEHAVIOR_DEFAULT, 4}, {mach.VM_BEHAVIOR_SEQUENTIAL, 0},
+                          {mach.VM_BEHAVIOR_RSEQNTL, 0}, {mach.VM_BEHAVIOR_RANDOM, 4}} do
+        must(mach.vm_behavior_set(task, BASE, 4 * PAGE, case[1]), "vm_behavior_set")
+        t.eq(words(p, task, 4), {1, 2, 3, 4})
+        local before = statistics().reactivations
+        press(p)
+        t.eq(statistics().reactivations - before, case[2], "reactivations, behavior " .. case[1])
+    end
+    tasks.terminate(task)
+    close(t, p)
+end)
+
+test("What is copied into a task that must stay in memory is there, and does not go.", function(t)
+    local p, task = space(t, 16), task_with(6)
+    local kr, mine = mach.vm_remap(self, 0, PAGE, 0, true, task, BASE, true, mach.VM_INHERIT_COPY)
+    must(kr, "vm_remap")
+    t.eq(press(p), {{0, 6}}, "sent")
+    local to = memory.allocate(PAGE)
+    local job = spawn.thread(function() return mach.vm_copy(args.task, args.from, 4096, args.to) end,
+                             {task = self, from = mine, to = to})
+    for _ = 1, 20 do serve(p, 50) end
+    t.eq(require "jobs".answer(t, job), 0)
+    t.eq(press(p), {}, "sent")
+    t.eq({accesses.read(self, to):finish()}, {"done", 6})
+    t.eq(p:receive(0), nil, "nobody is asked")
+    memory.release(mine, PAGE)
+    memory.release(to, PAGE)
+    tasks.terminate(task)
+    close(t, p)
+end)
+
 -- ---- places -------------------------------------------------------------------------------------
 
 test("Places that are free here and there take one page each, and what lies between stays.", function(t)
@@ -311,6 +345,26 @@ function(t)
     close(t, q)
 end)
 
+test("A default pager is sent nothing before it is ready, nor when it is dead, and then pages stay.",
+function(t)
+    local p, task = pager.new(), task_with(1, 2)
+    p.store = {}
+    must((name(p.port)), "host_default_memory_manager")
+    p:expect(t, "init")
+    must(mach.memory_object_change_attributes(p.control, mach.MINATO_MEMORY_OBJECT_SIZE_INFO, {8 * PAGE}, 0),
+         "change_attributes")
+    t.eq(press(p), {}, "sent")
+    must(p:ready{copy_strategy = mach.MEMORY_OBJECT_COPY_NONE}, "change_attributes")
+    t.eq(press(p), {{0, 1}, {1, 2}}, "sent when it is ready")
+    t.eq(words(p, task, 2), {1, 2})
+    p:close()
+    local at, size = hoard(RESERVE * 3 // 2)
+    clock.sleep(300)
+    memory.release(at, size)
+    for i = 0, 1 do t.eq({accesses.read(task, BASE + i * PAGE):finish()}, {"done", i + 1}, "page " .. i) end
+    tasks.terminate(task)
+end)
+
 test("A page that a dead default pager had is lost: the next one is not asked for it.", function(t)
     local p, task = space(t, 8), task_with(1, 2)
     t.eq(#press(p), 2, "sent")
@@ -359,6 +413,7 @@ function(t)
     t.eq(ports.info(p.port).queue_length, 4, "messages that the pager has not received")
     t.ok(counts.host().pages_free <= RESERVE + 1, "pages free: " .. counts.host().pages_free)
     t.eq(threads.basic_info(writer.thread).run_state, mach.TH_STATE_WAITING, "the hog waits")
+    t.eq(ports.info(writer.port).queue_length, 0, "and has no exception")
     local mine = memory.allocate(PAGE)
     local kr, _, used = mach.minato_task_get_limits(self)
     must(kr, "get_limits")
