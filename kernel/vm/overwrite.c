@@ -63,12 +63,15 @@ static kern_return_t prepare_whole(struct piece *p, struct page *source)
 
 static kern_return_t prepare(struct vm_map *map, struct vm_map_copy *copy, struct piece *p)
 {
+    uint32_t version = map->version;
     struct page *source;
     kern_return_t kr;
 
     if (p->whole) {
         kr = copy_page_or_record(copy, p->from, &source);
-        return kr == KERN_SUCCESS ? prepare_whole(p, source) : kr;
+        if (kr != KERN_SUCCESS || map->version != version) // it has waited: the entry may be gone
+            return kr;
+        return prepare_whole(p, source);
     }
     if (p->entry->object != NULL && p->entry->object->device)
         return KERN_PROTECTION_FAILURE;

@@ -114,3 +114,26 @@ test("What comes for a part of a copy that has gone is not in fresh memory in it
         p:close()
     end)
 end)
+
+-- Where an entry was that has gone, the next one is made that anybody needs.
+test("Memory that goes while vm_copy over it waits for its source: others' entries are left alone.",
+function(t)
+    for _, written in ipairs{false, true} do
+        with_task(function(task) with_task(function(other)
+            local p, there = mapped(t, task, 1), BASE + 16 * PAGE
+            must((mach.vm_allocate(task, there, PAGE, false)), "vm_allocate")
+            if written then must(mach.vm_write(task, there, "here"), "vm_write") end
+            local job = spawn.thread(function() return mach.vm_copy(args.task, args.from, 4096, args.to) end,
+                                     {task = task, from = BASE, to = there})
+            t.eq(p:expect(t, "data_request", 2000).offset, 0)
+            must(mach.vm_deallocate(task, there, PAGE), "vm_deallocate")
+            must((mach.vm_allocate(other, BASE, PAGE, false)), "vm_allocate")
+            must(p:supply(0, pager.pages(1)), "supply")
+            t.eq(jobs.answer(t, job), mach.KERN_INVALID_ADDRESS)
+            local kr, _, _, region = mach.minato_vm_region(other, BASE)
+            t.eq({kr, region and region.object}, {0, 0}, "the object of memory that nobody has touched")
+            t.eq({accesses.read(other, BASE):finish()}, {"done", 0})
+            p:close()
+        end) end)
+    end
+end)
