@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Writing a copy over memory that is there (vm_write, vm_copy): first every page concerned is made
 // ready, which may fail or block; when a whole pass has gone by in which nobody else could run, the
-// second pass only stores and cannot fail. Whole pages of anonymous memory change hands by
-// reference, the rest is copied byte by byte.
+// second pass only stores and cannot fail. Whole pages of anonymous memory that is not shared change hands
+// by reference, the rest is copied byte by byte: what is shared may be written to more than once here.
 #include "vm/copy.h"
 #include "vm/entry.h"
 #include "vm/object.h"
@@ -32,7 +32,8 @@ static struct piece piece_at(struct vm_map *map, vm_offset_t address, struct vm_
     p.entry = entry_find(map, p.address);
     p.whole = p.size == PAGE_SIZE && page_aligned(copy->offset + from) && !map->stays &&
               p.entry->wired == 0 &&
-              (p.entry->object == NULL || !vm_object_may_block(p.entry->object));
+              (p.entry->object == NULL ||
+               (!vm_object_may_block(p.entry->object) && !p.entry->object->shared));
     return p;
 }
 
@@ -120,9 +121,7 @@ static void store_whole(struct vm_map *map, struct piece *p, struct page *source
 
     if (source == old)
         return;
-    if (old != NULL && object->shared)
-        page_unmap_everywhere(old);
-    else if (old != NULL)
+    if (old != NULL)
         page_unmap(&map->pmap, p->address);
     if (source != NULL)
         page_hold(source);

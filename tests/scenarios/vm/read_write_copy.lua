@@ -313,6 +313,28 @@ test("A thread that only reads sees what is put there, also when there are copie
     end)
 end)
 
+test("A copy over memory that shows one page twice: the last byte counts, the source keeps its own.",
+function(t)
+    for what, first in pairs{bytes = ("a"):rep(PAGE), zeros = ("\0"):rep(PAGE)} do
+        tasks.with(function(task)
+            local from = BASE + 0x10000
+            must((mach.vm_allocate(task, BASE, PAGE, false)), "vm_allocate")
+            must(mach.vm_write(task, BASE, ("x"):rep(PAGE)), "vm_write")
+            must((mach.vm_remap(task, BASE + PAGE, PAGE, 0, false, task, BASE, false,
+                                mach.VM_INHERIT_COPY)), "vm_remap")
+            must((mach.vm_allocate(task, from, 2 * PAGE, false)), "vm_allocate")
+            must(mach.vm_write(task, from + PAGE, ("b"):rep(PAGE)), "vm_write")
+            if what == "bytes" then
+                must(mach.vm_write(task, from, first), "vm_write")
+            end
+            t.eq(mach.vm_copy(task, from, PAGE + 100, BASE), 0, "vm_copy")
+            local _, now = mach.vm_read(task, BASE, PAGE)
+            t.ok(now == ("b"):rep(100) .. first:sub(101), what)
+            t.ok(select(2, mach.vm_read(task, from, PAGE)) == first, what .. ": the source")
+        end)
+    end
+end)
+
 test("The calls on ports that are no tasks are KERN_INVALID_ARGUMENT.", function(t)
     for what, port in pairs{thread = mach.mach_thread_self(), host = mach.mach_host_self()} do
         t.eq((mach.vm_read(port, 0x1000, 1)), mach.KERN_INVALID_ARGUMENT, "vm_read " .. what)
