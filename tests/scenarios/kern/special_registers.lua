@@ -276,33 +276,52 @@ test("A thread that takes its own segment away has a null selector.", function(t
     end
 end)
 
+-- Makes a trap whose caller has another segment in es, or in es and ds, by the instructions `load`, and
+-- gives the result. The caller lies in `page`, its data behind it; `arguments` are words.
+local function trap_with_segments(page, number, entry, load, arguments)
+    local begin = load_imm(EAX, 0x33) .. load .. load_imm(EAX, number)
+    if entry == "int" then
+        begin = begin .. code.INT_TRAP
+    else -- mov ecx, esp; mov edx, what follows; sysenter
+        begin = begin .. "\x89\xe1\xba" .. word(page + #begin + 9) .. "\x0f\x34"
+    end
+    memory.write(page, begin .. store(EAX, page + DATA) .. STAY)
+    memory.write(page + DATA, word(-1))
+    memory.write(page + DATA + 64, word(0) .. arguments)
+    local thread = threads.create()
+    must(mach.thread_set_state(thread, TLS, {desc = {segment(page + 0x200), EMPTY, EMPTY}}), "set")
+    must(mach.thread_set_state(thread, GENERAL, {eip = page, uesp = page + DATA + 64}), "set")
+    must(mach.thread_resume(thread), "resume")
+    sleep(5)
+    finish(thread)
+    return words_of(page, 1)[1]
+end
+
 test("The kernel's copies for a trap are not led astray by its caller's segments.", function(t)
     local load_both = "\x8e\xc0\x8e\xd8" -- mov es, eax; mov ds, eax
+    local port = ports.both()
     for _, case in ipairs{{"int", load_both:sub(1, 2)}, {"sysenter", load_both:sub(1, 2)},
                           {"sysenter", load_both}} do
         local entry, load = table.unpack(case)
-        local page = page_with(function(page)
-            local begin = load_imm(EAX, 0x33) .. load .. load_imm(EAX, mach.MACH_TRAP_mach_port_allocate)
-            if entry == "int" then
-                begin = begin .. code.INT_TRAP
-            else -- mov ecx, esp; mov edx, what follows; sysenter
-                begin = begin .. "\x89\xe1\xba" .. word(page + #begin + 9) .. "\x0f\x34"
-            end
-            return begin .. store(EAX, page + DATA) .. STAY
-        end, word(-1) .. word(0))
-        memory.write(page + DATA + 64, string.pack("<I4I4I4I4", 0, self,
-                                                   mach.MACH_PORT_RIGHT_DEAD_NAME, page + DATA + 4))
-        local thread = threads.create()
-        must(mach.thread_set_state(thread, TLS, {desc = {segment(page + 0x200), EMPTY, EMPTY}}), "set")
-        must(mach.thread_set_state(thread, GENERAL, {eip = page, uesp = page + DATA + 64}), "set")
-        must(mach.thread_resume(thread), "resume")
-        sleep(5)
-        local seen = words_of(page, 2)
-        t.eq({seen[1], ports.type_of(seen[2])}, {0, mach.MACH_PORT_TYPE_DEAD_NAME},
-             ("%s, %d bytes"):format(entry, #load))
-        ports.destroy(seen[2])
-        finish(thread, page)
+        local what = ("%s, %d bytes"):format(entry, #load)
+        local page = memory.allocate(PAGE)
+        local kr = trap_with_segments(page, mach.MACH_TRAP_mach_port_allocate, entry, load,
+                                      word(self) .. word(mach.MACH_PORT_RIGHT_DEAD_NAME) ..
+                                      word(page + DATA + 4))
+        local name = words_of(page, 2)[2]
+        t.eq({kr, ports.type_of(name)}, {0, mach.MACH_PORT_TYPE_DEAD_NAME}, what .. ": a word out")
+        ports.destroy(name)
+        memory.write(page + DATA + 128, string.pack("<I4I4I4I4I4i4", mach.MACH_MSG_TYPE_COPY_SEND, 0,
+                                                    port, 0, 0, 5) .. ("a message "):rep(4))
+        kr = trap_with_segments(page, mach.MACH_TRAP_mach_msg_trap, entry, load,
+                                word(page + DATA + 128) .. word(mach.MACH_SEND_MSG) .. word(64) ..
+                                word(0):rep(4))
+        local received, msg = mach.receive{port = port, timeout = 0}
+        t.eq({kr, received, msg.id, msg.body}, {0, 0, 5, ("a message "):rep(4)},
+             what .. ": a message in")
+        memory.release(page, PAGE)
     end
+    ports.destroy(port)
 end)
 
 test("A TLS descriptor that is no data segment of privilege 3 is KERN_INVALID_ARGUMENT.",
