@@ -8,6 +8,7 @@
 #include "vm/entry.h"
 #include "vm/object.h"
 #include "vm/page.h"
+#include "x86/cpu.h"
 
 struct slab_cache vm_copy_cache =
     SLAB_CACHE(vm_copy_cache, "memory copy", sizeof(struct vm_map_copy));
@@ -68,8 +69,10 @@ void vm_map_copy_discard(struct vm_map_copy *copy)
 
     if (copy == NULL)
         return;
-    while ((e = entry_pop(&copy->map)) != NULL)
+    while ((e = entry_pop(&copy->map)) != NULL) {
         entry_destroy(e);
+        preemption_point();
+    }
     if (copy->map.entry_count > 1)
         ledger_credit(copy->map.ledger, MINATO_LIMIT_MESSAGE_BYTES,
                       (copy->map.entry_count - 1) * ENTRY_WEIGHT);
@@ -109,6 +112,7 @@ static kern_return_t copy_range(struct vm_map *map, vm_offset_t start, vm_offset
             return KERN_RESOURCE_SHORTAGE;
         start = stop;
         e = entry_next(e);
+        preemption_point();
     }
     return KERN_SUCCESS;
 }
@@ -196,8 +200,10 @@ kern_return_t vm_map_copyin(struct vm_map *map, vm_offset_t address, vm_size_t s
     if (kr == KERN_SUCCESS)
         kr = clear_edges(copy);
     for (struct vm_map_entry *e = entry_from(&copy->map, 0); kr == KERN_SUCCESS && e != NULL;
-         e = entry_next(e))
+         e = entry_next(e)) {
         kr = vm_object_settle(e->object);
+        preemption_point();
+    }
     if (kr != KERN_SUCCESS) {
         vm_map_copy_discard(copy);
         return kr;
@@ -232,6 +238,7 @@ kern_return_t vm_map_copyout(struct vm_map *map, vm_offset_t *address, struct vm
         e->end += start;
         zeros |= e->object == NULL;
         entry_insert(map, e);
+        preemption_point();
     }
     *address = start + copy->offset;
     vm_map_copy_discard(copy);

@@ -6,6 +6,7 @@
 #include "kern/ledger.h"
 #include "vm/object.h"
 #include "vm/page.h"
+#include "x86/cpu.h"
 
 #define REMOVE_BUDGET 64 // pages unmapped per step: some 10,000 instructions
 
@@ -481,9 +482,11 @@ void map_simplify(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 {
     struct vm_map_entry *e = entry_from(map, start > 0 ? start - 1 : 0);
 
-    while (e != NULL && e->end <= end)
+    while (e != NULL && e->end <= end) {
         if (!entry_join(map, e))
             e = entry_next(e);
+        preemption_point();
+    }
 }
 
 // ---- unmapping -----------------------------------------------------------------------------

@@ -267,8 +267,10 @@ static void change(struct vm_map *map, vm_offset_t start, vm_offset_t end, entry
                    int value)
 {
     for (struct vm_map_entry *e = entry_from(map, start); e != NULL && e->start < end;
-         e = entry_next(e))
+         e = entry_next(e)) {
         set(map, e, value);
+        preemption_point();
+    }
     map->version++;
     map_simplify(map, start, end);
 }
@@ -438,9 +440,9 @@ kern_return_t vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size,
         return KERN_INVALID_ARGUMENT;
     if ((first = last = entry_from(map, *address)) == NULL)
         return KERN_INVALID_ADDRESS;
-    while (one_region(entry_find(map, first->start - 1), first))
+    for (; one_region(entry_find(map, first->start - 1), first); preemption_point())
         first = entry_find(map, first->start - 1);
-    while (one_region(last, entry_next(last)))
+    for (; one_region(last, entry_next(last)); preemption_point())
         last = entry_next(last);
     *address = first->start;
     *size = last->end - first->start;
@@ -545,6 +547,7 @@ kern_return_t vm_remap(struct vm_map *map, vm_offset_t *address, vm_size_t size,
         *protection &= e->protection;
         *max_protection &= e->max_protection;
         entry_insert(map, new);
+        preemption_point();
     }
     *address = to;
     return copy ? settle(map, to, to + (end - start)) : KERN_SUCCESS;

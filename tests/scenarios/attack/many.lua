@@ -14,7 +14,7 @@ local self = mach.mach_task_self()
 local RECEIVE, SET = mach.MACH_PORT_RIGHT_RECEIVE, mach.MACH_PORT_RIGHT_PORT_SET
 local MAKE_SEND, COPY_SEND = mach.MACH_MSG_TYPE_MAKE_SEND, mach.MACH_MSG_TYPE_COPY_SEND
 local MOVE_RECEIVE = mach.MACH_MSG_TYPE_MOVE_RECEIVE
-local PAGE = 4096
+local PAGE, BASE = 4096, 0x200000
 
 -- ---- long works ---------------------------------------------------------------------------------
 -- The kernel's clock must be read every 50 ms. A work that shuts interrupts out for longer makes it
@@ -232,4 +232,41 @@ function(t)
     end
     local small, large = cost(1000), cost(2000)
     t.ok(large <= 3 * small, ("%d us, then %d us"):format(small, large))
+end)
+
+test("the clock keeps time while 12,000 entries of a map are copied, sent, written over, joined", function(t)
+    local at, size = 0x40000000, 12000 * PAGE
+    tasks.with(function(task)
+        must((mach.vm_allocate(task, at, size, false)), "vm_allocate")
+        for offset = 0, size - 1, 2 * PAGE do
+            must(mach.vm_inherit(task, at + offset, PAGE, mach.VM_INHERIT_NONE), "vm_inherit")
+        end
+        keeps_time(t, function() t.eq(mach.vm_copy(task, at, size, at), 0, "vm_copy") end)
+        keeps_time(t, function() t.eq((mach.vm_read(task, at, size)), 0, "vm_read") end)
+        keeps_time(t, function()
+            t.eq(mach.vm_inherit(task, at, size, mach.VM_INHERIT_SHARE), 0, "vm_inherit")
+        end)
+    end)
+end)
+
+test("the clock keeps time while 20,000 entries that cannot be joined are seen, changed, shared", function(t)
+    local count, at, to = 20000, 0x40000000, 0x80000000
+    tasks.with(function(task)
+        tasks.lift_limits(task)
+        must((mach.vm_allocate(task, BASE, PAGE, false)), "vm_allocate")
+        for i = 0, count - 1 do
+            must((mach.vm_remap(task, at + i * PAGE, PAGE, 0, false, task, BASE, false,
+                                mach.VM_INHERIT_COPY)), "vm_remap")
+        end
+        for place = 0, count - 1, count - 1 do -- regions below, above
+            keeps_time(t, function() t.eq((mach.vm_region(task, at + place * PAGE, 10)), 0) end)
+        end
+        keeps_time(t, function()
+            t.eq(mach.vm_inherit(task, at, count * PAGE, mach.VM_INHERIT_NONE), 0, "vm_inherit")
+        end)
+        keeps_time(t, function()
+            t.eq((mach.vm_remap(task, to, count * PAGE, 0, false, task, at, false,
+                                mach.VM_INHERIT_COPY)), 0, "vm_remap")
+        end)
+    end)
 end)
