@@ -50,7 +50,8 @@ static FORCE_INLINE bool show(const struct message_arguments *a, const struct th
 // ---- calls to the kernel -------------------------------------------------------------------
 
 // The routine has run: its reply goes straight to the caller, unless the caller's reply port has been put
-// to other uses meanwhile, or the reply carries more than bytes.
+// to other uses meanwhile, or the reply carries more than bytes. Then it goes to the queue, paid for, and
+// may stay there.
 static mach_msg_return_t take_reply(struct kmsg *reply, struct port *port,
                                     const struct message_arguments *a)
 {
@@ -60,6 +61,7 @@ static mach_msg_return_t take_reply(struct kmsg *reply, struct port *port,
         !nothing_to_receive(port) || !waitq_empty(&port->receivers) ||
         (header->msgh_bits & MACH_MSGH_BITS_COMPLEX) ||
         header->msgh_size + REQUESTED_TRAILER_SIZE(a->option) > a->rcv_size) {
+        kmsg_pay_always(reply, current_ledger());
         mqueue_send_always(reply);
         return mach_msg_receive(a);
     }

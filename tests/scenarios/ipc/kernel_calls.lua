@@ -114,6 +114,23 @@ test("A kernel call that waits finds its reply port as it is then.", function(t)
     tasks.terminate(other)
 end)
 
+test("An answer that comes to lie in a queue is paid for by whoever asked.", function(t)
+    local function used() return select(3, mach.minato_task_get_limits(self)).message_bytes end
+    local chosen, found = 0x123456, {}
+    for i, option in ipairs(BOTH_WAYS) do
+        local reply, before = allocate(), used()
+        local bytes = message(mach.MACH_MSGH_BITS(COPY_SEND, MAKE_ONCE), self, reply, 3202,
+                              NDR .. string.pack("<I4I4", reply, chosen))
+        local kr = mach.mach_msg(bytes, option | mach.MACH_SEND_MSG | mach.MACH_RCV_MSG, #bytes, 200,
+                                 reply, 0, 0)
+        found[i] = {kr, used() - before}
+        destroy(chosen)
+        t.eq(used(), before, "once the port is gone")
+    end
+    t.eq(found[1], found[2], "the same both ways")
+    t.ok(found[1][2] > 512, "paid: " .. found[1][2])
+end)
+
 test("A kernel reply needs room for its trailer, too.", function(t)
     for _, case in ipairs{{35, mach.MACH_RCV_TOO_LARGE}, {36, mach.MACH_RCV_TOO_LARGE},
                           {43, mach.MACH_RCV_TOO_LARGE}, {44, 0}, {48, 0}} do
