@@ -4,7 +4,7 @@
 local must, pager, accesses = require "must", require "pager", require "accesses"
 local ports, counts = require "ports", require "counts"
 local tasks = require "tasks"
-local with_task = tasks.with
+local with_task, used_by = tasks.with, require "gluttons".used_by
 
 local self = mach.mach_task_self()
 local PAGE = 4096
@@ -24,6 +24,22 @@ function(t)
         t.eq({m.offset, m.length, m.access}, {PAGE, PAGE, mach.VM_PROT_READ})
         t.eq(p:supply(PAGE, pager.pages(77)), 0)
         t.eq({a:finish()}, {"done", 77})
+        p:close()
+    end)
+end)
+
+test("What a pager is asked is paid for as message bytes until it has answered.", function(t)
+    with_task(function(task)
+        local p = pager.new()
+        local at = p:start(t, task, 8 * PAGE)
+        local before = used_by(task).message_bytes
+        local a = accesses.read(task, at)
+        local m = p:expect(t, "data_request")
+        local asked = used_by(task).message_bytes
+        t.ok(asked > before, asked)
+        t.eq(p:supply(m.offset, pager.pages(7)), 0)
+        t.eq({a:finish()}, {"done", 7})
+        t.eq(used_by(task).message_bytes, before, "answered")
         p:close()
     end)
 end)

@@ -108,6 +108,37 @@ test("A task that is about to end can be asked for nothing more.", function(t)
     ports.deallocate(task)
 end)
 
+test("Nor while it ends, from the beginning of that.", function(t)
+    local task = filled(MANY)
+    local begin, stop, ready = ports.both(), ports.both(), ports.both()
+    local child = spawn.task(function()
+        local clock, task, fine, refused = require "clock", args.task, 0, 0
+        mach.send{remote = args.ready, disp = mach.MACH_MSG_TYPE_COPY_SEND}
+        require "threads".under(mach.POLICY_RR, 40, function()
+            mach.receive{port = args.begin}
+            while mach.receive{port = args.stop, timeout = 0} ~= 0 do
+                clock.sleep(1)
+                if mach.mach_port_allocate(task, mach.MACH_PORT_RIGHT_RECEIVE) == 0 then
+                    fine = fine + 1
+                else
+                    refused = refused + 1
+                end
+            end
+        end)
+        return {fine = fine, refused = refused}
+    end, nil, {task = task, ready = ready, begin = {begin, mach.MACH_MSG_TYPE_MOVE_RECEIVE},
+               stop = {stop, mach.MACH_MSG_TYPE_MOVE_RECEIVE}})
+    must((mach.receive{port = ready, timeout = 2000}), "ready")
+    must(mach.send{remote = begin, disp = mach.MACH_MSG_TYPE_COPY_SEND}, "begin")
+    must(mach.task_terminate(task), "terminate")
+    must(mach.send{remote = stop, disp = mach.MACH_MSG_TYPE_COPY_SEND}, "stop")
+    local _, asked = child:wait(5000)
+    t.eq(asked.fine, 0, "names made in a task that ends")
+    t.ok(asked.refused > 5, asked.refused)
+    ports.destroy(begin, ready, stop)
+    ports.deallocate(task)
+end)
+
 test("A task that ends itself, and frees memory in two threads meanwhile, is gone.", function(t)
     local child = spawn.task(function()
         local memory, self = require "memory", mach.mach_task_self()
