@@ -34,13 +34,16 @@ static FORCE_INLINE bool show(const struct message_arguments *a, const struct th
     const struct message_arguments *receive = receiver->ipc.receive;
     struct pmap *pmap = &receiver->task->map->pmap;
     const void *body = (const void *)(a->msg + HEADER);
+    mach_msg_size_t whole = a->send_size + MAX_TRAILER_SIZE;
 
-    if (a->send_size == HEADER)
-        pmap_activate(pmap);
-    else if (pmap != pmap_active)
+    if (pmap == pmap_active) {
+        if (receive->msg - a->msg + whole < 2 * whole)
+            return false; // one buffer lies in the other
+    } else if (a->send_size == HEADER) {
+        pmap_load(pmap);
+    } else {
         body = pmap_activate_showing(pmap, a->msg + HEADER);
-    else if (receive->msg - a->msg + a->send_size < 2 * a->send_size + MAX_TRAILER_SIZE)
-        return false; // one buffer lies in the other
+    }
     if (write_message(receive, port, a->send_size, bits, reply, id, body))
         return true;
     pmap_activate(&current_thread()->task->map->pmap);

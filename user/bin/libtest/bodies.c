@@ -200,53 +200,89 @@ static struct {
     char before[OVERLAP_SIZE];
     union {
         mach_msg_header_t header;
-        unsigned words[128];
+        char room[512];
     } message;
     char behind[OVERLAP_SIZE];
 } buffers;
-#define receiving buffers.message
 
-// Receives into the buffer, says in the answer whether the message is as it was sent.
-static any_t receive_over(any_t port)
+struct overlap {
+    mach_port_t port, reply;
+    mach_msg_size_t size;
+    mach_msg_header_t *to, *from;
+    vm_address_t copied; // a page that is to be copied when it is written; 0: none
+};
+
+// Receives, with the longest trailer, and says in the answer whether the message is as it was sent.
+static any_t receive_over(any_t overlap)
 {
+    const struct overlap *o = overlap;
     mach_msg_empty_send_t answer = {{0}};
-    int right = mach_msg(&receiving.header, MACH_RCV_MSG, 0, OVERLAP_SIZE + 8, (mach_port_t)port, 0,
+    mach_msg_header_t *m = o->to;
+    int right = mach_msg(m, MACH_RCV_MSG | MACH_RCV_TRAILER_ELEMENTS(MACH_RCV_TRAILER_SENDER), 0,
+                         o->size + sizeof(mach_msg_max_trailer_t), o->port, 0,
                          MACH_PORT_NULL) == MACH_MSG_SUCCESS;
 
-    for (unsigned i = 0; i < (OVERLAP_SIZE - HEADER) / 4; i++)
-        right &= receiving.words[HEADER / 4 + i] == pattern(7, i);
+    for (unsigned i = 0; i < (o->size - HEADER) / 4; i++)
+        right &= ((unsigned *)(m + 1))[i] == pattern(7, i);
     answer.header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0);
     answer.header.msgh_size = HEADER;
-    answer.header.msgh_remote_port = receiving.header.msgh_remote_port;
+    answer.header.msgh_remote_port = m->msgh_remote_port;
     answer.header.msgh_id = right;
     mach_msg(&answer.header, MACH_SEND_MSG, HEADER, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
     return NULL;
 }
 
+// Whether a message arrives as it was.
+static int send_over(struct overlap *o)
+{
+    cthread_t thread = cthread_fork(receive_over, o);
+    mach_msg_header_t *m = o->from;
+    mach_msg_type_number_t size = 0;
+    mach_msg_return_t mr;
+    vm_offset_t copy;
+
+    sleep_ms(5);
+    *m = (mach_msg_header_t){CALL, o->size, o->port, o->reply, 0, 7};
+    for (unsigned i = 0; i < (o->size - HEADER) / 4; i++)
+        ((unsigned *)(m + 1))[i] = pattern(7, i);
+    if (o->copied)
+        vm_read(mach_task_self(), o->copied, PAGE_SIZE, &copy, &size);
+    mr = mach_msg(m, MACH_SEND_MSG | MACH_RCV_MSG, o->size, HEADER + 8, o->reply, 0,
+                  MACH_PORT_NULL);
+    if (mr != MACH_MSG_SUCCESS) // the other thread waits still
+        thread_terminate(cthread_thread(thread));
+    else
+        cthread_join(thread);
+    if (size)
+        vm_deallocate(mach_task_self(), copy, size);
+    return mr == MACH_MSG_SUCCESS && m->msgh_id == 1;
+}
+
 static void test_overlap(void)
 {
     static const int distances[] = {-252, -64, -24, -4, 0, 4, 24, 64, 252, 260};
-    mach_port_t port = new_port(), reply = new_port();
+    struct overlap o = {new_port(), new_port(), OVERLAP_SIZE, &buffers.message.header, NULL, 0};
+    vm_address_t pages;
     int wrong = 0;
 
     for (unsigned d = 0; d < sizeof(distances) / sizeof(distances[0]); d++) {
-        cthread_t thread;
-        mach_msg_header_t *m = (mach_msg_header_t *)((char *)&receiving + distances[d]);
-
         memset(&buffers, 0, sizeof(buffers));
-        thread = cthread_fork(receive_over, (any_t)port);
-        sleep_ms(5);
-        *m = (mach_msg_header_t){CALL, OVERLAP_SIZE, port, reply, 0, 7};
-        for (unsigned i = 0; i < (OVERLAP_SIZE - HEADER) / 4; i++)
-            ((unsigned *)(m + 1))[i] = pattern(7, i);
-        mach_msg(m, MACH_SEND_MSG | MACH_RCV_MSG, OVERLAP_SIZE, HEADER + 8, reply, 0,
-                 MACH_PORT_NULL);
-        wrong += m->msgh_id != 1;
-        cthread_join(thread);
+        o.from = (mach_msg_header_t *)((char *)o.to + distances[d]);
+        wrong += !send_over(&o);
     }
     is(wrong, 0, "bodies: a receiver's buffer that overlaps the sender's gets what was sent");
-    free_port(port);
-    free_port(reply);
+
+    vm_allocate(mach_task_self(), &pages, 2 * PAGE_SIZE, TRUE);
+    o.copied = pages + PAGE_SIZE;
+    o.from = (mach_msg_header_t *)(o.copied - 4);
+    o.to = (mach_msg_header_t *)(o.copied - 8 - OVERLAP_SIZE);
+    is(send_over(&o), 1, "bodies: also when it is the trailer that cannot be written at once");
+    o.size = HEADER;
+    o.from = o.to = (mach_msg_header_t *)(o.copied - HEADER);
+    is(send_over(&o), 1, "bodies: and when the message is no more than its header");
+    vm_deallocate(mach_task_self(), pages, 2 * PAGE_SIZE);
+    free_port(o.port);
+    free_port(o.reply);
 }
 
 // ---- the window --------------------------------------------------------------------------------
