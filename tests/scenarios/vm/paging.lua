@@ -17,16 +17,7 @@ local RW, COPY = mach.VM_PROT_READ | mach.VM_PROT_WRITE, mach.VM_INHERIT_COPY
 local FREE = counts.host().pages_free -- what there is for programs, about
 
 -- This task must not wait for a pager that it has stopped.
-must(mach.task_wire(self, true), "task_wire")
-local at, kr, start, size, info = 0
-while true do
-    kr, start, size, info = mach.vm_region(self, at, mach.VM_REGION_BASIC_INFO)
-    if kr ~= 0 then break end
-    if info.protection ~= 0 and size < 0x200000 then -- Lua's heap is larger, and has been used where it is
-        must(mach.vm_wire(host, self, start, size, info.protection), "vm_wire")
-    end
-    at = start + size
-end
+memory.wire_all(host)
 
 -- The default pager's task.
 local function pager_task()

@@ -17,18 +17,9 @@ local RW = mach.VM_PROT_READ | mach.VM_PROT_WRITE
 
 -- ---- this task must not wait for itself ---------------------------------------------------------
 
-must(mach.task_wire(self, true), "task_wire")
 must(mach.thread_wire(host, mach.mach_thread_self(), true), "thread_wire")
 tasks.lift_limits(self)
-local at, kr, start, size, info = 0
-while true do
-    kr, start, size, info = mach.vm_region(self, at, mach.VM_REGION_BASIC_INFO)
-    if kr ~= 0 then break end
-    if info.protection ~= 0 and size < 0x200000 then -- Lua's heap is larger, and has been used where it is
-        must(mach.vm_wire(host, self, start, size, info.protection), "vm_wire")
-    end
-    at = start + size
-end
+memory.wire_all(host)
 
 -- ---- the default pager --------------------------------------------------------------------------
 

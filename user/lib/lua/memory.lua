@@ -28,6 +28,21 @@ function memory.read(address, size, task)
     return bytes
 end
 
+-- This task waits for no pager any more: what it has now is wired, and what comes will be. `host`: the
+-- privileged port.
+function memory.wire_all(host)
+    local at, kr, start, size, info = 0
+    must(mach.task_wire(self, true), "task_wire")
+    while true do
+        kr, start, size, info = mach.vm_region(self, at, mach.VM_REGION_BASIC_INFO)
+        if kr ~= 0 then return end
+        if info.protection ~= 0 and size < 0x200000 then -- Lua's heap is larger, and has been used where it is
+            must(mach.vm_wire(host, self, start, size, info.protection), "vm_wire")
+        end
+        at = start + size
+    end
+end
+
 -- The 32-bit word at an address.
 function memory.word(address, task)
     return (string.unpack("<I4", memory.read(address, 4, task)))
