@@ -36,6 +36,7 @@ static uint32_t first_table[ENTRIES] __attribute__((aligned(PAGE_SIZE))); // of 
 
 struct pmap kernel_pmap;
 struct pmap *pmap_active;
+static struct list pmaps = {&pmaps, &pmaps};
 
 void pmap_bootstrap(uintptr_t memory_end)
 {
@@ -88,13 +89,16 @@ bool pmap_init(struct pmap *pmap)
     void *directory;
 
     memset(pmap, 0, sizeof *pmap);
+    list_insert_tail(&pmaps, &pmap->link);
     if (spare_count > 0) {
         pmap->directory = spare[--spare_count];
         return true;
     }
     directory = slab_page_alloc(0); // which outlives its task as a spare one: nobody pays for it
-    if (!directory)
+    if (!directory) {
+        list_remove(&pmap->link);
         return false;
+    }
     memset(directory, 0, PAGE_SIZE);
     pmap->directory = virt_to_phys(directory);
     memcpy(directory_of(pmap) + KERNEL_FIRST, boot_directory + KERNEL_FIRST,
@@ -115,11 +119,25 @@ static unsigned table_next(const struct pmap *pmap, unsigned index)
     return KERNEL_FIRST;
 }
 
+static void window_clear(const struct pmap *pmap)
+{
+    memset(directory_of(pmap) + (PMAP_WINDOW >> TABLE_SHIFT), 0, 2 * sizeof(uint32_t));
+}
+
+// Nobody shows the page tables any more when they go: what users put there next must be no translations,
+// which a processor might look up for an access that it then refuses.
 void pmap_destroy(struct pmap *pmap)
 {
     uint32_t *directory = directory_of(pmap);
 
     kassert(pmap->resident == 0 && pmap != pmap_active && pmap != &kernel_pmap);
+    window_clear(pmap);
+    list_remove(&pmap->link);
+    if (pmap->shown) {
+        list_for_each(link, &pmaps)
+            window_clear(container_of(link, struct pmap, link));
+        write_cr3(pmap_active->directory); // it forgets what it has looked up
+    }
     for (unsigned i = table_next(pmap, 0); i < KERNEL_FIRST; i = table_next(pmap, i + 1)) {
         machine_page_free(directory[i] & PTE_FRAME);
         directory[i] = 0;
@@ -146,6 +164,7 @@ const void *pmap_activate_showing(struct pmap *pmap, uintptr_t address)
     uint32_t *window = directory_of(pmap) + (PMAP_WINDOW >> TABLE_SHIFT);
 
     debug_assert(pmap != pmap_active);
+    pmap_active->shown = true;
     window[0] = shown[0] & ~PTE_USER;
     window[1] = shown[1] & ~PTE_USER;
     pmap_load(pmap);

@@ -8,6 +8,7 @@
 #include <mach/vm_param.h> // PAGE_SIZE, PAGE_SHIFT
 #include <mach/vm_prot.h>
 #include "lib/base.h"
+#include "lib/list.h"
 
 #define KERNEL_BASE 0xC0000000u
 #define DIRECT_MAP_MAX 0x38000000u // physical memory above 896 MiB is left alone
@@ -25,6 +26,8 @@ struct pmap {
     uintptr_t directory; // physical address of the page directory
     unsigned resident;   // pages mapped
     uint32_t tables[24]; // one bit for each 4 MiB that have a page table
+    bool shown;          // another's kernel window may show some of them
+    struct list link;    // on the list of all, but for the kernel's own
 };
 
 // A mapping as it was when it was removed or asked for.
