@@ -234,6 +234,7 @@ kern_return_t map_check(struct vm_map *map, vm_offset_t address, vm_size_t size,
             refused = true;
         if (e->end >= *end)
             break;
+        preemption_point();
     }
     return refused ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
 }
