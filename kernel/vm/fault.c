@@ -39,8 +39,8 @@ static kern_return_t wait_page(struct vm_map *map, struct vm_object *object, vm_
     vm_object_reference(object);
     kr = vm_object_page(object, offset, write, page);
     *again = map->version != version || !map->alive;
-    if (kr == KERN_SUCCESS && object->pager != NULL)
-        *allowed &= ~vm_pager_denies(object->pager, *page, write);
+    if (kr == KERN_SUCCESS && object->pager != NULL) // who may read may execute
+        *allowed &= ~(vm_pager_denies(object->pager, *page, write) & VM_PROT_WRITE);
     vm_object_deallocate(object);
     vm_map_deallocate(map);
     return kr;

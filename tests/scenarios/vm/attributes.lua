@@ -165,3 +165,18 @@ test("vm_machine_attribute: memory is cached, and caches are coherent.", functio
         t.eq((attribute(CACHE, GET, 3 * PAGE)), INVALID_ADDRESS, "a hole")
     end)
 end)
+
+test("Memory that may only be executed, locked against just that, is wired twice.", function(t)
+    local pager, BASE = require "pager", 0x40000000
+    require "tasks".with(function(task)
+        local p = pager.new()
+        p:map(task, {at = BASE, size = 4096, protection = mach.VM_PROT_EXECUTE})
+        p:expect(t, "init")
+        assert(p:ready() == 0)
+        t.eq(p:supply(0, pager.pages(1), {lock = mach.VM_PROT_EXECUTE}), 0, "supply")
+        for _ = 1, 2 do
+            t.eq(mach.vm_wire(host, task, BASE, 4096, mach.VM_PROT_EXECUTE), 0, "vm_wire")
+        end
+        p:close()
+    end)
+end)
