@@ -54,7 +54,8 @@ end
 local function free_one(full) return (mach.receive{port = full.smalls, timeout = 0}) end
 
 local function empty(full)
-    free_one(full) -- for the replies to what follows
+    free_one(full) -- for the replies to what follows; in the debug build these are of other sizes:
+    for _ = 1, 10 do mach.receive{port = full.sinks[1], timeout = 0} end
     ports.destroy(full.smalls, full.keeper, table.unpack(full.sinks))
 end
 
@@ -110,11 +111,16 @@ local function end_without_memory(notify, extra, told, most)
     for _, right in ipairs(rights) do mach.mach_port_deallocate(self, right) end
     free_one(full)
     free_one(full)
-    got.free = select(2, mach.host_statistics(host, mach.HOST_VM_INFO)).free_count
-    got.queued = ports.info(crowd).queue_length
+    local kr, statistics = mach.host_statistics(host, mach.HOST_VM_INFO)
+    got.free = kr == 0 and statistics.free_count -- in the debug build messages have other sizes: no answer
     got.ended = mach.task_terminate(task)
     got.kr, got.told = mach.receive{port = notify, timeout = 100}
     empty(full)
+    if got.ended == NO_BUFFER then -- in the debug build: not even the call could be made
+        got.ended = mach.task_terminate(task)
+        got.kr, got.told = mach.receive{port = notify, timeout = 100}
+    end
+    got.queued = ports.info(crowd).queue_length
     for _, right in ipairs(rights) do mach.mach_port_deallocate(self, right) end -- that are left
     ports.destroy(crowd)
     ports.deallocate(task, task) -- a reference came with the notification
@@ -128,7 +134,7 @@ function(t)
     t.eq(rehearsal.queued, 2050, "with memory all are told")
     local got = end_without_memory(notify, extra, 2000, 2000)
     t.ok(got.killed == 0 and got.queued < 2000, "no more than " .. got.queued .. " were told")
-    t.ok(got.free >= 50, ("%d pages are left to the servers"):format(got.free))
+    if got.free then t.ok(got.free >= 50, ("%d pages are left to the servers"):format(got.free)) end
     t.eq({got.ended, got.kr, got.told and got.told.id}, {0, 0, mach.MACH_NOTIFY_DEAD_NAME})
     ports.destroy(notify, extra)
 end)
