@@ -23,7 +23,7 @@ FOLDERS = ("boot", "docs", "include", "kernel", "servers", "tests", "tools", "us
 NOT_OURS = set("""bootstrap_look_up cpu_reset mach_absolute_time mps_pset_count rpc_subsystem
                   x86_DEBUG_STATE32 cells_server counter_next MACH_RCV_LIMITS
                   MACH_RCV_OVERWRITE_ERROR""".split())
-NAME = re.compile(r"(local_port = |^0 {7}|name 0x)[0-9a-f]{3,5}\b")
+NAME = re.compile(r"(local_port = |^0 {7}|name 0x|i686: )[0-9a-f]{3,5}\b")
 points = 0
 
 
