@@ -17,6 +17,7 @@ LOADER := $(shell $(HOST32)gcc -print-file-name=ld-linux.so.2)
 # The kernel's own memcpy takes a null pointer when there is nothing to copy.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize=nonnull-attribute -fno-sanitize-recover=all
 FLAGS  := -std=gnu11 -march=i686 -O1 -g -fno-strict-aliasing -fno-pie -fno-omit-frame-pointer -Wall -Wextra \
+          -Wno-unused-parameter \
           -ffreestanding -DKERNEL=1 -DDEBUG=1 $(SANITIZE) -Iinclude -Ikernel -Ibuild/kernel/mig \
           -I$(HERE) -Itests/unit/vm -MMD -MP
 OBJ    := $(NAMES:%=$(OUT)/kernel/ipc/%.o) $(HELP:%=$(OUT)/%.o)
